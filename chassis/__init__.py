@@ -1,0 +1,1 @@
+"""What every service stands on: log, relay, projections, reactor, web, keyring, clock."""

@@ -1,0 +1,206 @@
+"""Events of intake (`dugnad.intake.v1`) and of the background log (`dugnad.background.v1`).
+
+Invariant: nothing here says more of a person than the random candidate id and a competence profile; background values are
+ciphertext, readable with the person's key alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+
+from contracts.event import Event, Value
+from contracts.vocabulary import (
+    CefrCode,
+    ConsentScopeCode,
+    IntermediaryCode,
+    MeasureCode,
+    QualificationKindCode,
+    RevokeReasonCode,
+    WithdrawReasonCode,
+)
+
+SOURCE = "dugnad/intake"
+TOPIC = "dugnad.intake.v1"
+BACKGROUND_SOURCE = "dugnad/background"
+BACKGROUND_TOPIC = "dugnad.background.v1"
+
+
+class LanguageLevels(Value):
+    """Norwegian, a level per skill; None is "no requirement" for a need and "not mapped" for a candidate."""
+
+    listening: CefrCode | None = None
+    reading: CefrCode | None = None
+    speaking: CefrCode | None = None
+    writing: CefrCode | None = None
+
+
+class Experience(Value):
+    """Work done in one occupation."""
+
+    occupation: str
+    """STYRK-08, four digits."""
+    months: int
+
+
+class NeedEvent(Event):
+    SUBJECT: ClassVar[str] = "need:{need_id}"
+    PARTITION_KEY: ClassVar[str] = "need:{need_id}"
+
+    need_id: str
+    org_number: str
+
+
+class NeedRegistered(NeedEvent):
+    """An employer asks for people. Each slot is one place with its own clock."""
+
+    municipality: str
+    """Municipality number, four digits, of the division in force on the day of registration."""
+    occupation: str
+    """STYRK-08, four digits."""
+    slot_ids: tuple[str, ...]
+    intermediary: IntermediaryCode
+    """Whom the employer turned to first; `NeedAssigned` may name another one."""
+    measure: MeasureCode | None = None
+    """The measure that the employer has in mind, if any."""
+    hours_per_week: float
+    start_from: date | None = None
+    language: LanguageLevels = LanguageLevels()
+    licences: tuple[str, ...] = ()
+    """Driving licence classes that the work needs."""
+    registered_on: date
+    """The Oslo day on which the clock of each slot begins (day 0)."""
+    promise_date: date
+    """`registered_on` + 28 days: the last day on which a start keeps the promise."""
+
+
+class NeedWithdrawn(NeedEvent):
+    slot_ids: tuple[str, ...]
+    reason: WithdrawReasonCode
+    withdrawn_on: date
+
+
+class CandidateEvent(Event):
+    SUBJECT: ClassVar[str] = "candidate:{candidate_id}"
+    PARTITION_KEY: ClassVar[str] = "candidate:{candidate_id}"
+    PERSON: ClassVar[str | None] = "candidate_id"
+
+    candidate_id: str
+
+
+class CandidateRegistered(CandidateEvent):
+    """Sealed: `name`, `national_id`, `birth_date`, `phone`, `email`."""
+
+    intermediary: IntermediaryCode
+    registered_on: date
+
+
+class CandidateMapped(CandidateEvent):
+    """A dated, authored picture of what a person can and wants; a later one replaces it. Sealed: `notes`."""
+
+    mapped_on: date
+    municipality: str
+    """Where the person can work from."""
+    language: LanguageLevels = LanguageLevels()
+    experience: tuple[Experience, ...] = ()
+    wished_occupations: tuple[str, ...] = ()
+    hours_per_week: float
+    available_from: date | None = None
+    licences: tuple[str, ...] = ()
+
+
+class QualificationAdded(CandidateEvent):
+    """Sealed: `title`, `provider`."""
+
+    qualification_id: str
+    kind: QualificationKindCode
+    occupation: str
+    """The occupation (STYRK-08) that it qualifies for."""
+    started_on: date
+    completed_on: date
+
+
+class CandidateAssessed(CandidateEvent):
+    """The gate to matching. Sealed: `notes`."""
+
+    ready: bool
+    assessed_on: date
+    valid_until: date
+    """The last day on which the assessment holds."""
+
+
+class ReadinessRevoked(CandidateEvent):
+    """Sealed: `note`."""
+
+    reason: RevokeReasonCode
+
+
+class ConsentGiven(CandidateEvent):
+    scope: ConsentScopeCode
+    given_on: date
+
+
+class ConsentWithdrawn(CandidateEvent):
+    scope: ConsentScopeCode
+    withdrawn_on: date
+
+
+class AddressProtectionChanged(CandidateEvent):
+    protected: bool
+
+
+class WorkforceReported(Event):
+    """An employer's figures for one year; a later report for the same year restates it. None is "unknown"."""
+
+    SUBJECT: ClassVar[str] = "workforce:{org_number}-{year}"
+    PARTITION_KEY: ClassVar[str] = "employer:{org_number}"
+
+    org_number: str
+    year: int
+    reported_on: date
+    head_count: int
+    immigrant_background: int | None = None
+    country_group_1: int | None = None
+    """Of those with immigrant background: EU, EEA, EFTA, United Kingdom, USA, Canada, Australia, New Zealand."""
+    country_group_2: int | None = None
+    """Of those with immigrant background: all other countries."""
+    reduced_functional_ability: int | None = None
+    cv_gap: int | None = None
+
+
+class BackgroundDeclared(Event):
+    """Voluntary facts for statistics; a later declaration replaces an earlier one."""
+
+    SUBJECT: ClassVar[str] = "candidate:{candidate_id}"
+    PARTITION_KEY: ClassVar[str] = "candidate:{candidate_id}"
+
+    candidate_id: str
+    declared_on: date
+    ciphertext: str
+    """base64 of nonce and AES-256-GCM ciphertext of a JSON object, under the person's key, bound to the candidate id."""
+
+
+class BackgroundWithdrawn(Event):
+    """The person takes the declaration back: unknown again from then on."""
+
+    SUBJECT: ClassVar[str] = "candidate:{candidate_id}"
+    PARTITION_KEY: ClassVar[str] = "candidate:{candidate_id}"
+
+    candidate_id: str
+    withdrawn_on: date
+
+
+IntakeEvent = (
+    NeedRegistered
+    | NeedWithdrawn
+    | CandidateRegistered
+    | CandidateMapped
+    | QualificationAdded
+    | CandidateAssessed
+    | ReadinessRevoked
+    | ConsentGiven
+    | ConsentWithdrawn
+    | AddressProtectionChanged
+    | WorkforceReported
+)
+BackgroundEvent = BackgroundDeclared | BackgroundWithdrawn
