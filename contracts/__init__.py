@@ -1,1 +1,1 @@
-"""The published language of Dugnad: events, closed lists, envelope and schemas. Imports nothing else of the repository."""
+"""The published language of Dugnad: events, closed lists, envelope and schemas. Imports nothing of the repository."""

@@ -1,7 +1,7 @@
 """Events of intake (`dugnad.intake.v1`) and of the background log (`dugnad.background.v1`).
 
-Invariant: nothing here says more of a person than the random candidate id and a competence profile; background values are
-ciphertext, readable with the person's key alone.
+Invariant: nothing here says more of a person than the random candidate id and a competence profile; background values
+are ciphertext, readable with the person's key alone.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class BackgroundDeclared(Event):
     candidate_id: str
     declared_on: date
     ciphertext: str
-    """base64 of nonce and AES-256-GCM ciphertext of a JSON object, under the person's key, bound to the candidate id."""
+    """base64 of nonce and AES-256-GCM ciphertext of a JSON object: the person's key, bound to the candidate id."""
 
 
 class BackgroundWithdrawn(Event):

@@ -107,7 +107,7 @@ class InterviewHeld(MatchEvent):
 
 
 class MatchConfirmed(MatchEvent):
-    """This person for this slot: at most one per slot and per person at a time. Carries what a follow-up begins with."""
+    """This person for this slot: at most one per slot and per person at a time. Carries what follow-up begins with."""
 
     confirmed_on: date
     confirmed_by: PartyCode

@@ -1,7 +1,7 @@
 """Closed lists of the domain.
 
-Invariant: a list only grows. Writers use the enums; events carry plain text, so that a reader that is older than a value
-meets it without failing (`x-known-values` in the schemas says which values there are today).
+Invariant: a list only grows. Writers use the enums; events carry plain text, so that a reader older than a value meets
+it without failing (`x-known-values` in the schemas says which values there are today).
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class QualificationKind(StrEnum):
 
 
 class Background(StrEnum):
-    """Immigrant background, declared by the person, never derived. The first two count as "with immigrant background"."""
+    """Immigrant background: declared, never derived. The first two count as "with immigrant background"."""
 
     IMMIGRANT = "immigrant"
     NORWEGIAN_BORN_TO_IMMIGRANT_PARENTS = "norwegian_born_to_immigrant_parents"
