@@ -1,0 +1,73 @@
+"""Settings of one process, from the environment.
+
+Invariant: wrong configuration fails here, at construction, and the message says what to set.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything a service needs to know of its surroundings. Environment variables begin with `DUGNAD_`."""
+
+    model_config = SettingsConfigDict(env_prefix="DUGNAD_", extra="ignore", frozen=True, populate_by_name=True)
+
+    environment: Literal["development", "production"] = "production"
+    kafka_bootstrap_servers: str = Field(
+        validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS", "kafka_bootstrap_servers")
+    )
+    mongodb_uri: str = Field(validation_alias=AliasChoices("MONGODB_URI", "mongodb_uri"))
+    prefix: str = ""
+    """Put before the names of databases, topics and consumer groups, so that several systems share one engine."""
+    partitions: int = 6
+    """Of every topic, the same for all, never changed: partition p of all topics holds whole cases."""
+    replication_factor: int = 1
+    engine_timeout_seconds: float = 10.0
+    """How long a call to an engine may take before it counts as unreachable."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    metrics_port: int = 0
+
+    intake_url: str = "http://127.0.0.1:8101"
+    matching_url: str = "http://127.0.0.1:8102"
+    followup_url: str = "http://127.0.0.1:8103"
+    reporting_url: str = "http://127.0.0.1:8104"
+
+    dev_issuer_key: SecretStr | None = None
+    """Development only: the seed of the key that signs the tokens of the personas."""
+    issuer: str = "https://issuer.dugnad.example"
+    audience: str = "dugnad"
+    jwks_url: str | None = None
+    token_url: str | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    session_secret: SecretStr | None = None
+    schema_base_url: str = "https://dugnad.example/schemas/"
+    synthetic_org_numbers: bool = False
+    """Accept synthetic organisation numbers (beginning with 2 or 3)."""
+
+    @model_validator(mode="after")
+    def _development_things_stay_in_development(self) -> Self:
+        if self.environment == "production":
+            if self.dev_issuer_key is not None:
+                raise ValueError("DUGNAD_DEV_ISSUER_KEY is set in production: unset it, or set DUGNAD_JWKS_URL instead")
+            if self.jwks_url is None:
+                raise ValueError("DUGNAD_JWKS_URL is missing: set it to the keys of your token issuer")
+        return self
+
+    def database(self, name: str) -> str:
+        """The name of a database; each log, view store and keyring has one of its own."""
+        return f"{self.prefix}dugnad_{name}"
+
+    def topic(self, name: str) -> str:
+        """The name on the broker of a topic of the contracts."""
+        return f"{self.prefix}{name}"
+
+    def group(self, service: str, name: str) -> str:
+        """The consumer group of one projection or reaction group."""
+        return f"{self.prefix}dugnad.{service}.{name}"
