@@ -1,0 +1,164 @@
+"""Structured logs: one JSON object per line on stdout.
+
+Invariant: no line holds a body, a token, a query string or anything typed by a person; ids, codes and templates only.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+LEFT_OUT = "[left out]"
+
+_PRIVATE_KEYS = frozenset(
+    {
+        "address", "authorization", "birth_date", "body", "cookie", "csrf", "email", "form", "headers", "key", "name_of",
+        "national_id", "note", "notes", "password", "payload", "person_name", "phone", "query", "query_string", "reason_text",
+        "sealed", "secret", "session", "token",
+    }
+)  # fmt: skip
+_PATTERNS = (
+    re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"),
+    re.compile(r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]+"),
+    re.compile(r"(?<![\dA-Za-z])\d{6}[ -]?\d{5}(?![\dA-Za-z])"),
+    re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"),
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+    re.compile(r"\?[\w.~%+-]+=\S*"),
+)
+# Errors whose text comes from the code or the engine, not from data. All others (KeyError, ValueError, a duplicate
+# key's document ...) may quote what a person typed, so only their type and place are logged.
+_SPEAKING = ("TypeError", "AttributeError", "NameError", "ImportError", "ModuleNotFoundError", "AssertionError")
+_SPEAKING_BASES = (OSError, RuntimeError, TimeoutError)
+_SPEAKING_MODULES = ("chassis.", "contracts.", "aiokafka.")
+
+
+def _redact_text(text: str) -> str:
+    for pattern in _PATTERNS:
+        text = pattern.sub(LEFT_OUT, text)
+    return text
+
+
+def _redact(value: Any) -> Any:
+    if isinstance(value, str):
+        return _redact_text(value)
+    if isinstance(value, Mapping):
+        return {key: LEFT_OUT if str(key).lower() in _PRIVATE_KEYS else _redact(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redact(item) for item in value]
+    if isinstance(value, bytes):
+        return LEFT_OUT
+    return value
+
+
+def redact(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """The last processor before rendering: what must not be in a log is replaced by `[left out]`."""
+    cleaned: EventDict = _redact(line)
+    return cleaned
+
+
+def say(error: BaseException) -> str:
+    """The text of an error where it cannot quote data, else only what can be said of it."""
+    if isinstance(error, ValidationError):
+        found = ", ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors())
+        return f"{error.title}: {found}"
+    kind = type(error)
+    speaking = (
+        isinstance(error, _SPEAKING_BASES)
+        or kind.__name__ in _SPEAKING
+        or f"{kind.__module__}.".startswith(_SPEAKING_MODULES)
+        or (kind.__module__.startswith("pymongo") and not hasattr(error, "details"))
+    )
+    return _redact_text(str(error)) if speaking else LEFT_OUT
+
+
+def _frames(traceback: TracebackType | None) -> list[str]:
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append(f"{code.co_filename.rsplit('/site-packages/', 1)[-1]}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
+    return frames
+
+
+def _exception(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    # A formatted traceback ends with the error's text, and rich ones quote local variables: both hold personal data.
+    given = line.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    chain = []
+    while isinstance(error, BaseException) and len(chain) < 5:
+        chain.append({"type": type(error).__qualname__, "says": say(error), "at": _frames(error.__traceback__)[-12:]})
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if chain:
+        line["error"] = chain
+    return line
+
+
+def configure_logs(service: str, *, level: str = "INFO") -> None:
+    """Send everything that this process logs, through structlog or `logging`, to stdout as JSON lines."""
+
+    def name_service(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        line["service"] = service
+        return line
+
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        name_service,
+        _exception,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                redact,
+                structlog.processors.JSONRenderer(ensure_ascii=False, default=_type_only),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    # Libraries at INFO log topics of every batch and addresses with their query; uvicorn's access log has raw paths.
+    for noisy in ("aiokafka", "faststream", "httpx", "httpcore", "pymongo", "uvicorn", "asyncio"):
+        library = logging.getLogger(noisy)
+        library.handlers = []
+        library.propagate = True
+        library.setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+def _type_only(value: object) -> str:
+    # What is not plain JSON would be rendered with repr, which shows an event's or a model's fields.
+    return f"<{type(value).__qualname__}>"
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose lines carry the request's correlation id (from the context)."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def bind_correlation(correlation: str, **more: str) -> None:
+    """Put the correlation id on every line logged from here on in this task (an HTTP request, a record's reaction)."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(correlation=correlation, **more)

@@ -1,0 +1,98 @@
+"""Counters of a process, declared once: their names and labels are a public contract (dashboards, alerts).
+
+Invariant: a label is a route template, a code or a name from the code; never an id, a path or anything a person typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    start_http_server,
+)
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+HTTP_REQUESTS = Counter(
+    "dugnad_http_requests", "Requests answered.", ("service", "route", "method", "status"), registry=REGISTRY
+)
+HTTP_SECONDS = Histogram(
+    "dugnad_http_seconds",
+    "Time from the first byte of a request to the end of its answer.",
+    ("service", "route", "method"),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+PROBLEMS = Counter("dugnad_problems", "Problem documents answered.", ("service", "code"), registry=REGISTRY)
+TOKENS_REFUSED = Counter("dugnad_tokens_refused", "Tokens that did not hold.", ("reason",), registry=REGISTRY)
+
+COMMITS_APPENDED = Counter("dugnad_commits_appended", "Commits stored.", ("log",), registry=REGISTRY)
+APPEND_SECONDS = Histogram(
+    "dugnad_append_seconds",
+    "Time from an append to its verdict.",
+    ("log",),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+CONFLICTS = Counter("dugnad_commit_conflicts", "Commits refused since another was first.", ("log",), registry=REGISTRY)
+COMMANDS_REPEATED = Counter(
+    "dugnad_commands_repeated", "Commands answered from an earlier commit.", ("log",), registry=REGISTRY
+)
+COMMITS_PENDING = Gauge("dugnad_commits_pending", "Commits not yet in the ledger.", ("log",), registry=REGISTRY)
+LEDGER_POSITION = Gauge("dugnad_ledger_position", "Last position in the ledger.", ("log",), registry=REGISTRY)
+EVENTS_PUBLISHED = Counter("dugnad_events_published", "Events acknowledged by the broker.", ("log",), registry=REGISTRY)
+RELAY_ACTIVE = Gauge("dugnad_relay_active", "1 while this process holds the lease.", ("log",), registry=REGISTRY)
+LEDGER_ALARMS = Counter(
+    "dugnad_ledger_alarms", "Holes in a ledger or missing predecessors.", ("log",), registry=REGISTRY
+)
+
+RECORDS = Counter(
+    "dugnad_projection_records",
+    "Records handled by a projection; outcome is folded, ignored or dropped (a duplicate).",
+    ("projection", "outcome"),
+    registry=REGISTRY,
+)
+BATCH_SECONDS = Histogram(
+    "dugnad_projection_batch_seconds",
+    "Time from a batch to its committed offsets.",
+    ("projection",),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+STOPPED_PARTITIONS = Gauge(
+    "dugnad_stopped_partitions",
+    "Partitions stopped by a record that cannot be decoded or folded.",
+    ("consumer",),
+    registry=REGISTRY,
+)
+REACTIONS = Counter(
+    "dugnad_reactions",
+    "Events that a reaction handled; outcome is appended, nothing or refused.",
+    ("reaction", "outcome"),
+    registry=REGISTRY,
+)
+KEYS_ASKED = Counter(
+    "dugnad_keyring_requests", "Keys asked of the keyring over HTTP, by outcome.", ("outcome",), registry=REGISTRY
+)
+
+
+def serve_metrics(host: str, port: int) -> Callable[[], None]:
+    """Serve the counters at `/metrics` on a port of their own; call what comes back to stop."""
+    server, thread = start_http_server(port, addr=host, registry=REGISTRY)
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=2)
+
+    return stop
