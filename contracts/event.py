@@ -19,7 +19,8 @@ TYPE_PATTERN = re.compile(r"^dugnad\.(?P<name>[A-Z][A-Za-z]+)\.v(?P<version>[1-9
 class Value(BaseModel):
     """A frozen part of an event. Readers ignore fields that they do not know, since a writer may be newer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    # JSON has no NaN: it would be published as null, and every reader would stop at it.
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Event(Value):
