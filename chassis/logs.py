@@ -18,13 +18,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 LEFT_OUT = "[left out]"
 
-_PRIVATE_KEYS = frozenset(
-    {
-        "address", "authorization", "birth_date", "body", "cookie", "csrf", "email", "form", "headers", "key", "name_of",
-        "national_id", "note", "notes", "password", "payload", "person_name", "phone", "query", "query_string", "reason_text",
-        "sealed", "secret", "session", "token",
-    }
-)  # fmt: skip
+_PRIVATE = """
+address authorization birth_date body cookie csrf email form headers key national_id note notes password payload
+person_name phone query query_string reason_text sealed secret session token
+"""
+_PRIVATE_KEYS = frozenset(_PRIVATE.split())
 _PATTERNS = (
     re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"),
     re.compile(r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]+"),
@@ -35,8 +33,8 @@ _PATTERNS = (
 )
 # Errors whose text comes from the code or the engine, not from data. All others (KeyError, ValueError, a duplicate
 # key's document ...) may quote what a person typed, so only their type and place are logged.
-_SPEAKING = ("TypeError", "AttributeError", "NameError", "ImportError", "ModuleNotFoundError", "AssertionError")
-_SPEAKING_BASES = (OSError, RuntimeError, TimeoutError)
+_SPEAKING_BASES = (OSError, RuntimeError, TypeError, AttributeError, NameError, ImportError, AssertionError)
+_SPEAKING_NAMES = frozenset({"ConnectionFailure", "ConfigurationError"})  # pymongo's: where it looked, not for what
 _SPEAKING_MODULES = ("chassis.", "contracts.", "aiokafka.")
 
 
@@ -69,12 +67,10 @@ def say(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         found = ", ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors())
         return f"{error.title}: {found}"
-    kind = type(error)
     speaking = (
         isinstance(error, _SPEAKING_BASES)
-        or kind.__name__ in _SPEAKING
-        or f"{kind.__module__}.".startswith(_SPEAKING_MODULES)
-        or (kind.__module__.startswith("pymongo") and not hasattr(error, "details"))
+        or f"{type(error).__module__}.".startswith(_SPEAKING_MODULES)
+        or not _SPEAKING_NAMES.isdisjoint(kind.__name__ for kind in type(error).__mro__)
     )
     return _redact_text(str(error)) if speaking else LEFT_OUT
 
@@ -94,7 +90,7 @@ def _exception(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDi
     if given is True:
         given = sys.exc_info()
     error = given[1] if isinstance(given, tuple) else given
-    chain = []
+    chain: list[dict[str, Any]] = []
     while isinstance(error, BaseException) and len(chain) < 5:
         chain.append({"type": type(error).__qualname__, "says": say(error), "at": _frames(error.__traceback__)[-12:]})
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

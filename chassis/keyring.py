@@ -1,0 +1,195 @@
+"""Keys per person, and what is sealed with them.
+
+Invariant: only a destroyed key means "erased"; a keyring that cannot be reached is an error, never an answer. A person's
+key is made once; once destroyed it is refused for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Protocol
+
+import httpx
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import JsonValue
+
+from chassis.clock import machine_now
+from chassis.mongo import Database, DuplicateKeyError, PyMongoError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+CACHE_SECONDS = 60.0
+CACHE_KEYS = 10_000
+_TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+
+
+class KeyringError(Exception):
+    """No key. Which of the three says what it means."""
+
+
+class KeyDestroyed(KeyringError):
+    """The person has been erased: sealed values read as erased."""
+
+
+class KeyUnknown(KeyringError):
+    """No key was ever made for this person."""
+
+
+class KeyringUnavailable(KeyringError):
+    """Nobody could say. Wait and ask again; never take it for an erasure."""
+
+
+class SealBroken(Exception):
+    """Sealed bytes that this key, or this binding, does not open: damaged, or moved from somewhere else."""
+
+
+class Keyring(Protocol):
+    """Where the keys come from."""
+
+    async def key(self, person: str) -> bytes:
+        """The person's key. Raises KeyDestroyed, KeyUnknown or KeyringUnavailable."""
+        ...
+
+
+class ServiceTokenSource(Protocol):
+    """Where a service gets its own token from (`chassis.auth.ServiceTokens`)."""
+
+    async def token(self, audience: str | None = None) -> str: ...
+
+
+def seal(key: bytes, value: Mapping[str, JsonValue], bound_to: str) -> bytes:
+    """AES-256-GCM over the value as JSON: a random 96-bit nonce, then the ciphertext.
+
+    `bound_to` (what the value belongs to, such as the subject and the event type) is authenticated with it, so that
+    sealed bytes moved to another place do not open there.
+    """
+    nonce = os.urandom(NONCE_BYTES)
+    plain = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
+
+
+def unseal(key: bytes, blob: bytes, bound_to: str) -> dict[str, JsonValue]:
+    """The value again. Raises SealBroken."""
+    try:
+        plain = AESGCM(key).decrypt(bytes(blob[:NONCE_BYTES]), bytes(blob[NONCE_BYTES:]), bound_to.encode())
+    except (InvalidTag, ValueError) as error:
+        raise SealBroken("sealed bytes do not open with this key and binding") from error
+    value: dict[str, JsonValue] = json.loads(plain)
+    return value
+
+
+class OwnKeyring:
+    """The keyring itself, on a database of its own: `{_id: person, key, created}`, or `{_id, destroyed: true}`."""
+
+    def __init__(self, database: Database) -> None:
+        self._keys = database["keys"]
+
+    async def create(self, person: str) -> bytes:
+        """Make the person's key, or return the one that is there. Raises KeyDestroyed, KeyringUnavailable."""
+        key = AESGCM.generate_key(KEY_BYTES * 8)
+        try:
+            await self._keys.insert_one({"_id": person, "key": key, "created": machine_now()})
+        except DuplicateKeyError:
+            # Another registration was first, or the person was erased: what is stored decides, never what came last.
+            return await self.key(person)
+        except PyMongoError as error:
+            raise KeyringUnavailable("the keyring's database does not answer") from error
+        return key
+
+    async def key(self, person: str) -> bytes:
+        """The person's key. Raises KeyDestroyed, KeyUnknown, KeyringUnavailable."""
+        try:
+            found = await self._keys.find_one({"_id": person})
+        except PyMongoError as error:
+            raise KeyringUnavailable("the keyring's database does not answer") from error
+        if found is None:
+            raise KeyUnknown(person)
+        if found.get("destroyed"):
+            raise KeyDestroyed(person)
+        return bytes(found["key"])
+
+    async def destroy(self, person: str) -> None:
+        """Erase the person's key and leave a tombstone; doing it again changes nothing."""
+        try:
+            # One replacement, never delete-then-insert: a registration in between would make a new key.
+            await self._keys.replace_one({"_id": person}, {"_id": person, "destroyed": True}, upsert=True)
+        except PyMongoError as error:
+            raise KeyringUnavailable("the keyring's database does not answer") from error
+
+
+class RemoteKeyring:
+    """Intake's keyring over HTTP. Keys stay in memory for at most 60 s, so that an erasure reaches every process."""
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: ServiceTokenSource,
+        *,
+        client: httpx.AsyncClient | None = None,
+        elapsed: Callable[[], float] = monotonic,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._tokens = tokens
+        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT)
+        self._elapsed = elapsed
+        self._held: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    async def key(self, person: str) -> bytes:
+        """The person's key. Raises KeyDestroyed, KeyUnknown, KeyringUnavailable."""
+        asked = self._elapsed()
+        held = self._held.get(person)
+        if held is not None and asked - held[0] < CACHE_SECONDS:
+            return held[1]
+        self._held.pop(person, None)
+        key = await self._ask(person)
+        # Aged from before the question: an erasure while the answer was under way counts from then.
+        self._held[person] = (asked, key)
+        while len(self._held) > CACHE_KEYS:
+            self._held.popitem(last=False)
+        return key
+
+    async def _ask(self, person: str) -> bytes:
+        if not person.isascii() or not person.isalnum():
+            # The id becomes a part of the path.
+            raise KeyUnknown(person)
+        try:
+            token = await self._tokens.token()
+            answer = await self._client.post(
+                f"{self._base_url}/keys/{person}", headers={"Authorization": f"Bearer {token}"}
+            )
+        except httpx.HTTPError as error:
+            raise KeyringUnavailable(f"the keyring at {self._base_url} does not answer") from error
+        if answer.status_code == httpx.codes.GONE:
+            raise KeyDestroyed(person)
+        if answer.status_code == httpx.codes.NOT_FOUND and _code(answer) == "key_unknown":
+            raise KeyUnknown(person)
+        if answer.status_code != httpx.codes.OK:
+            # Also a 404 that is not the keyring's own: a wrong address must not read as "no such person".
+            raise KeyringUnavailable(f"the keyring at {self._base_url} answered {answer.status_code}")
+        try:
+            key = base64.b64decode(answer.json()["key"], validate=True)
+        except (ValueError, KeyError, TypeError, binascii.Error) as error:
+            raise KeyringUnavailable(f"the keyring at {self._base_url} answered something else than a key") from error
+        if len(key) != KEY_BYTES:
+            raise KeyringUnavailable(f"the keyring at {self._base_url} answered a key of another length")
+        return key
+
+    async def aclose(self) -> None:
+        """Forget all keys and close the connections."""
+        self._held.clear()
+        await self._client.aclose()
+
+
+def _code(answer: httpx.Response) -> str | None:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return None
+    return problem.get("code") if isinstance(problem, dict) else None
