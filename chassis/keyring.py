@@ -1,6 +1,6 @@
 """Keys per person, and what is sealed with them.
 
-Invariant: only a destroyed key means "erased"; a keyring that cannot be reached is an error, never an answer. A person's
+Invariant: only a destroyed key means "erased"; an unreachable keyring is an error, never an answer. A person's
 key is made once; once destroyed it is refused for ever.
 """
 
