@@ -1,0 +1,1 @@
+"""How Dugnad is run: on one bare machine (`deploy.local`)."""
