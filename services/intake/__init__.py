@@ -1,0 +1,1 @@
+"""Intake: employers' needs, candidates, consent, background, workforce figures and the keyring."""

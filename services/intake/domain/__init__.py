@@ -1,0 +1,1 @@
+"""What intake decides: pure functions over needs, candidates, background facts and workforce figures."""

@@ -1,0 +1,224 @@
+"""Candidates: registered, mapped, assessed, consenting.
+
+Invariant: nobody is ready for matching who has not been mapped; who a person is stands in sealed parts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import assert_never
+
+from pydantic import JsonValue
+
+from contracts.days import oslo_day
+from contracts.event import Event
+from contracts.intake import (
+    AddressProtectionChanged,
+    CandidateAssessed,
+    CandidateMapped,
+    CandidateRegistered,
+    ConsentGiven,
+    ConsentWithdrawn,
+    QualificationAdded,
+    ReadinessRevoked,
+)
+from contracts.refused import Refused
+from services.intake.domain import checks
+from services.intake.domain.candidate_commands import (
+    AddQualification,
+    AssessCandidate,
+    CandidateCommand,
+    ChangeAddressProtection,
+    GiveConsent,
+    MapCandidate,
+    RegisterCandidate,
+    RevokeReadiness,
+    WithdrawConsent,
+)
+from services.intake.domain.rules import happened
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What later decisions have to know of a person. Sealed facts are None where the log was read without the key."""
+
+    candidate_id: str
+    intermediary: str
+    first_mapped_on: date | None = None
+    ready_until: date | None = None
+    qualifications: int = 0
+    consents: frozenset[str] = frozenset()
+    protected: bool = False
+    name: str | None = None
+    birth_date: date | None = None
+    reduced_work_capacity: bool = False
+
+
+def evolve(state: Candidate | None, event: Event) -> Candidate | None:
+    """The candidate after one more event; events of other subjects in the same commits change nothing."""
+    if isinstance(event, CandidateRegistered):
+        return _registered(event)
+    if state is None:
+        return None
+    match event:
+        case CandidateMapped():
+            return replace(state, first_mapped_on=min(state.first_mapped_on or event.mapped_on, event.mapped_on))
+        case QualificationAdded():
+            return replace(state, qualifications=state.qualifications + 1)
+        case CandidateAssessed():
+            reduced = _sealed(event).get("reduced_work_capacity") is True
+            ready_until = event.valid_until if event.ready else None
+            return replace(state, ready_until=ready_until, reduced_work_capacity=reduced)
+        case ReadinessRevoked():
+            return replace(state, ready_until=None)
+        case ConsentGiven():
+            return replace(state, consents=state.consents | {event.scope})
+        case ConsentWithdrawn():
+            return replace(state, consents=state.consents - {event.scope})
+        case AddressProtectionChanged():
+            return replace(state, protected=event.protected)
+        case _:
+            return state
+
+
+def decide(command: CandidateCommand, state: Candidate | None) -> list[Event]:
+    """The events that a command leads to. Raises Refused."""
+    if isinstance(command, RegisterCandidate):
+        return [_register(command, state)]
+    if state is None:
+        raise Refused("candidate_unknown")
+    match command:
+        case MapCandidate():
+            return [_map(command, state)]
+        case AddQualification():
+            return [_add_qualification(command, state)]
+        case AssessCandidate():
+            return [_assess(command, state)]
+        case RevokeReadiness():
+            return [_revoke(command, state)]
+        case GiveConsent():
+            return [_give_consent(command, state)]
+        case WithdrawConsent():
+            return [_withdraw_consent(command, state)]
+        case ChangeAddressProtection():
+            return [_protect(command, state)]
+        case _:
+            assert_never(command)
+
+
+def _registered(event: CandidateRegistered) -> Candidate:
+    sealed = _sealed(event)
+    name, birth_date = sealed.get("name"), sealed.get("birth_date")
+    return Candidate(
+        event.candidate_id,
+        event.intermediary,
+        name=name if isinstance(name, str) else None,
+        birth_date=date.fromisoformat(birth_date) if isinstance(birth_date, str) else None,
+    )
+
+
+def _sealed(event: Event) -> Mapping[str, JsonValue]:
+    return event.sealed or {}
+
+
+def _register(command: RegisterCandidate, state: Candidate | None) -> CandidateRegistered:
+    birth_date = checks.birth_date(command)
+    if state is not None:
+        raise Refused("candidate_already_registered")
+    return CandidateRegistered(
+        candidate_id=command.candidate_id,
+        intermediary=command.intermediary,
+        registered_on=oslo_day(command.at),
+        sealed={
+            "name": command.name,
+            "national_id": command.national_id,
+            "birth_date": birth_date.isoformat(),
+            "phone": command.phone,
+            "email": command.email,
+        },
+    )
+
+
+def _map(command: MapCandidate, state: Candidate) -> CandidateMapped:
+    checks.mapping(command)
+    return CandidateMapped(
+        candidate_id=state.candidate_id,
+        mapped_on=command.mapped_on,
+        municipality=command.municipality,
+        language=command.language,
+        experience=command.experience,
+        wished_occupations=command.wished_occupations,
+        hours_per_week=command.hours_per_week,
+        available_from=command.available_from,
+        licences=command.licences,
+        sealed=_noted("notes", command.notes),
+        occurred=happened(command.mapped_on, command.at),
+    )
+
+
+def _add_qualification(command: AddQualification, state: Candidate) -> QualificationAdded:
+    checks.qualification(command)
+    if state.qualifications >= checks.MOST_QUALIFICATIONS:
+        raise Refused("too_many_qualifications", most=checks.MOST_QUALIFICATIONS)
+    return QualificationAdded(
+        candidate_id=state.candidate_id,
+        qualification_id=command.qualification_id,
+        kind=command.kind,
+        occupation=command.occupation,
+        started_on=command.started_on,
+        completed_on=command.completed_on,
+        sealed={"title": command.title, "provider": command.provider},
+    )
+
+
+def _assess(command: AssessCandidate, state: Candidate) -> CandidateAssessed:
+    checks.assessment(command)
+    if state.first_mapped_on is None:
+        raise Refused("not_mapped")
+    if command.assessed_on < state.first_mapped_on:
+        raise Refused("assessed_before_mapped", ["/assessed_on"], status=422)
+    return CandidateAssessed(
+        candidate_id=state.candidate_id,
+        ready=command.ready,
+        assessed_on=command.assessed_on,
+        valid_until=command.valid_until,
+        sealed={"reduced_work_capacity": command.reduced_work_capacity, "notes": command.notes},
+        occurred=happened(command.assessed_on, command.at),
+    )
+
+
+def _revoke(command: RevokeReadiness, state: Candidate) -> ReadinessRevoked:
+    checks.revocation(command)
+    if state.ready_until is None:
+        raise Refused("not_ready")
+    return ReadinessRevoked(candidate_id=state.candidate_id, reason=command.reason, sealed=_noted("note", command.note))
+
+
+def _give_consent(command: GiveConsent, state: Candidate) -> ConsentGiven:
+    checks.consent_day(command.given_on, "/given_on", command.at)
+    if command.scope in state.consents:
+        raise Refused("consent_already_given")
+    return ConsentGiven(
+        candidate_id=state.candidate_id,
+        scope=command.scope,
+        given_on=command.given_on,
+        occurred=happened(command.given_on, command.at),
+    )
+
+
+def _withdraw_consent(command: WithdrawConsent, state: Candidate) -> ConsentWithdrawn:
+    if command.scope not in state.consents:
+        raise Refused("consent_not_given")
+    return ConsentWithdrawn(candidate_id=state.candidate_id, scope=command.scope, withdrawn_on=oslo_day(command.at))
+
+
+def _protect(command: ChangeAddressProtection, state: Candidate) -> AddressProtectionChanged:
+    if command.protected == state.protected:
+        raise Refused("address_protection_unchanged")
+    return AddressProtectionChanged(candidate_id=state.candidate_id, protected=command.protected)
+
+
+def _noted(name: str, text: str | None) -> dict[str, JsonValue] | None:
+    return None if text is None else {name: text}

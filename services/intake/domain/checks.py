@@ -1,0 +1,99 @@
+"""What a command about a candidate must be in itself, whoever the candidate is.
+
+Invariant: every check names the fields it speaks of; no check repeats a personal value back.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from contracts import nationalids
+from contracts.days import add_months, oslo_day
+from contracts.vocabulary import RevokeReason
+from services.intake.domain.candidate_commands import (
+    AddQualification,
+    AssessCandidate,
+    MapCandidate,
+    RegisterCandidate,
+    RevokeReadiness,
+)
+from services.intake.domain.rules import (
+    check_hours,
+    check_municipality,
+    check_not_in_future,
+    check_occupation,
+    check_unique,
+    wrong,
+)
+
+YOUNGEST = 16
+OLDEST = 120
+MOST_QUALIFICATIONS = 50
+MOST_EXPERIENCE_MONTHS = 720
+LONGEST_COURSE_AHEAD_MONTHS = 60
+
+
+def birth_date(command: RegisterCandidate) -> date:
+    """The birth date that the national id says, or the given one where the number does not say it."""
+    found = nationalids.parse(command.national_id)
+    if found is None or (found.synthetic and not command.synthetic):
+        raise wrong("national_id_invalid", "/national_id")
+    said = nationalids.birth_date(found)
+    born = command.birth_date or said
+    if born is None:
+        raise wrong("birth_date_needed", "/birth_date")
+    if said is not None and born != said:
+        raise wrong("birth_date_mismatch", "/birth_date", "/national_id")
+    source = "/national_id" if command.birth_date is None else "/birth_date"
+    today = oslo_day(command.at)
+    if born > today or born < add_months(today, -12 * OLDEST):
+        raise wrong("birth_date_impossible", source)
+    if add_months(born, 12 * YOUNGEST) > today:
+        raise wrong("too_young", source, youngest=YOUNGEST)
+    return born
+
+
+def mapping(command: MapCandidate) -> None:
+    """Codes, hours and days of a mapping."""
+    check_not_in_future(command.mapped_on, "/mapped_on", command.at)
+    check_municipality(command.municipality, "/municipality")
+    check_hours(command.hours_per_week, "/hours_per_week")
+    for index, experience in enumerate(command.experience):
+        check_occupation(experience.occupation, f"/experience/{index}/occupation")
+        if not 1 <= experience.months <= MOST_EXPERIENCE_MONTHS:
+            raise wrong("months_out_of_range", f"/experience/{index}/months", most=MOST_EXPERIENCE_MONTHS)
+    check_unique((experience.occupation for experience in command.experience), "/experience")
+    for index, wished in enumerate(command.wished_occupations):
+        check_occupation(wished, f"/wished_occupations/{index}")
+    check_unique(command.wished_occupations, "/wished_occupations")
+    check_unique(command.licences, "/licences")
+
+
+def qualification(command: AddQualification) -> None:
+    """Days in order. A course may still run, so only its beginning has to lie behind."""
+    check_occupation(command.occupation, "/occupation")
+    if command.completed_on < command.started_on:
+        raise wrong("dates_out_of_order", "/started_on", "/completed_on")
+    check_not_in_future(command.started_on, "/started_on", command.at)
+    if command.completed_on > add_months(oslo_day(command.at), LONGEST_COURSE_AHEAD_MONTHS):
+        raise wrong("completed_too_far_ahead", "/completed_on", months=LONGEST_COURSE_AHEAD_MONTHS)
+
+
+def assessment(command: AssessCandidate) -> None:
+    """An assessment was made, and holds for a time."""
+    check_not_in_future(command.assessed_on, "/assessed_on", command.at)
+    if command.valid_until <= command.assessed_on:
+        raise wrong("dates_out_of_order", "/assessed_on", "/valid_until")
+
+
+def revocation(command: RevokeReadiness) -> None:
+    """Free text stands only beside the reason `other`, and has to there."""
+    if command.reason is RevokeReason.OTHER and not command.note:
+        raise wrong("note_needed", "/note")
+    if command.reason is not RevokeReason.OTHER and command.note:
+        raise wrong("note_not_allowed", "/note")
+
+
+def consent_day(given_on: date, field: str, at: datetime) -> None:
+    """Consent has been given."""
+    check_not_in_future(given_on, field, at)
