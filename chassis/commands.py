@@ -5,67 +5,147 @@ Invariant: a command takes effect once or not at all; whoever repeats it gets th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import asyncio
+import hashlib
+import hmac
+import random
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from time import monotonic
 
-from contracts.event import Event
+from chassis import metrics
+from chassis.decisions import Answer, CommandContext, Decision, Done, Loaded
+from chassis.errors import Contended, IdempotencyMismatch, Stale
+from chassis.eventlog import EventLog, NewCommit, Stored, StoredCommit
+from chassis.keyring import KeyDestroyed
 
-
-@dataclass(frozen=True)
-class CommandContext:
-    """Who asks, and under which claim. `body` is the request as canonical JSON; `wait` is in seconds."""
-
-    claim: str
-    body: bytes
-    actor: str
-    correlation: str
-    traceparent: str | None = None
-    causation: str | None = None
-    if_match: int | None = None
-    wait: float = 0.0
+__all__ = ["Answer", "CommandContext", "Commands", "Decision", "Done", "Loaded", "SubjectLocks"]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The answer of a command. It is stored with the commit, so `body` holds ids, versions and dates, nothing personal.
-
-    The version of `subject` after the commit becomes the ETag; the same subject is what If-Match speaks of.
-    """
-
-    body: dict[str, Any]
-    location: str
-    subject: str
-    status: int = 201
+Subjects = Sequence[str] | Callable[[Mapping[str, Loaded]], Iterable[str]]
+TRIES = 6
+LEDGER_POLL_SECONDS = 0.01
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What was decided. `claims` are business keys (`org:999999999`) beside the versions of all subjects read."""
+class Commands:
+    """Runs the commands of one log."""
 
-    events: Sequence[Event]
-    answer: Answer
-    claims: Sequence[str] = field(default_factory=tuple)
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._locks = SubjectLocks()
+
+    async def run(
+        self,
+        context: CommandContext,
+        subjects: Subjects,
+        decide: Callable[[Mapping[str, Loaded]], Decision],
+        *,
+        person: str | None = None,
+        unseal: bool = False,
+    ) -> Done:
+        """Decide on what the log holds of `subjects`, and append.
+
+        The first subject is the one that If-Match speaks of. A callable is asked again with what is loaded until it
+        names nothing new. `person`: the body is personal, so its hash is made under this candidate's key. `unseal`: the
+        decision needs the sealed parts. Raises Refused, Stale, Contended, IdempotencyMismatch, LogBusy, LogUnavailable,
+        TooLarge, KeyringError; after any of them but LogUnavailable nothing is stored.
+        """
+        for attempt in range(TRIES):
+            # Before deciding, and after every conflict: a repeated command would else be refused by its own effect.
+            if (first := await self._log.find(context.claim)) is not None:
+                return await self._repeated(context, first)
+            if attempt:
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            async with self._locks.holding(self._log, subjects, unseal) as loaded:
+                _check_if_match(context, loaded)
+                decision = decide(loaded)
+                commit = await self._commit(context, loaded, decision, person)
+                outcome = await self._log.append(commit)
+            if isinstance(outcome, Stored):
+                version = loaded[decision.answer.subject].version + 1
+                position = await self._position(context, outcome.commit_id)
+                return Done(decision.answer, version, outcome.commit_id, position, repeated=False)
+            metrics.CONFLICTS.labels(self._log.source).inc()
+        raise Contended(tuple(loaded))
+
+    async def _commit(
+        self, context: CommandContext, loaded: Mapping[str, Loaded], decision: Decision, person: str | None
+    ) -> NewCommit:
+        return NewCommit(
+            command=context.claim,
+            command_hash=await self._hash(context, person),
+            hashed_for=person,
+            reads={name: each.version for name, each in loaded.items()},
+            events=decision.events,
+            answer=decision.answer,
+            business_keys=decision.claims,
+            actor=context.actor,
+            correlation=context.correlation,
+            causation=context.causation,
+            traceparent=context.traceparent,
+        )
+
+    async def _hash(self, context: CommandContext, person: str | None) -> bytes:
+        if person is None:
+            return hashlib.sha256(context.body).digest()
+        assert self._log.keyring is not None, "a personal body needs a keyring"
+        # A plain hash of a national id can be found by trying all of them.
+        return hmac.digest(await self._log.keyring.key(person), context.body, "sha256")
+
+    async def _repeated(self, context: CommandContext, first: StoredCommit) -> Done:
+        try:
+            same = hmac.compare_digest(await self._hash(context, first.hashed_for), first.command_hash)
+        except KeyDestroyed:
+            # Erased since: the bodies can no longer be compared, and the answer holds nothing personal.
+            same = True
+        if not same:
+            raise IdempotencyMismatch(context.claim)
+        metrics.COMMANDS_REPEATED.labels(self._log.source).inc()
+        position = await self._position(context, first.id)
+        return Done(first.answer, first.version, first.id, position, repeated=True)
+
+    async def _position(self, context: CommandContext, commit_id: str) -> int | None:
+        if context.wait <= 0:
+            return None
+        deadline = monotonic() + context.wait
+        while True:
+            position = await self._log.ledger.last_position(commit_id)
+            if position is not None or monotonic() > deadline:
+                return position
+            await asyncio.sleep(LEDGER_POLL_SECONDS)
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A subject as the log has it: version 0 means that nothing has claimed it yet.
+def _check_if_match(context: CommandContext, loaded: Mapping[str, Loaded]) -> None:
+    target = next(iter(loaded.values()))
+    if context.if_match is None or context.if_match == target.version:
+        return
+    changed = [
+        type(event).__name__
+        for event, version in zip(target.events, target.event_versions, strict=True)
+        if version > context.if_match
+    ]
+    raise Stale(target.subject, context.if_match, target.version, changed)
 
-    `events` are all events of every commit that claims the subject, in version order; a fold picks what concerns it.
-    """
 
-    subject: str
-    version: int
-    events: tuple[Event, ...]
+class SubjectLocks:
+    """Commands of one process on one subject queue behind one another: else one of 64 would win and 63 try again."""
 
+    def __init__(self) -> None:
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
-@dataclass(frozen=True)
-class Done:
-    """A command that took effect. `position` is its last event's, where it was asked to wait for it."""
-
-    answer: Answer
-    version: int
-    commit_id: str
-    position: int | None
-    repeated: bool
+    @asynccontextmanager
+    async def holding(self, log: EventLog, subjects: Subjects, unseal: bool) -> AsyncIterator[Mapping[str, Loaded]]:
+        """The subjects, loaded and locked, several in sorted order so that no two commands wait for each other."""
+        names = list(subjects({}) if callable(subjects) else subjects)
+        while True:
+            held = [self._locks.setdefault(name, asyncio.Lock()) for name in sorted(set(names))]
+            async with AsyncExitStack() as stack:
+                for lock in held:
+                    await stack.enter_async_context(lock)
+                loaded = await log.load(names, unseal=unseal)
+                more = [name for name in subjects(loaded) if name not in loaded] if callable(subjects) else []
+                if not more:
+                    yield loaded
+                    return
+                names = list(dict.fromkeys([*names, *more]))

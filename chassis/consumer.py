@@ -1,0 +1,213 @@
+"""FastStream batch subscribers, made in one place.
+
+Invariant: an offset is committed only after everything before it took effect. The library's own acknowledgement is
+never used: it commits all that was fetched, also what a raised exception left undone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.message import StreamMessage
+
+from chassis import metrics
+from chassis.errors import Contended, LogBusy, LogUnavailable
+from chassis.keyring import KeyringUnavailable
+from chassis.mongo import PyMongoError
+
+MAX_RECORDS = 500
+MAX_POLL_SECONDS = 300.0
+IDLE_MILLISECONDS = 20
+"""The library waits for records so long, and then sleeps as long again when there were none."""
+RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+TRANSIENT = (PyMongoError, LogBusy, LogUnavailable, KeyringUnavailable, Contended)
+EXIT_FAULT = 70
+
+log = structlog.get_logger()
+
+
+class Raw(Protocol):
+    """A record as the client library gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A record that cannot be decoded or folded: its partition stops there, until a new version can read it."""
+
+    partition: TopicPartition
+    offset: int
+    reason: str
+
+
+@dataclass
+class Handled:
+    """What became of a batch: the offset to commit per partition, and the partitions that must stop."""
+
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    stopped: list[Stopped] = field(default_factory=list)
+
+
+def end_process(error: BaseException) -> None:
+    """End at once, before the next poll could move past what failed. The supervisor starts a new process."""
+    log.critical("process_ends", error=type(error).__name__, exc_info=error)
+    os._exit(EXIT_FAULT)
+
+
+class BatchConsumer:
+    """One consumer group's member; `handle` gets the records of a batch in arrival order."""
+
+    def __init__(
+        self,
+        broker: KafkaBroker,
+        name: str,
+        topics: Sequence[str],
+        group: str,
+        handle: Callable[[Sequence[Raw]], Awaitable[Handled]],
+        fatal: Callable[[BaseException], None] = end_process,
+    ) -> None:
+        self.name = name
+        self._handle = handle
+        self._fatal = fatal
+        self._stopping = False
+        self.stopped: dict[TopicPartition, Stopped] = {}
+        self.handling_since: float | None = None
+        self.joined = False
+        """Whether the group has given this member its part (perhaps no partition)."""
+        self._subscriber = broker.subscriber(
+            *topics,
+            batch=True,
+            group_id=group,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            max_records=MAX_RECORDS,
+            batch_timeout_ms=IDLE_MILLISECONDS,
+            max_poll_interval_ms=int(MAX_POLL_SECONDS * 1000),
+            listener=_Listener(self),
+            parser=self._parse,
+            decoder=_decode,
+        )
+        self._subscriber(self._on_batch)
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        self._stopping = True
+        await self._subscriber.stop()
+
+    async def _parse(self, records: tuple[Raw, ...]) -> StreamMessage[Any]:
+        return StreamMessage(raw_message=records, body=b"")
+
+    async def _on_batch(self, records: Any) -> None:
+        try:
+            await self._take(records)
+        except asyncio.CancelledError:
+            if self._stopping:
+                raise
+            self._fatal(RuntimeError(f"{self.name} was cancelled in the middle of a batch"))
+        except BaseException as error:  # the edge of the process: past here the library would go on to the next batch
+            self._fatal(error)
+
+    async def _take(self, records: Sequence[Raw]) -> None:
+        running = [each for each in records if TopicPartition(each.topic, each.partition) not in self.stopped]
+        if not running:
+            return
+        self.handling_since = monotonic()
+        with metrics.BATCH_SECONDS.labels(self.name).time():
+            handled = await self._until_done(lambda: self._handle(running))
+            for stopped in handled.stopped:
+                self._stop_partition(stopped)
+            await self._commit(handled.offsets)
+        self.handling_since = None
+
+    async def _until_done(self, action: Callable[[], Awaitable[Handled]]) -> Handled:
+        """Transient errors are tried again in place, within half of the poll interval; then the process ends."""
+        deadline = monotonic() + MAX_POLL_SECONDS / 2
+        attempt = 0
+        while True:
+            try:
+                return await action()
+            except TRANSIENT as error:
+                if monotonic() > deadline:
+                    raise
+                pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                log.warning("consumer_retries", consumer=self.name, error=type(error).__name__, attempt=attempt)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                attempt += 1
+
+    def _stop_partition(self, stopped: Stopped) -> None:
+        self.stopped[stopped.partition] = stopped
+        metrics.STOPPED_PARTITIONS.labels(self.name).set(len(self.stopped))
+        log.critical(
+            "partition_stopped",
+            consumer=self.name,
+            topic=stopped.partition.topic,
+            partition=stopped.partition.partition,
+            offset=stopped.offset,
+            reason=stopped.reason,
+        )
+        consumer = self._subscriber.consumer
+        if consumer is not None and stopped.partition in consumer.assignment():
+            consumer.pause(stopped.partition)
+
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+        consumer = self._subscriber.consumer
+        if consumer is None or not offsets:
+            return
+        mine = {partition: offset for partition, offset in offsets.items() if partition in consumer.assignment()}
+        deadline = monotonic() + MAX_POLL_SECONDS / 2
+        while mine:
+            try:
+                await consumer.commit(mine)
+            except (CommitFailedError, IllegalStateError):
+                # The partitions have gone to another member: it folds these records again and drops the duplicates.
+                log.info("commit_after_rebalance", consumer=self.name)
+                return
+            except KafkaError:
+                if monotonic() > deadline:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS[-3])
+            else:
+                return
+
+    def faults(self) -> list[str]:
+        """What keeps this member from going on, one line each."""
+        return [
+            f"{self.name} stopped at {name.topic}/{name.partition} offset {each.offset}: {each.reason}"
+            for name, each in self.stopped.items()
+        ]
+
+
+async def _decode(message: StreamMessage[Any]) -> Any:
+    return message.raw_message
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
+    def __init__(self, consumer: BatchConsumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Nothing to hand over: documents are fenced by `rev`, offsets by the group's generation."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # noqa: ARG002 - its interface
+        # A rebalance forgets pauses: what was stopped is fetched again from its committed offset, and stops again.
+        self._consumer.joined = True
+        self._consumer.stopped.clear()
+        metrics.STOPPED_PARTITIONS.labels(self._consumer.name).set(0)

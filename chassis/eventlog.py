@@ -1,0 +1,276 @@
+"""The commit log: one document per decided command.
+
+Invariant: a commit claims the next version of every subject that its decision read, and one unique index over all
+claims refuses the second of two decisions from the same state. A commit never changes but for `pending`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import bson
+from pymongo import ASCENDING
+
+from chassis import metrics
+from chassis.clock import Clock, machine_now, milliseconds
+from chassis.decisions import Answer, Loaded
+from chassis.errors import LogUnavailable, TooLarge, Unserialisable
+from chassis.ids import new_id
+from chassis.keyring import KeyDestroyed, Keyring, seal, unseal
+from chassis.ledger import Ledger
+from chassis.mongo import Database, PyMongoError
+from chassis.writer import GroupWriter, Verdict
+from contracts.event import Event
+
+MAX_EVENT_BYTES = 768 * 1024
+"""A stored event must fit into a Kafka record (1 MiB by default) with its headers, or it would stop the relay."""
+MAX_COMMIT_BYTES = 4 * 1024 * 1024
+READ_AGAIN = 5
+
+
+def claim_of(subject: str, version: int) -> str:
+    """The claim on one version of a subject; eight digits, so that claims sort as numbers."""
+    return f"{subject}@{version:08d}"
+
+
+def split_claim(claim: str) -> tuple[str, int] | None:
+    """Subject and version of a claim; None for commands and business keys, which claim themselves."""
+    subject, found, version = claim.rpartition("@")
+    return (subject, int(version)) if found else None
+
+
+@dataclass(frozen=True)
+class NewCommit:
+    """What is to be appended. `reads` are the versions that the decision was taken from."""
+
+    command: str
+    command_hash: bytes
+    reads: Mapping[str, int]
+    events: Sequence[Event]
+    answer: Answer
+    actor: str
+    correlation: str
+    causation: str | None = None
+    traceparent: str | None = None
+    business_keys: Sequence[str] = ()
+    hashed_for: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredCommit:
+    """A commit as the log has it, as far as a repeated command needs it."""
+
+    id: str
+    command_hash: bytes
+    hashed_for: str | None
+    answer: Answer
+    version: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The commit is in the log, majority and journal."""
+
+    commit_id: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Another commit holds one of the claims; which one is not known (MongoDB names only one of several)."""
+
+
+@dataclass
+class EventLog:
+    """The log of one source, in a database of its own, published to one topic.
+
+    `fatal` is called when the writer dies of something unforeseen: the process must end then, since commands would wait
+    for ever.
+    """
+
+    database: Database
+    source: str
+    topic: str
+    types: Sequence[type[Event]]
+    clock: Clock
+    keyring: Keyring | None = None
+    fatal: Callable[[BaseException], None] | None = None
+    timeout_seconds: float = 10.0
+    appended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Wakes the relay of this process."""
+
+    def __post_init__(self) -> None:
+        self.commits = self.database["commits"]
+        self.ledger = Ledger(self.database)
+        self._by_type = {known.type_name(): known for known in self.types}
+        self._writer = GroupWriter(self.source, self.commits, self.timeout_seconds, self._fail)
+
+    async def prepare(self) -> None:
+        """Create the indexes; the unique one on `claims` is the whole concurrency control."""
+        await self.commits.create_index([("claims", ASCENDING)], name="claims", unique=True)
+        await self.commits.create_index(
+            [("pending", ASCENDING)], name="pending", partialFilterExpression={"pending": True}
+        )
+        await self.ledger.prepare()
+
+    def start(self) -> None:
+        """Start the writer task."""
+        self._writer.start()
+
+    async def stop(self) -> None:
+        """Store what waits, then stop."""
+        await self._writer.stop()
+
+    def _fail(self, error: BaseException) -> None:
+        if self.fatal is None:
+            raise error
+        self.fatal(error)
+
+    async def append(self, commit: NewCommit) -> Stored | Conflict:
+        """Store a commit or learn that its state was stale.
+
+        Raises LogBusy, TooLarge, Unserialisable (nothing stored), LogUnavailable (unknown: the command's claim tells).
+        """
+        document = await self._document(commit)
+        with metrics.APPEND_SECONDS.labels(self.source).time():
+            verdict = await self._writer.write(document)
+        if verdict is Verdict.CONFLICT:
+            return Conflict()
+        metrics.COMMITS_APPENDED.labels(self.source).inc()
+        self.appended.set()
+        return Stored(document["_id"])
+
+    async def load(self, subjects: Iterable[str], *, unseal: bool = False) -> dict[str, Loaded]:
+        """Per subject its version and the events of all commits that claim it, in version order.
+
+        `unseal` opens the sealed parts (erased ones stay None); raises KeyringError where a key cannot be had.
+        """
+        names = list(dict.fromkeys(subjects))
+        loaded = await asyncio.gather(*(self._load(name, unseal) for name in names))
+        return dict(zip(names, loaded, strict=True))
+
+    async def version(self, subject: str) -> int:
+        """The version of one subject, 0 where the log does not have it."""
+        return (await self._load(subject, False)).version
+
+    async def find(self, claim: str) -> StoredCommit | None:
+        """The commit that holds a claim."""
+        try:
+            document = await self.commits.find_one({"claims": claim}, {"events": 0})
+        except PyMongoError as error:
+            raise LogUnavailable(str(error)) from error
+        if document is None:
+            return None
+        answer = document["answer"]
+        return StoredCommit(
+            id=document["_id"],
+            command_hash=bytes(document["command_hash"]),
+            hashed_for=document.get("hashed_for"),
+            answer=Answer(answer["body"], answer["location"], answer["subject"], answer["status"]),
+            version=answer["version"],
+        )
+
+    async def _load(self, subject: str, unseal: bool) -> Loaded:
+        # Both bounds in one $elemMatch: apart, each could be met by another element of the array.
+        within = {"claims": {"$elemMatch": {"$gte": f"{subject}@", "$lt": f"{subject}A"}}}
+        for _ in range(READ_AGAIN):
+            try:
+                documents = await self.commits.find(within, {"claims": 1, "events": 1}).to_list(None)
+            except PyMongoError as error:
+                raise LogUnavailable(str(error)) from error
+            found = sorted((_version_in(document["claims"], subject), document) for document in documents)
+            if [version for version, _ in found] == list(range(1, len(found) + 1)):
+                break
+        else:
+            raise LogUnavailable(f"versions of {subject} have a hole")
+        events: list[Event] = []
+        versions: list[int] = []
+        for version, document in found:
+            for stored in document["events"]:
+                events.append(await self._event(stored, unseal))
+                versions.append(version)
+        return Loaded(subject, len(found), tuple(events), tuple(versions))
+
+    async def _event(self, stored: Mapping[str, Any], unseal_it: bool) -> Event:
+        known = self._by_type[stored["type"]]
+        opened = None
+        if unseal_it and "sealed" in stored and self.keyring is not None:
+            try:
+                key = await self.keyring.key(stored["person"])
+            except KeyDestroyed:
+                key = None
+            if key is not None:
+                opened = unseal(key, bytes(stored["sealed"]), f"{stored['type']} {stored['subject']}")
+        return known.from_data(stored["data"], occurred=stored["time"], sealed=opened)
+
+    async def _document(self, commit: NewCommit) -> dict[str, Any]:
+        if not commit.events:
+            raise Unserialisable("a commit holds at least one event")
+        events = [await self._stored(event) for event in commit.events]
+        document = {
+            "_id": new_id(),
+            "claims": [
+                commit.command,
+                *commit.business_keys,
+                *(claim_of(subject, version + 1) for subject, version in commit.reads.items()),
+            ],
+            "command_hash": commit.command_hash,
+            "actor": commit.actor,
+            "correlation": commit.correlation,
+            "causation": commit.causation,
+            "traceparent": commit.traceparent,
+            "at": machine_now(),
+            "n": len(events),
+            "events": events,
+            "answer": {
+                "body": commit.answer.body,
+                "location": commit.answer.location,
+                "subject": commit.answer.subject,
+                "status": commit.answer.status,
+                "version": commit.reads[commit.answer.subject] + 1,
+            },
+            "pending": True,
+        }
+        if commit.hashed_for is not None:
+            document["hashed_for"] = commit.hashed_for
+        if len(bson.encode(document)) > MAX_COMMIT_BYTES:
+            raise TooLarge("the commit")
+        return document
+
+    async def _stored(self, event: Event) -> dict[str, Any]:
+        if event.type_name() not in self._by_type:
+            raise Unserialisable(f"{event.type_name()} does not belong to {self.source}")
+        data = event.data()
+        try:
+            size = len(json.dumps(data, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise Unserialisable(f"{event.type_name()}: {error}") from error
+        if size > MAX_EVENT_BYTES:
+            raise TooLarge(event.type_name())
+        occurred: datetime = event.occurred or self.clock.now()
+        stored = {
+            "type": event.type_name(),
+            "version": event.VERSION,
+            "subject": event.subject,
+            "partitionkey": event.partition_key,
+            "time": milliseconds(occurred),
+            "data": data,
+        }
+        if event.sealed:
+            if self.keyring is None or event.person is None:
+                raise Unserialisable(f"{event.type_name()} has a sealed part, but {self.source} has no keyring for it")
+            key = await self.keyring.key(event.person)
+            stored["person"] = event.person
+            stored["sealed"] = seal(key, event.sealed, f"{stored['type']} {stored['subject']}")
+        return stored
+
+
+def _version_in(claims: Iterable[str], subject: str) -> int:
+    for claim in claims:
+        if (split := split_claim(claim)) is not None and split[0] == subject:
+            return split[1]
+    raise LogUnavailable(f"a commit without a claim on {subject}")

@@ -1,0 +1,86 @@
+"""A lease on a role that one process at a time may have.
+
+Invariant: the database's clock alone judges expiry; the token grows at each takeover, and whatever a holder writes is
+conditional on it. A refused renewal is final.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from chassis.ids import new_id
+from chassis.mongo import Collection, DuplicateKeyError
+
+# Dates are compared through $toLong: one engine compares them wrongly, silently, and would give the lease to everybody.
+_EXPIRED: dict[str, Any] = {"$lte": [{"$toLong": "$until"}, {"$toLong": "$$NOW"}]}
+
+
+class LeaseLost(Exception):
+    """Somebody else has the lease: stop, do not try again under the old token."""
+
+
+@dataclass
+class Lease:
+    """One try of one process to hold a role; a new object for each takeover."""
+
+    collection: Collection
+    role: str
+    seconds: float
+    owner: str = field(default_factory=new_id)
+    token: int = 0
+    published: int = 0
+    """The last position known to be published, as it stood when the lease was taken or last moved."""
+    _renewed: float = 0.0
+
+    async def prepare(self) -> None:
+        """Make the document that racers compete for."""
+        with contextlib.suppress(DuplicateKeyError):
+            await self.collection.insert_one(
+                {"_id": self.role, "token": 0, "published": 0, "until": datetime.fromtimestamp(0, UTC)}
+            )
+
+    async def acquire(self) -> bool:
+        """Take the lease if it is free. Among any number of racers one gets it."""
+        asked = monotonic()
+        found = await self.collection.find_one_and_update(
+            {"_id": self.role, "$expr": _EXPIRED},
+            [{"$set": {"owner": self.owner, "token": {"$add": ["$token", 1]}, "until": self._until()}}],
+            return_document=ReturnDocument.AFTER,
+        )
+        if found is None:
+            return False
+        self.token, self.published, self._renewed = found["token"], found["published"], asked
+        return True
+
+    async def keep(self) -> None:
+        """Renew when half of it has passed. To be called before anything is numbered or published. Raises LeaseLost."""
+        if monotonic() - self._renewed < self.seconds / 2:
+            return
+        asked = monotonic()
+        await self._write([{"$set": {"until": self._until()}}])
+        self._renewed = asked
+
+    async def publish_up_to(self, position: int) -> None:
+        """Everything up to `position` is acknowledged by the broker. Raises LeaseLost."""
+        await self._write([{"$set": {"published": position}}])
+        self.published = position
+
+    async def release(self) -> None:
+        """Let the next one take it at once."""
+        await self.collection.update_one(
+            {"_id": self.role, "owner": self.owner, "token": self.token}, [{"$set": {"until": "$$NOW"}}]
+        )
+
+    def _until(self) -> dict[str, Any]:
+        return {"$add": ["$$NOW", int(self.seconds * 1000)]}
+
+    async def _write(self, update: list[dict[str, Any]]) -> None:
+        result = await self.collection.update_one({"_id": self.role, "owner": self.owner, "token": self.token}, update)
+        if result.matched_count == 0:
+            raise LeaseLost(self.role)

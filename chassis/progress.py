@@ -1,0 +1,130 @@
+"""Which positions a projection has handled, per source.
+
+Invariant: a position is in the bitmap only when its effects are written; completeness is read off, never assumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pymongo import ReplaceOne
+
+from chassis.mongo import BulkWriteError, Collection, Database
+
+BLOCK = 65_536
+"""Positions per document. Intervals instead of a bitmap grew to megabytes after one partition of a million events."""
+FULL = (1 << BLOCK) - 1
+
+Handled = Mapping[tuple[str, int], Iterable[int]]
+"""Positions by source and partition."""
+
+
+class Progress:
+    """The progress of one projection: a document per source, partition and block, so that no two readers share one."""
+
+    def __init__(self, database: Database, projection: str) -> None:
+        self._blocks: Collection = database[f"progress_{projection}"]
+        self._moved = asyncio.Event()
+
+    async def record(self, handled: Handled) -> None:
+        """Add positions. Repeated and concurrent calls (a rebalance) give the union."""
+        waiting: dict[str, tuple[dict[str, Any], set[int]]] = {}
+        for (source, partition), positions in handled.items():
+            for position in positions:
+                block, offset = divmod(position - 1, BLOCK)
+                name = f"{source}/{partition:04d}/{block:08d}"
+                fields = {"source": source, "partition": partition, "block": block}
+                waiting.setdefault(name, (fields, set()))[1].add(offset)
+        while waiting:
+            stored = {each["_id"]: each async for each in self._blocks.find({"_id": {"$in": list(waiting)}})}
+            writes = []
+            for name, (fields, offsets) in waiting.items():
+                before = stored.get(name, {"rev": 0, "bits": b""})
+                bits = _with(bytes(before["bits"]), offsets)
+                if bits == before["bits"]:
+                    continue
+                document = {"_id": name, **fields, "rev": before["rev"] + 1, "bits": bits}
+                writes.append(ReplaceOne({"_id": name, "rev": before["rev"]}, document, upsert=True))
+            waiting = {name: waiting[name] for name in await write_or_lose(self._blocks, writes)}
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def complete_to(self, source: str) -> int:
+        """The last position up to which everything of a source has been handled; 0 for nothing."""
+        collapsed = await self._collapsed(source)
+        blocks: dict[int, int] = defaultdict(int)
+        async for each in self._blocks.find({"source": source, "block": {"$gte": collapsed}}):
+            blocks[each["block"]] |= int.from_bytes(bytes(each["bits"]), "little")
+        full = collapsed
+        while blocks.get(full) == FULL:
+            full += 1
+        if full > collapsed:
+            await self._collapse(source, full)
+        bits = blocks.get(full, 0)
+        lowest_zero = (~bits & (bits + 1)).bit_length() - 1
+        return full * BLOCK + lowest_zero
+
+    async def has(self, source: str, position: int) -> bool:
+        """Whether one position has been handled."""
+        block, offset = divmod(position - 1, BLOCK)
+        if block < await self._collapsed(source):
+            return True
+        async for each in self._blocks.find({"source": source, "block": block}):
+            bits = bytes(each["bits"])
+            if offset // 8 < len(bits) and bits[offset // 8] >> (offset % 8) & 1:
+                return True
+        return False
+
+    async def _collapsed(self, source: str) -> int:
+        """How many leading blocks are full over all partitions, and no longer kept one by one."""
+        found = await self._blocks.find_one({"_id": f"{source}/complete"})
+        return 0 if found is None else int(found["blocks"])
+
+    async def _collapse(self, source: str, blocks: int) -> None:
+        # First the sum, then its parts: a reader in between sees a block twice, never not at all.
+        await self._blocks.update_one({"_id": f"{source}/complete"}, {"$max": {"blocks": blocks}}, upsert=True)
+        await self._blocks.delete_many({"source": source, "block": {"$lt": blocks}})
+
+    async def wait_for(self, source: str, position: int, seconds: float) -> bool:
+        """Whether a position is handled within so many seconds. Woken by this process, else it looks every 50 ms."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not await self.has(source, position):
+            if loop.time() >= deadline:
+                return False
+            moved = self._moved
+            try:
+                await asyncio.wait_for(moved.wait(), min(0.05, max(0.0, deadline - loop.time())))
+            except TimeoutError:
+                continue
+        return True
+
+
+def _with(bits: bytes, offsets: Iterable[int]) -> bytes:
+    """The bitmap with more bits set, as long as its last set byte (a short log must not cost 8 KiB per write)."""
+    most = max(offsets, default=0) // 8 + 1
+    grown = bytearray(bits.ljust(most, b"\0"))
+    for offset in offsets:
+        grown[offset // 8] |= 1 << (offset % 8)
+    return bytes(grown)
+
+
+async def write_or_lose(collection: Collection, writes: list[ReplaceOne[dict[str, Any]]]) -> list[str]:
+    """One unordered bulk of `replace_one({_id, rev}, …, upsert)`. Returns the ids that somebody else wrote meanwhile.
+
+    A replacement whose `rev` has moved on becomes an insert of an `_id` that exists: the duplicate key is the news.
+    """
+    if not writes:
+        return []
+    try:
+        await collection.bulk_write(writes, ordered=False)
+    except BulkWriteError as error:
+        details = error.details or {}
+        failures = details.get("writeErrors", [])
+        if details.get("writeConcernErrors") or any(each["code"] != 11000 for each in failures):
+            raise
+        return [each["op"]["q"]["_id"] for each in failures]
+    return []

@@ -1,0 +1,217 @@
+"""The relay: numbers the commits of one log in its ledger, and publishes them in that order.
+
+Invariant: at least once, in the ledger's order, with ids that stay the same; nothing is skipped, nothing dead-lettered.
+Not guaranteed: exactly once. Readers drop what they have folded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from chassis import metrics
+from chassis.eventlog import EventLog
+from chassis.lease import Lease, LeaseLost
+from chassis.ledger import PAGE_COMMITS, LedgerHole, Page
+from chassis.mongo import PyMongoError
+from chassis.ordering import MissingPredecessor, in_order
+from chassis.settings import Settings
+from contracts.envelope import encode_stored
+
+LEASE_SECONDS = 5.0
+POLL_SECONDS = 0.25
+"""How soon a relay sees what another process appended; its own process wakes it."""
+PAGES_AT_ONCE = 8
+BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+log = structlog.get_logger()
+
+
+class Relay:
+    """One per log and process; one per log works at a time."""
+
+    def __init__(self, eventlog: EventLog, settings: Settings, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._log = eventlog
+        self._settings = settings
+        self._lease_seconds = lease_seconds
+        self._leases = eventlog.database["lease"]
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._cleaned = 0
+        self.fault: str | None = None
+        """Why the relay does not work, for `/readyz`; None while it does or another process does."""
+
+    def start(self, fatal: Callable[[BaseException], None]) -> None:
+        """Start the task; whatever it does not foresee ends the process."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                fatal(error)
+
+        self._task = asyncio.create_task(self.run(), name=f"relay {self._log.source}")
+        self._task.add_done_callback(ended)
+
+    async def stop(self) -> None:
+        """Finish the round, then hand the lease over."""
+        self._stopping.set()
+        self._log.appended.set()
+        if self._task is not None:
+            await self._task
+            self._task = None
+
+    async def run(self) -> None:
+        """Take the lease when it is free, work while it lasts, until `stop`."""
+        failures = 0
+        prepared = False
+        while not self._stopping.is_set():
+            lease = Lease(self._leases, self._log.source, self._lease_seconds)
+            try:
+                if not prepared:
+                    await lease.prepare()
+                    prepared = True
+                if not await lease.acquire():
+                    await self._pause(self._lease_seconds / 4)
+                    continue
+                log.info("relay_started", source=self._log.source, token=lease.token, published=lease.published)
+                async with self._producer() as producer:
+                    await self._work(lease, producer)
+            except LeaseLost:
+                log.warning("relay_lease_lost", source=self._log.source, token=lease.token)
+            except (LedgerHole, MissingPredecessor) as error:
+                self._alarm(error)
+                await self._release_and_pause(lease, BACKOFF_SECONDS[-1])
+            except (PyMongoError, KafkaError) as error:
+                # A broker or database that is down: commands go on being accepted where they can; nothing is skipped.
+                self.fault = f"relay of {self._log.source}: {type(error).__name__}"
+                log.warning("relay_waits", source=self._log.source, error=type(error).__name__)
+                await self._release_and_pause(lease, BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
+                failures += 1
+            else:
+                failures = 0
+            finally:
+                metrics.RELAY_ACTIVE.labels(self._log.source).set(0)
+
+    def _producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            client_id=f"dugnad-relay-{self._log.source.replace('/', '-')}",
+        )
+
+    async def _work(self, lease: Lease, producer: AIOKafkaProducer) -> None:
+        metrics.RELAY_ACTIVE.labels(self._log.source).set(1)
+        self._cleaned = 0
+        while not self._stopping.is_set():
+            self._log.appended.clear()
+            await lease.keep()
+            numbered = await self.number()
+            published = await self.publish(lease, producer)
+            self.fault = None
+            if not numbered and not published:
+                await self._pause(POLL_SECONDS, woken=True)
+        await lease.release()
+
+    async def number(self) -> int:
+        """One round: number what is pending. Returns the number of commits that got a position."""
+        ledger, commits = self._log.ledger, self._log.commits
+        head = await ledger.head()
+        if head is not None and head.first != self._cleaned:
+            # Before anything is read as pending: a numbered commit must not be numbered again.
+            ids = [commit for commit, _ in head.commits]
+            await commits.update_many({"_id": {"$in": ids}}, {"$unset": {"pending": ""}})
+            self._cleaned = head.first
+        pending = await commits.find({"pending": True}, {"claims": 1, "n": 1}).to_list(PAGE_COMMITS)
+        if not pending:
+            return 0
+        ordered = await in_order(pending, self._log)
+        if not ordered:
+            return 0
+        first = 1 if head is None else head.next
+        now = self._log.clock.now()
+        page = Page(
+            first=first,
+            next=first + sum(each["n"] for each in ordered),
+            # Never back: the recorded time is an order in time too.
+            at=now if head is None else max(now, head.at),
+            commits=tuple((each["_id"], each["n"]) for each in ordered),
+        )
+        if not await ledger.insert(page):
+            # Another relay was first: begin at the head, which the next round does.
+            return len(ordered)
+        metrics.LEDGER_POSITION.labels(self._log.source).set(page.next - 1)
+        return len(ordered)
+
+    async def publish(self, lease: Lease, producer: AIOKafkaProducer) -> int:
+        """Send the pages that follow `published`, read from the ledger and never from memory. Returns events sent."""
+        sent = 0
+        for page in await self._log.ledger.after(lease.published, PAGES_AT_ONCE):
+            await lease.keep()
+            sent += await self._send(page, producer)
+            await lease.publish_up_to(page.next - 1)
+        return sent
+
+    async def _send(self, page: Page, producer: AIOKafkaProducer) -> int:
+        ids = [commit for commit, _ in page.commits]
+        documents = {each["_id"]: each async for each in self._log.commits.find({"_id": {"$in": ids}})}
+        position = page.first
+        sending = []
+        for commit in ids:
+            document = documents.get(commit)
+            if document is None:
+                raise LedgerHole(f"commit {commit} is in the ledger of {self._log.source}, but not in the log")
+            for event in document["events"]:
+                sending.append(await self._send_one(producer, document, event, position, page))
+                position += 1
+        # Every acknowledgement, before `published` moves: a lost one would be a skipped event.
+        await asyncio.gather(*sending)
+        metrics.EVENTS_PUBLISHED.labels(self._log.source).inc(len(sending))
+        return len(sending)
+
+    async def _send_one(
+        self, producer: AIOKafkaProducer, commit: dict[str, Any], event: dict[str, Any], position: int, page: Page
+    ) -> asyncio.Future[Any]:
+        record = encode_stored(
+            type_name=event["type"],
+            subject=event["subject"],
+            partition_key=event["partitionkey"],
+            occurred=event["time"],
+            data=event["data"],
+            source=self._log.source,
+            position=position,
+            recorded=page.at,
+            correlation=commit["correlation"],
+            causation=commit["causation"],
+            traceparent=commit["traceparent"],
+            schema_base_url=self._settings.schema_base_url,
+        )
+        topic = self._settings.topic(self._log.topic)
+        future: asyncio.Future[Any] = await producer.send(
+            topic, key=record.key, value=record.value, headers=record.headers
+        )
+        return future
+
+    def _alarm(self, error: Exception) -> None:
+        self.fault = f"relay of {self._log.source}: {error}"
+        metrics.LEDGER_ALARMS.labels(self._log.source).inc()
+        log.critical("relay_alarm", source=self._log.source, error=str(error))
+
+    async def _release_and_pause(self, lease: Lease, seconds: float) -> None:
+        try:
+            await lease.release()
+        except PyMongoError:
+            log.warning("relay_lease_not_released", source=self._log.source)
+        await self._pause(seconds)
+
+    async def _pause(self, seconds: float, *, woken: bool = False) -> None:
+        waiting = self._log.appended if woken else self._stopping
+        try:
+            await asyncio.wait_for(waiting.wait(), seconds)
+        except TimeoutError:
+            return
