@@ -1,6 +1,6 @@
 """Problem documents (RFC 9457): the one place where errors become answers.
 
-Invariant: a code never changes and an answer never quotes what was sent; what nobody expected says only that it happened.
+Invariant: a code never changes, an answer never quotes what was sent; the unexpected says only that it happened.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def absent_unless(allowed: bool) -> None:
         raise NotFound
 
 
-def busy(code: str, seconds: int = 2, **params: object) -> Problem:
+def busy(code: str, seconds: int = 2) -> Problem:
     """503 with `Retry-After`."""
-    return Problem(503, code, headers={"Retry-After": str(seconds)}, seconds=seconds, **params)
+    return Problem(503, code, headers={"Retry-After": str(seconds)}, seconds=seconds)
 
 
 HANDLED: tuple[type[Exception], ...] = (
