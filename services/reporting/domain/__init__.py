@@ -1,0 +1,1 @@
+"""Definitions and tables: pure functions of facts. No I/O, no clock."""

@@ -1,0 +1,50 @@
+"""Exact figures.
+
+Invariant: a figure is computed from whole numbers as a fraction and rounded once, at the very end; a share of a rounded
+share is never taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+
+def rounded(value: Fraction, decimals: int = 1) -> Decimal:
+    """Half up, away from zero: 0.25 gives 0.3 and -0.25 gives -0.3."""
+    scaled = abs(value) * 10**decimals
+    whole, rest = divmod(scaled.numerator, scaled.denominator)
+    if 2 * rest >= scaled.denominator:
+        whole += 1
+    return Decimal(whole if value >= 0 else -whole).scaleb(-decimals)
+
+
+def share(part: int | None, whole: int | None) -> Fraction | None:
+    """Per cent, unrounded; None where a number is unknown or there is nothing to take a share of."""
+    if part is None or not whole:
+        return None
+    return Fraction(100 * part, whole)
+
+
+def relative_change(now: Fraction | None, base: Fraction | None) -> Fraction | None:
+    """Per cent of the base, unrounded; None where either is unknown or the base is 0."""
+    if now is None or not base:
+        return None
+    return 100 * (now / base - 1)
+
+
+def median(values: Sequence[int]) -> Fraction | None:
+    """The middle one; with an even number of values the mean of the two in the middle."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return Fraction(ordered[middle])
+    return Fraction(ordered[middle - 1] + ordered[middle], 2)
+
+
+def one_decimal(value: Fraction | None) -> Decimal | None:
+    """As shown: one decimal, or unknown."""
+    return None if value is None else rounded(value)

@@ -1,0 +1,244 @@
+"""Facts from the events of all services.
+
+Invariant: a fact is set, never counted up; each subject writes fields of its own, so no order between subjects or
+topics matters. What counts is decided where tables are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from chassis.projection import Document, Projection, Record
+from contracts import followup as fo
+from contracts import intake as it
+from contracts import matching as ma
+from contracts.event import Event
+from contracts.registry import SOURCES, TOPICS
+
+Fields = Mapping[str, Any]
+
+
+def _text(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def instant_text(instant: datetime) -> str:
+    """UTC with milliseconds: sorts as text in the order of time."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+# --- placement: one document per slot -------------------------------------------------------------------------------
+
+
+def _need(event: it.NeedRegistered, _: Record) -> Fields:
+    return {
+        "need_id": event.need_id,
+        "org_number": event.org_number,
+        "municipality": event.municipality,
+        "occupation": event.occupation,
+        "intermediary": event.intermediary,
+        "measure": event.measure,
+        "start_from": _text(event.start_from),
+        "registered_on": _text(event.registered_on),
+        "promise_date": _text(event.promise_date),
+    }
+
+
+def _withdrawn(event: it.NeedWithdrawn, _: Record) -> Fields:
+    return {"withdrawn_on": _text(event.withdrawn_on), "reason": event.reason}
+
+
+_OF_NEED: dict[type[Event], tuple[str, Callable[[Any, Record], Fields]]] = {
+    it.NeedRegistered: ("need", _need),
+    it.NeedWithdrawn: ("withdrawn", _withdrawn),
+}
+
+
+def _presentation_reversed(event: ma.PresentationReversed, _: Record) -> Fields:
+    # Not counted in the period it was made in; a later presentation sets the day again.
+    return {"presented_on": None, "presentation_reversed_on": _text(event.reversed_on)}
+
+
+def _started(event: fo.TrialStarted, record: Record) -> Fields:
+    return {
+        "agreement_id": event.agreement_id,
+        "match_id": event.match_id,
+        "candidate_id": event.candidate_id,
+        "measure": event.measure,
+        "started_on": _text(event.on),
+        "started_recorded": instant_text(record.recorded),
+        "started_position": record.position,
+        "end_on": _text(event.end_on),
+        "rule_version": event.rule_version,
+    }
+
+
+_MATCH = ("matches", "match_id")
+_AGREEMENT = ("agreements", "agreement_id")
+_TRIAL = ("trials", "trial_id")
+
+_OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Fields]]] = {
+    ma.CandidateMatched: (
+        _MATCH,
+        lambda e, _: {
+            "candidate_id": e.candidate_id,
+            "intermediary": e.intermediary,
+            "proposed_on": _text(e.matched_on),
+            "rule_version": e.rule_version,
+        },
+    ),
+    ma.CandidateAsked: (_MATCH, lambda e, _: {"asked_on": _text(e.asked_on)}),
+    ma.CandidateAccepted: (_MATCH, lambda e, _: {"accepted_on": _text(e.accepted_on)}),
+    ma.CandidateDeclined: (_MATCH, lambda e, _: {"declined_on": _text(e.declined_on), "decline_reason": e.reason}),
+    ma.CandidatePresented: (_MATCH, lambda e, _: {"presented_on": _text(e.presented_on)}),
+    ma.PresentationReversed: (_MATCH, _presentation_reversed),
+    ma.EmployerResponded: (_MATCH, lambda e, _: {"answered_on": _text(e.responded_on), "answer": e.response}),
+    ma.InterviewHeld: (_MATCH, lambda e, _: {"interview_on": _text(e.held_on)}),
+    ma.MatchConfirmed: (_MATCH, lambda e, _: {"confirmed_on": _text(e.confirmed_on)}),
+    ma.MatchCancelled: (_MATCH, lambda e, _: {"cancelled_on": _text(e.cancelled_on), "cancel_reason": e.reason}),
+    fo.AgreementDrafted: (
+        _AGREEMENT,
+        lambda e, _: {
+            "match_id": e.match_id,
+            "candidate_id": e.candidate_id,
+            "measure": e.measure,
+            "drafted_on": _text(e.drafted_on),
+            "start_on": _text(e.start_on),
+            "end_on": _text(e.end_on),
+            "rule_version": e.rule_version,
+        },
+    ),
+    fo.AgreementConcluded: (
+        _AGREEMENT,
+        lambda e, _: {
+            "concluded_on": _text(e.concluded_on),
+            "measure": e.measure,
+            "start_on": _text(e.start_on),
+            "end_on": _text(e.end_on),
+        },
+    ),
+    fo.AgreementAnnulled: (
+        _AGREEMENT,
+        lambda e, _: {"annulled_on": _text(e.annulled_on), "annul_reason": e.reason},
+    ),
+    fo.NoShowReported: (_AGREEMENT, lambda e, r: {"no_show_on": _text(e.on), "no_show_position": r.position}),
+    fo.TrialStarted: (_TRIAL, _started),
+    fo.TrialExtended: (_TRIAL, lambda e, _: {"extended_on": _text(e.extended_on), "end_on": _text(e.end_on)}),
+    fo.TrialClosed: (
+        _TRIAL,
+        lambda e, _: {"closed_on": _text(e.on), "outcome": e.outcome, "close_reason": e.reason},
+    ),
+}
+
+
+def _placement_keys(record: Record) -> Sequence[str]:
+    event: Any = record.event
+    return event.slot_ids if type(event) in _OF_NEED else (event.slot_id,)
+
+
+def _placement(_: str, document: Document | None, record: Record) -> Document:
+    event: Any = record.event
+    kind = type(event)
+    before: Document = document or {}
+    if kind in _OF_NEED:
+        section, fields = _OF_NEED[kind]
+        return {**before, section: fields(event, record)}
+    (section, id_field), fields = _OF_SLOT[kind]
+    entries = before.get(section, {})
+    entry_id = getattr(event, id_field)
+    return {**before, section: {**entries, entry_id: {**entries.get(entry_id, {}), **fields(event, record)}}}
+
+
+placement = Projection(
+    name="placement",
+    topics=(it.TOPIC, ma.TOPIC, fo.TOPIC),
+    reads=(*_OF_NEED, *_OF_SLOT),
+    keys=_placement_keys,
+    fold=_placement,
+)
+
+
+# --- needs: what is said of a need without naming its slots ---------------------------------------------------------
+
+
+def _assignment(_: str, __: Document | None, record: Record) -> Document:
+    event: Any = record.event
+    return {"intermediary": event.intermediary, "assigned_on": _text(event.assigned_on)}
+
+
+needs = Projection(
+    name="needs",
+    topics=(ma.TOPIC,),
+    reads=(ma.NeedAssigned,),
+    keys=lambda record: (record.event.need_id,) if isinstance(record.event, ma.NeedAssigned) else (),
+    fold=_assignment,
+)
+
+
+# --- workforce: one document per employer and year ------------------------------------------------------------------
+
+
+def _workforce_keys(record: Record) -> Sequence[str]:
+    event = record.event
+    return (f"{event.org_number}-{event.year}",) if isinstance(event, it.WorkforceReported) else ()
+
+
+def _workforce(_: str, __: Document | None, record: Record) -> Document:
+    return record.event.data()
+
+
+workforce = Projection(
+    name="workforce", topics=(it.TOPIC,), reads=(it.WorkforceReported,), keys=_workforce_keys, fold=_workforce
+)
+
+
+# --- background: what a person has declared, as ciphertext ----------------------------------------------------------
+
+
+def _background_keys(record: Record) -> Sequence[str]:
+    event: Any = record.event
+    return (event.candidate_id,)
+
+
+def _background(_: str, document: Document | None, record: Record) -> Document:
+    # All declarations stay: which one held at a start is known only when the start is.
+    ciphertext = record.event.ciphertext if isinstance(record.event, it.BackgroundDeclared) else None
+    declared = {"recorded": instant_text(record.recorded), "position": record.position, "ciphertext": ciphertext}
+    return {"declarations": [*(document or {}).get("declarations", []), declared]}
+
+
+background = Projection(
+    name="background",
+    topics=(it.BACKGROUND_TOPIC,),
+    reads=SOURCES[it.BACKGROUND_SOURCE],
+    keys=_background_keys,
+    fold=_background,
+)
+
+
+# --- journey: what happened in a case, by day -----------------------------------------------------------------------
+
+
+def _journey(_: str, document: Document | None, record: Record) -> Document:
+    events = (document or {}).get("events", {})
+    told = {
+        "type": type(record.event).__name__,
+        "occurred": instant_text(record.occurred),
+        "recorded": instant_text(record.recorded),
+        "source": record.source,
+        "position": record.position,
+    }
+    return {"events": {**events, record.id: told}}
+
+
+journey = Projection(
+    name="journey",
+    topics=TOPICS,
+    reads=tuple(event for events in SOURCES.values() for event in events),
+    keys=lambda record: (record.partition_key,),
+    fold=_journey,
+)
+
+ALL = (placement, needs, workforce, background, journey)
