@@ -44,17 +44,11 @@ APPEND_SECONDS = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-APPEND_BATCH = Histogram(
-    "dugnad_append_batch_size",
-    "Commits sent in one insert.",
-    ("log",),
-    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
-    registry=REGISTRY,
-)
-CONFLICTS = Counter("dugnad_commit_conflicts", "Commits refused since another was first.", registry=REGISTRY)
+CONFLICTS = Counter("dugnad_commit_conflicts", "Commits refused since another was first.", ("log",), registry=REGISTRY)
 BATCH_SIZE = Histogram(
     "dugnad_append_batch_size",
     "Commits sent in one insert.",
+    ("log",),
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
     registry=REGISTRY,
 )

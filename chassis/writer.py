@@ -80,7 +80,7 @@ class GroupWriter:
     async def _run(self) -> None:
         while (batch := await self._next_batch()) is not None:
             if batch:
-                metrics.APPEND_BATCH.labels(self._name).observe(len(batch))
+                metrics.BATCH_SIZE.labels(self._name).observe(len(batch))
                 await self._store(batch)
 
     async def _next_batch(self) -> list[_Waiting] | None:
