@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from contracts import nationalids
 from contracts.days import add_months, oslo_day
+from contracts.rulepacks import RulePack
 from contracts.vocabulary import RevokeReason
 from services.intake.domain.candidate_commands import (
     AddQualification,
@@ -26,7 +27,6 @@ from services.intake.domain.rules import (
     wrong,
 )
 
-YOUNGEST = 16
 OLDEST = 120
 MOST_QUALIFICATIONS = 50
 MOST_EXPERIENCE_MONTHS = 720
@@ -48,8 +48,9 @@ def birth_date(command: RegisterCandidate) -> date:
     today = oslo_day(command.at)
     if born > today or born < add_months(today, -12 * OLDEST):
         raise wrong("birth_date_impossible", source)
-    if add_months(born, 12 * YOUNGEST) > today:
-        raise wrong("too_young", source, youngest=YOUNGEST)
+    rules = RulePack.at(today)
+    if not rules.old_enough(born, drafted_on=today):
+        raise wrong("too_young", source, youngest=rules.everyone.youngest_age)
     return born
 
 
