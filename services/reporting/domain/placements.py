@@ -16,7 +16,7 @@ from services.reporting.domain import definitions as d
 from services.reporting.domain.facts import Slot
 from services.reporting.domain.filters import Filter
 from services.reporting.domain.rounding import median, one_decimal, share
-from services.reporting.domain.table import Column, Figure, Kind, Table, counted_rows
+from services.reporting.domain.table import Column, Figure, Kind, Note, Table, counted_rows
 
 WAITING_CLASSES = (("0_7", 7), ("8_14", 14), ("15_28", 28), ("29_56", 56))
 """Code and last day of each class; what is longer is `57_`."""
@@ -59,7 +59,7 @@ def ventetid(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
                 one_decimal(share(len(kept_own_time), len(own_time))),
             ),
         ),
-        notes=("ventetid_period",),
+        notes=(Note("ventetid_period"),),
         filters=chosen.as_text(),
     )
 
@@ -79,7 +79,7 @@ def trakt(slots: Iterable[Slot], chosen: Filter) -> Table:
         definitions=(d.FUNNEL, d.PRESENTED, d.STARTED, d.HIRED),
         columns=(Column("stage", Kind.CATEGORY), Column("number", Kind.COUNT)),
         rows=[{"stage": stage, "number": reached[stage]} for stage in STAGES],
-        notes=("trakt_period",),
+        notes=(Note("trakt_period"),),
         filters=chosen.as_text(),
     )
 
@@ -112,6 +112,6 @@ def utfall(slots: Iterable[Slot], chosen: Filter) -> Table:
         columns=(Column("outcome", Kind.CATEGORY), Column("trials", Kind.COUNT)),
         rows=counted_rows("outcome", "trials", {code.value: known[code] for code in Outcome}),
         figures=(Figure("hired", Kind.COUNT, len(hired)), Figure("running", Kind.COUNT, len(running))),
-        notes=("utfall_period",),
+        notes=(Note("utfall_period"),),
         filters=chosen.as_text(),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -46,15 +47,23 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader has to know; the sentence stands in the catalogues under `note.<key>`."""
+
+    key: str
+    params: Mapping[str, date] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """Rows in the order in which they are shown. `notes` are keys of sentences in the catalogues (`note.<key>`)."""
+    """Rows in the order in which they are shown."""
 
     id: str
     definitions: tuple[Definition, ...]
     columns: tuple[Column, ...]
     rows: Sequence[Mapping[str, Cell]]
     figures: Sequence[Figure] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 from contracts.refused import Refused
 from services.reporting.domain import definitions as d
 from services.reporting.domain.rounding import one_decimal, relative_change, share
-from services.reporting.domain.table import Cell, Column, Kind, Table
+from services.reporting.domain.table import Cell, Column, Kind, Note, Table
 
 CHARACTERISTICS = {
     "immigrant_background": "head_count",
@@ -70,7 +70,7 @@ def arbeidsstyrke(figures: Iterable[YearFigures], org_number: str | None = None,
             Column("number_change", Kind.CHANGE),
         ),
         rows=[_row(one, name, bases.get(one.org_number)) for one in chosen for name in CHARACTERISTICS],
-        notes=("arbeidsstyrke_unknown", "arbeidsstyrke_groups"),
+        notes=(Note("arbeidsstyrke_unknown"), Note("arbeidsstyrke_groups")),
         filters={name: value for name, value in filters.items() if value is not None},
     )
 

@@ -1,0 +1,138 @@
+"""Tables as people and programs read them: labels put on, numbers written as the language writes them.
+
+Invariant: a number is only ever written, never computed, here; every table carries the definitions it was made by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from chassis.formats import NBSP, Language, decimals, percent, whole
+from chassis.texts import Texts
+from services.reporting.domain.table import Cell, Column, Kind, Table
+from services.reporting.reading import Read
+
+
+def table_title(texts: Texts, language: Language, table_id: str) -> str:
+    """What a table is called."""
+    return texts.say(language, f"table.{table_id}.title")
+
+
+def body(read: Read, texts: Texts, language: Language) -> dict[str, Any]:
+    """The answer of `GET /tables/{id}`: numbers as JSON numbers, unknown as null."""
+    table = read.table
+    return {
+        "id": table.id,
+        "title": table_title(texts, language, table.id),
+        "language": language,
+        "definitions": [
+            {"name": each.name, "version": each.version, "text": texts.say(language, each.text_key)}
+            for each in table.definitions
+        ],
+        "filters": dict(table.filters),
+        "columns": [_column(table, column, texts, language) for column in table.columns],
+        "rows": [{name: _number(cell) for name, cell in row.items()} for row in table.rows],
+        "figures": [
+            {
+                "id": each.id,
+                "label": texts.say(language, f"figure.{table.id}.{each.id}"),
+                "kind": each.kind.value,
+                "value": _number(each.value),
+            }
+            for each in table.figures
+        ],
+        "notes": [texts.say(language, f"note.{note.key}", **note.params) for note in table.notes],
+        "complete_to": dict(read.complete_to),
+    }
+
+
+def _column(table: Table, column: Column, texts: Texts, language: Language) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "id": column.id,
+        "label": texts.say(language, f"column.{column.id}"),
+        "kind": column.kind.value,
+    }
+    if column.kind is Kind.CATEGORY:
+        codes = dict.fromkeys(str(row[column.id]) for row in table.rows)
+        told["categories"] = {code: texts.say(language, f"code.{column.id}.{code}") for code in codes}
+    return told
+
+
+def _number(cell: Cell) -> str | int | float | None:
+    # One decimal: the shortest text of the double is the decimal again.
+    return float(cell) if isinstance(cell, Decimal) else cell
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A table for the page: all text, the first cell of a row is its heading."""
+
+    id: str
+    title: str
+    columns: list[tuple[str, bool]]
+    """Heading, and whether it is over numbers."""
+    rows: list[list[str]]
+    figures: list[tuple[str, str]]
+    definitions: list[tuple[str, str]]
+    """Sentence and version."""
+    notes: list[str]
+    complete: list[str]
+    empty: str | None
+
+
+def shown(read: Read, texts: Texts, language: Language) -> ShownTable:
+    """The same for the page."""
+    table = read.table
+    rows = [[written(row[column.id], column, texts, language) for column in table.columns] for row in table.rows]
+    empty = f"report.empty_{table.id}" if f"report.empty_{table.id}" in texts else "report.empty"
+    figures = ((each, written(each.value, Column(each.id, each.kind), texts, language)) for each in table.figures)
+    return ShownTable(
+        id=table.id,
+        title=table_title(texts, language, table.id),
+        columns=[
+            (texts.say(language, f"column.{column.id}"), column.kind not in (Kind.CATEGORY, Kind.TEXT))
+            for column in table.columns
+        ],
+        rows=rows,
+        figures=[(texts.say(language, f"figure.{table.id}.{each.id}"), value) for each, value in figures],
+        definitions=[
+            (texts.say(language, each.text_key), texts.say(language, "report.version", version=each.version))
+            for each in table.definitions
+        ],
+        notes=[texts.say(language, f"note.{note.key}", **note.params) for note in table.notes],
+        complete=complete_sentences(read.complete_to, texts, language),
+        empty=texts.say(language, empty) if table.is_empty else None,
+    )
+
+
+def complete_sentences(complete_to: Mapping[str, int], texts: Texts, language: Language) -> list[str]:
+    """How fresh the figures are, a sentence per source."""
+    return [
+        texts.say(language, "report.complete_to", position=position, source=source)
+        if position
+        else texts.say(language, "report.nothing_yet", source=source)
+        for source, position in complete_to.items()
+    ]
+
+
+def written(cell: Cell, column: Column, texts: Texts, language: Language) -> str:
+    """A cell as text: `10,9 %`, `+49,3 %`, `24,5 dager`, `13 000`; unknown as two dots."""
+    if cell is None:
+        return texts.say(language, "report.unknown")
+    match column.kind:
+        case Kind.CATEGORY:
+            return texts.say(language, f"code.{column.id}.{cell}")
+        case Kind.TEXT | Kind.YEAR:
+            return str(cell)
+        case Kind.COUNT:
+            return whole(int(cell), language)
+        case Kind.PER_CENT:
+            return percent(Decimal(cell), language)
+        case Kind.CHANGE:
+            sign = "+" if Decimal(cell) > 0 else ""
+            return f"{sign}{percent(Decimal(cell), language)}"
+        case Kind.DAYS:
+            return texts.say(language, "report.days", days=decimals(Decimal(cell), 1, language)).replace(" ", NBSP)

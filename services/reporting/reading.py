@@ -1,0 +1,147 @@
+"""From fact documents to tables: what is loaded for which table, and how complete it is.
+
+Invariant: completeness is read before the facts, so a table never claims an event that it has not counted. Only a
+destroyed key makes a background unknown; an unreachable keyring is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chassis.keyring import KeyDestroyed, Keyring, unseal
+from chassis.projection import Document
+from chassis.projector import View
+from chassis.service import Service
+from contracts import followup, intake, matching
+from contracts.days import oslo_day
+from contracts.registry import SOURCES
+from services.reporting import views
+from services.reporting.domain.diversity import check_characteristic, counted_trials, declaration_at, mangfold
+from services.reporting.domain.facts import Slot, Trial, slot
+from services.reporting.domain.filters import Filter
+from services.reporting.domain.placements import trakt, utfall, ventetid
+from services.reporting.domain.table import Table
+from services.reporting.domain.workforce import YearFigures, arbeidsstyrke
+
+TABLE_IDS = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke")
+_KEYS_AT_ONCE = 16
+_PLACEMENT_SOURCES = (intake.SOURCE, matching.SOURCE, followup.SOURCE)
+
+Completeness = Mapping[str, int]
+"""Per source the last position up to which everything has been folded."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a reader asked for; each table takes what concerns it."""
+
+    chosen: Filter = field(default_factory=Filter)
+    by: str = "immigrant_background"
+    org_number: str | None = None
+    base_year: int | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """A table and how complete it is."""
+
+    table: Table
+    complete_to: Completeness
+
+
+class Reading:
+    """Queries on the facts of the reporting service."""
+
+    def __init__(self, service: Service, keyring: Keyring) -> None:
+        self._service = service
+        self._keyring = keyring
+
+    def _view(self, name: str) -> View:
+        return self._service.view(name)
+
+    async def table(self, table_id: str, asked: Asked) -> Read:
+        """One of `TABLE_IDS`. Raises Refused for what cannot be asked, KeyringUnavailable."""
+        if table_id == "arbeidsstyrke":
+            complete = await self._complete({intake.SOURCE: (views.workforce.name,)})
+            documents = await self._view(views.workforce.name).find()
+            figures = [YearFigures.of(document) for document in documents]
+            return Read(arbeidsstyrke(figures, asked.org_number, asked.base_year), complete)
+        folds: dict[str, tuple[str, ...]] = dict.fromkeys(_PLACEMENT_SOURCES, (views.placement.name,))
+        folds[matching.SOURCE] = (views.placement.name, views.needs.name)
+        if table_id == "mangfold":
+            check_characteristic(asked.by)
+            folds[intake.BACKGROUND_SOURCE] = (views.background.name,)
+        complete = await self._complete(folds)
+        slots = await self._slots()
+        match table_id:
+            case "ventetid":
+                table = ventetid(slots, asked.chosen, self._service.clock.today())
+            case "trakt":
+                table = trakt(slots, asked.chosen)
+            case "utfall":
+                table = utfall(slots, asked.chosen)
+            case "mangfold":
+                declared = await self._declared(counted_trials(slots, asked.chosen))
+                table = mangfold(slots, asked.chosen, asked.by, declared)
+            case _:
+                raise ValueError(f"no such table: {table_id}")
+        return Read(table, complete)
+
+    async def journey(self, partition_key: str) -> tuple[list[dict[str, str]], Completeness] | None:
+        """What happened in a case, in the order in which it was recorded; None for a case that nobody has heard of."""
+        complete = await self._complete(dict.fromkeys(SOURCES, (views.journey.name,)))
+        document = await self._view(views.journey.name).get(partition_key)
+        if document is None:
+            return None
+        rank = {source: index for index, source in enumerate(SOURCES)}
+        told = sorted(
+            document["events"].values(),
+            key=lambda event: (event["recorded"], rank.get(event["source"], len(rank)), event["position"]),
+        )
+        events = [
+            {"type": event["type"], "day": oslo_day(datetime.fromisoformat(event["occurred"])).isoformat()}
+            for event in told
+        ]
+        return events, complete
+
+    async def _complete(self, folds: Mapping[str, Iterable[str]]) -> Completeness:
+        return {
+            source: min([await self._view(name).complete_to(source) for name in names])
+            for source, names in folds.items()
+        }
+
+    async def _slots(self) -> list[Slot]:
+        assigned = {each["_id"]: each["intermediary"] for each in await self._view(views.needs.name).find()}
+        documents = await self._view(views.placement.name).find()
+        facts = (slot(each["_id"], each, assigned.get(_need_id(each))) for each in documents)
+        return [fact for fact in facts if fact is not None]
+
+    async def _declared(self, trials: Iterable[Trial]) -> Mapping[str, Mapping[str, Any]]:
+        wanted = {trial.trial_id: trial for trial in trials}
+        people = sorted({trial.candidate_id for trial in wanted.values()})
+        documents = await self._view(views.background.name).find({"_id": {"$in": people}})
+        declarations = {each["_id"]: each["declarations"] for each in documents}
+        gate = asyncio.Semaphore(_KEYS_AT_ONCE)
+
+        async def opened(trial: Trial) -> Mapping[str, Any]:
+            ciphertext = declaration_at(declarations.get(trial.candidate_id, ()), trial.recorded)
+            if ciphertext is None:
+                return {}
+            try:
+                async with gate:
+                    key = await self._keyring.key(trial.candidate_id)
+            except KeyDestroyed:
+                return {}
+            return unseal(key, base64.b64decode(ciphertext), trial.candidate_id)
+
+        values = await asyncio.gather(*(opened(trial) for trial in wanted.values()))
+        return dict(zip(wanted, values, strict=True))
+
+
+def _need_id(document: Document) -> str:
+    return str(document.get("need", {}).get("need_id"))
