@@ -1,0 +1,187 @@
+"""Agreements: drafted, approved in order, concluded, annulled.
+
+Invariant: employer and participant in any order, then the counsellor, then, where the measure needs it, a decision
+maker who has approved nothing before; periods that exclude one another never overlap.
+"""
+
+from __future__ import annotations
+
+from contracts.followup import (
+    AgreementAnnulled,
+    AgreementApproved,
+    AgreementConcluded,
+    AgreementDrafted,
+    ApprovalRevoked,
+    FollowupEvent,
+)
+from contracts.refused import Refused
+from contracts.rulepacks import RulePack
+from contracts.vocabulary import AnnulReason, Party, Task
+from services.followup.domain import rules
+from services.followup.domain.cases import assign, complete, complete_all, ids_of
+from services.followup.domain.commands import Annul, Approve, Draft, RevokeApproval
+from services.followup.domain.guards import found_agreement, four_eyes, must_be, must_be_eligible
+from services.followup.domain.playbook import before_start_due, playbook_on
+from services.followup.domain.state import Agreement, Case, Person, Stage
+
+ANNULLED_BY_HAND = (AnnulReason.REGISTERED_BY_MISTAKE, AnnulReason.NO_LONGER_AVAILABLE, AnnulReason.OTHER)
+"""The other reasons are for what the service hears from others."""
+
+
+def draft(command: Draft, person: Person) -> list[FollowupEvent]:
+    """An agreement for a case that waits for one."""
+    case = person.cases.get(command.match_id)
+    if case is None or (task := case.open_task(Task.DRAFT_AGREEMENT)) is None:
+        raise Refused("agreement_exists" if case is not None and case.live is not None else "case_ended")
+    measure, period = command.measure, (command.start_on, command.end_on)
+    pack = RulePack.at(command.start_on)
+    late = not RulePack.at(command.today).start_in_time(command.start_on, today=command.today)
+    reduced = command.eligibility.reduced_work_capacity
+    first = rules.first_start(person, case.org_number, measure, command.start_on)
+    rules.check_period(pack, measure, period, first, reduced=reduced)
+    if command.start_on < command.registered_on:
+        raise Refused("start_before_need", ["/start_on"], status=422, registered_on=command.registered_on)
+    RulePack.at(command.today).check_start_in_time(
+        command.start_on, today=command.today, late_registration_allowed=command.late_registration
+    )
+    must_be_eligible(command.eligibility)
+    percent = rules.percent_on(pack, measure, command.start_on, first, command.wage_subsidy_percent, reduced=reduced)
+    rules.check_overlap(person, measure, period, besides=command.agreement_id, fields=("/start_on", "/end_on"))
+    drafted = AgreementDrafted(
+        **ids_of(case),
+        agreement_id=command.agreement_id,
+        intermediary=command.intermediary,
+        measure=measure,
+        drafted_on=command.today,
+        start_on=command.start_on,
+        end_on=command.end_on,
+        hours_per_week=command.hours_per_week,
+        wage_subsidy_percent=percent,
+        # Late registration is what the decision maker allows by approving.
+        decision_maker_needed=pack.decision_maker_needed(measure) or late,
+        rule_version=pack.version,
+        sealed={
+            "reduced_work_capacity": reduced,
+            "answers": dict(command.eligibility.answers),
+            "eligibility_rule_version": command.eligibility.rule_version,
+        },
+    )
+    due = before_start_due(command.start_on, command.today)
+    responsible = playbook_on(command.today).sees_to_approvals
+    return [
+        drafted,
+        complete(case, task, command.today),
+        assign(case, command.task_id, Task.APPROVE_AGREEMENT, responsible, due),
+    ]
+
+
+def approve(command: Approve, person: Person) -> list[FollowupEvent]:
+    """One approval; the last one concludes the agreement in the same breath."""
+    case, agreement = found_agreement(person, command.agreement_id)
+    must_be(agreement, Stage.DRAFTED)
+    on_behalf_of = _may_speak_for(command.acting, command.party)
+    if on_behalf_of and command.reason is None:
+        raise Refused("reason_missing", ["/reason"], status=422)
+    if not on_behalf_of and command.reason is not None:
+        raise Refused("reason_not_expected", ["/reason"], status=422)
+    _in_order(command, agreement)
+    approved = AgreementApproved(
+        **ids_of(case),
+        agreement_id=agreement.agreement_id,
+        party=command.party,
+        approved_on=command.today,
+        on_behalf_of=on_behalf_of,
+        sealed={"approved_by": command.actor, **({"note": command.reason} if command.reason is not None else {})},
+    )
+    last = Party.DECISION_MAKER if agreement.decision_maker_needed else Party.COUNSELLOR
+    return [approved, *(_conclude(command, person, case, agreement) if command.party == last else [])]
+
+
+def _may_speak_for(acting: Party, party: Party) -> bool:
+    """Whether it is on behalf of somebody else: a counsellor may, for employer and participant."""
+    if acting == party:
+        return False
+    if acting == Party.COUNSELLOR and party in (Party.EMPLOYER, Party.PARTICIPANT):
+        return True
+    raise Refused("not_your_approval", ["/party"], status=422)
+
+
+def _in_order(command: Approve, agreement: Agreement) -> None:
+    party = command.party
+    if agreement.approval(party) is not None:
+        raise Refused("already_approved", ["/party"])
+    if party == Party.COUNSELLOR and not (agreement.approval(Party.EMPLOYER) and agreement.approval(Party.PARTICIPANT)):
+        raise Refused("approval_out_of_order", ["/party"])
+    if party == Party.DECISION_MAKER:
+        if not agreement.decision_maker_needed:
+            raise Refused("decision_maker_not_needed", ["/party"])
+        if agreement.approval(Party.COUNSELLOR) is None:
+            raise Refused("approval_out_of_order", ["/party"])
+        four_eyes(agreement, command.actor)
+
+
+def _conclude(command: Approve, person: Person, case: Case, agreement: Agreement) -> list[FollowupEvent]:
+    if command.today > agreement.end_on:
+        raise Refused("period_over")
+    # Two drafts may lie side by side; the one that is concluded first takes the days.
+    rules.check_overlap(
+        person, agreement.measure, (agreement.start_on, agreement.end_on), besides=agreement.agreement_id, fields=()
+    )
+    due = before_start_due(agreement.start_on, command.today)
+    return [
+        AgreementConcluded(
+            **ids_of(case),
+            agreement_id=agreement.agreement_id,
+            concluded_on=command.today,
+            measure=agreement.measure,
+            start_on=agreement.start_on,
+            end_on=agreement.end_on,
+        ),
+        *complete_all(case, command.today),
+        assign(case, command.task_id, Task.CONFIRM_START, playbook_on(command.today).confirms_start, due),
+    ]
+
+
+def revoke_approval(command: RevokeApproval, person: Person) -> list[FollowupEvent]:
+    """One party takes its approval back before the agreement is concluded: all begin anew."""
+    case, agreement = found_agreement(person, command.agreement_id)
+    must_be(agreement, Stage.DRAFTED)
+    _may_speak_for(command.acting, command.party)
+    if agreement.approval(command.party) is None:
+        raise Refused("not_approved", ["/party"])
+    return [
+        ApprovalRevoked(
+            **ids_of(case),
+            agreement_id=agreement.agreement_id,
+            party=command.party,
+            revoked_on=command.today,
+            sealed=None if command.note is None else {"note": command.note},
+        )
+    ]
+
+
+def annul(command: Annul, person: Person) -> list[FollowupEvent]:
+    """The agreement never counts; a new one can be drafted for the same case."""
+    case, agreement = found_agreement(person, command.agreement_id)
+    must_be(agreement, Stage.DRAFTED, Stage.CONCLUDED)
+    if command.reason not in ANNULLED_BY_HAND:
+        raise Refused("reason_not_allowed", ["/reason"], status=422)
+    if command.reason == AnnulReason.OTHER and command.note is None:
+        raise Refused("note_missing", ["/note"], status=422)
+    again = max(command.today, case.draft_due_on or command.today)
+    return [
+        annulled(case, agreement, command, command.note),
+        *complete_all(case, command.today),
+        assign(case, command.task_id, Task.DRAFT_AGREEMENT, playbook_on(command.today).drafts, again),
+    ]
+
+
+def annulled(case: Case, agreement: Agreement, command: Annul, note: str | None) -> AgreementAnnulled:
+    """The event of an annulment by hand."""
+    return AgreementAnnulled(
+        **ids_of(case),
+        agreement_id=agreement.agreement_id,
+        annulled_on=command.today,
+        reason=command.reason,
+        sealed=None if note is None else {"note": note},
+    )

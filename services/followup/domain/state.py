@@ -1,0 +1,249 @@
+"""What followup knows of one person, folded from its events.
+
+Invariant: the state of a person holds every case of that person, so that whoever decides on one period sees all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from typing import assert_never
+
+from contracts.followup import (
+    AgreementAnnulled,
+    AgreementApproved,
+    AgreementConcluded,
+    AgreementDrafted,
+    ApprovalRevoked,
+    CheckInHeld,
+    FollowupEvent,
+    NoShowReported,
+    TaskAssigned,
+    TaskCompleted,
+    TrialClosed,
+    TrialExtended,
+    TrialStarted,
+)
+from contracts.vocabulary import Measure, Party, Task
+
+
+class Stage(StrEnum):
+    """How far an agreement has come. The last three are final."""
+
+    DRAFTED = "drafted"
+    CONCLUDED = "concluded"
+    STARTED = "started"
+    NO_SHOW = "no_show"
+    ANNULLED = "annulled"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """`approved_by` is sealed: None where it was not opened or has been erased."""
+
+    party: Party
+    approved_by: str | None
+    on_behalf_of: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A start that was confirmed."""
+
+    trial_id: str
+    started_on: date
+    end_on: date
+    wage_subsidy_percent: int | None
+    check_ins: int = 0
+    closed_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One agreement, with its trial once it has started."""
+
+    agreement_id: str
+    match_id: str
+    org_number: str
+    intermediary: str
+    measure: Measure
+    start_on: date
+    end_on: date
+    wage_subsidy_percent: int | None
+    decision_maker_needed: bool
+    stage: Stage = Stage.DRAFTED
+    approvals: tuple[Approval, ...] = ()
+    trial: Trial | None = None
+
+    def approval(self, party: Party) -> Approval | None:
+        """The approval of a party, if it stands."""
+        return next((approval for approval in self.approvals if approval.party == party), None)
+
+    @property
+    def period(self) -> tuple[date, date] | None:
+        """The days that this agreement takes of the person's time, both included; None where it takes none."""
+        match self.stage:
+            case Stage.CONCLUDED:
+                return self.start_on, self.end_on
+            case Stage.STARTED | Stage.CLOSED:
+                assert self.trial is not None
+                return self.trial.started_on, self.trial.closed_on or self.trial.end_on
+            case Stage.DRAFTED | Stage.NO_SHOW | Stage.ANNULLED:
+                return None
+            case _:
+                assert_never(self.stage)
+
+
+@dataclass(frozen=True)
+class OpenTask:
+    """A task that waits to be done."""
+
+    task_id: str
+    task: str
+    responsible: str
+    due_on: date
+
+
+@dataclass(frozen=True)
+class Case:
+    """A confirmed match: one person on one slot. A case without an open task and a live agreement has ended."""
+
+    match_id: str
+    need_id: str
+    slot_id: str
+    candidate_id: str
+    org_number: str
+    tasks: tuple[OpenTask, ...] = ()
+    draft_due_on: date | None = None
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
+
+    def open_task(self, task: Task) -> OpenTask | None:
+        """The open task of that kind."""
+        return next((waiting for waiting in self.tasks if waiting.task == task), None)
+
+    @property
+    def live(self) -> Agreement | None:
+        """The agreement that can still lead to a start, or has."""
+        final = (Stage.NO_SHOW, Stage.ANNULLED, Stage.CLOSED)
+        return next((agreement for agreement in self.agreements.values() if agreement.stage not in final), None)
+
+
+@dataclass(frozen=True)
+class Person:
+    """All cases of one person, by match id."""
+
+    cases: Mapping[str, Case] = field(default_factory=dict)
+
+    def agreements(self) -> Iterator[Agreement]:
+        """All agreements of the person."""
+        for case in self.cases.values():
+            yield from case.agreements.values()
+
+    def agreement(self, agreement_id: str) -> tuple[Case, Agreement] | None:
+        """An agreement with its case."""
+        for case in self.cases.values():
+            if (agreement := case.agreements.get(agreement_id)) is not None:
+                return case, agreement
+        return None
+
+    def trial(self, trial_id: str) -> tuple[Case, Agreement, Trial] | None:
+        """A trial with its agreement and case."""
+        for case in self.cases.values():
+            for agreement in case.agreements.values():
+                if agreement.trial is not None and agreement.trial.trial_id == trial_id:
+                    return case, agreement, agreement.trial
+        return None
+
+
+NOBODY = Person()
+
+
+def evolve(person: Person, event: FollowupEvent) -> Person:
+    """The state after one more event of this person."""
+    case = person.cases.get(event.match_id) or Case(
+        event.match_id, event.need_id, event.slot_id, event.candidate_id, event.org_number
+    )
+    return Person({**person.cases, event.match_id: _evolve_case(case, event)})
+
+
+def _evolve_case(case: Case, event: FollowupEvent) -> Case:
+    match event:
+        case TaskAssigned():
+            task = OpenTask(event.task_id, event.task, event.responsible, event.due_on)
+            due = event.due_on if event.task == Task.DRAFT_AGREEMENT else case.draft_due_on
+            return replace(case, tasks=(*case.tasks, task), draft_due_on=due)
+        case TaskCompleted():
+            return replace(case, tasks=tuple(task for task in case.tasks if task.task_id != event.task_id))
+        case AgreementDrafted():
+            return _with(case, _drafted(event))
+        case _:
+            return _with(case, _evolve_agreement(case.agreements[event.agreement_id], event))
+
+
+def _with(case: Case, agreement: Agreement) -> Case:
+    return replace(case, agreements={**case.agreements, agreement.agreement_id: agreement})
+
+
+def _drafted(event: AgreementDrafted) -> Agreement:
+    return Agreement(
+        agreement_id=event.agreement_id,
+        match_id=event.match_id,
+        org_number=event.org_number,
+        intermediary=event.intermediary,
+        measure=Measure(event.measure),
+        start_on=event.start_on,
+        end_on=event.end_on,
+        wage_subsidy_percent=event.wage_subsidy_percent,
+        decision_maker_needed=event.decision_maker_needed,
+    )
+
+
+AfterDraft = (
+    AgreementApproved
+    | ApprovalRevoked
+    | AgreementConcluded
+    | AgreementAnnulled
+    | NoShowReported
+    | TrialStarted
+    | CheckInHeld
+    | TrialExtended
+    | TrialClosed
+)
+
+
+def _evolve_agreement(agreement: Agreement, event: AfterDraft) -> Agreement:
+    match event:
+        case AgreementApproved():
+            by = None if event.sealed is None else event.sealed.get("approved_by")
+            approval = Approval(Party(event.party), None if by is None else str(by), event.on_behalf_of)
+            return replace(agreement, approvals=(*agreement.approvals, approval))
+        case ApprovalRevoked():
+            return replace(agreement, approvals=())
+        case AgreementConcluded():
+            return replace(agreement, stage=Stage.CONCLUDED)
+        case AgreementAnnulled():
+            return replace(agreement, stage=Stage.ANNULLED)
+        case NoShowReported():
+            return replace(agreement, stage=Stage.NO_SHOW)
+        case TrialStarted():
+            trial = Trial(event.trial_id, event.on, event.end_on, event.wage_subsidy_percent)
+            return replace(agreement, stage=Stage.STARTED, trial=trial)
+        case CheckInHeld():
+            trial = _trial(agreement)
+            return replace(agreement, trial=replace(trial, check_ins=trial.check_ins + 1))
+        case TrialExtended():
+            percent = event.wage_subsidy_percent
+            trial = replace(_trial(agreement), end_on=event.end_on, wage_subsidy_percent=percent)
+            return replace(agreement, trial=trial)
+        case TrialClosed():
+            return replace(agreement, stage=Stage.CLOSED, trial=replace(_trial(agreement), closed_on=event.on))
+        case _:
+            assert_never(event)
+
+
+def _trial(agreement: Agreement) -> Trial:
+    assert agreement.trial is not None, "an event of a trial that has not started"
+    return agreement.trial
