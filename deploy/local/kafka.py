@@ -19,7 +19,7 @@ from deploy.local.places import ENGINES, shown
 from deploy.local.processes import LocalFault, Process, free_port, until
 
 VERSION = "4.3.0"
-COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}@kafka.Kafka+org.slf4j:slf4j-simple:1.7.36"
+COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36@kafka.Kafka"
 """The second one writes Kafka's log to standard error; without it a broker that fails says nothing."""
 LOCK = Path(__file__).with_name("kafka.lock")
 OLDEST_JAVA = 24

@@ -1,0 +1,113 @@
+"""Engines for every test that asks for them: one start for the whole session, own databases and topics per test.
+
+Invariant: no test sees what another one wrote, and the engine contract suite runs before whatever relies on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from secrets import token_hex
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from chassis.mongo import Client, Database, connect
+from chassis.mongo import database as open_database
+from chassis.settings import Settings
+from deploy.local.engines import Engines
+from deploy.local.processes import LocalFault
+
+FOLDERS = ("engines", "unit", "service", "system", "chaos")
+"""In this order: what a failure further down would be explained by comes first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[int, bool]:
+    folder = next((part for part in item.path.parts if part in FOLDERS), FOLDERS[-1])
+    return FOLDERS.index(folder), "last" in item.keywords
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "last: after the other tests of its folder")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """What a developer has set for running the system must not reach the settings that tests make."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in os.environ:
+            if variable.startswith("DUGNAD_") and variable != "DUGNAD_MONGOD":
+                patch.delenv(variable)
+        yield
+
+
+@pytest.fixture(scope="session")
+async def engines(request: pytest.FixtureRequest) -> AsyncIterator[Engines]:
+    """A broker and a document server, ready. A test may kill and restart them; it leaves both running."""
+    try:
+        engines = Engines.for_tests()
+        await engines.start()
+    except LocalFault as fault:
+        pytest.exit(fault.message, returncode=3)
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.ensure_newline()
+        reporter.write_line(f"Engines: {engines.description}")
+    try:
+        yield engines
+    finally:
+        await engines.stop()
+
+
+@pytest.fixture
+async def settings(engines: Engines) -> AsyncIterator[Settings]:
+    """Settings with a prefix of their own. Databases and topics that carry it are removed afterwards."""
+    settings = Settings(
+        environment="development",
+        kafka_bootstrap_servers=engines.kafka_bootstrap_servers,
+        mongodb_uri=engines.mongodb_uri,
+        prefix=f"t{token_hex(5)}_",
+        synthetic_org_numbers=True,
+    )
+    yield settings
+    await _drop_databases(settings)
+    await _delete_topics(settings)
+
+
+@pytest.fixture
+async def mongo(settings: Settings) -> AsyncIterator[Client]:
+    """A client of the document server."""
+    client = connect(settings)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def database(mongo: Client, settings: Settings) -> Database:
+    """An empty database, as the services open theirs."""
+    return open_database(mongo, settings.database("test"))
+
+
+async def _drop_databases(settings: Settings) -> None:
+    client = connect(settings)
+    try:
+        for name in await client.list_database_names():
+            if name.startswith(settings.prefix):
+                await client.drop_database(name)
+    finally:
+        client.close()
+
+
+async def _delete_topics(settings: Settings) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    try:
+        await admin.start()
+        topics = [topic for topic in await admin.list_topics() if topic.startswith(settings.prefix)]
+        if topics:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
