@@ -106,6 +106,8 @@ class EventLog:
     def __post_init__(self) -> None:
         self.commits = self.database["commits"]
         self.ledger = Ledger(self.database)
+        self._append_seconds = metrics.APPEND_SECONDS.labels(self.source)
+        self._appended = metrics.COMMITS_APPENDED.labels(self.source)
         self._by_type = {known.type_name(): known for known in self.types}
         self._writer = GroupWriter(self.source, self.commits, self.timeout_seconds, self._fail)
 
@@ -135,12 +137,15 @@ class EventLog:
 
         Raises LogBusy, TooLarge, Unserialisable (nothing stored), LogUnavailable (unknown: the command's claim tells).
         """
-        document = await self._document(commit)
-        with metrics.APPEND_SECONDS.labels(self.source).time():
-            verdict = await self._writer.write(document)
+        document = await self.document(commit)
+        encoded = bson.encode(document)
+        if len(encoded) > MAX_COMMIT_BYTES:
+            raise TooLarge("the commit")
+        with self._append_seconds.time():
+            verdict = await self._writer.write(document["_id"], encoded)
         if verdict is Verdict.CONFLICT:
             return Conflict()
-        metrics.COMMITS_APPENDED.labels(self.source).inc()
+        self._appended.inc()
         self.appended.set()
         return Stored(document["_id"])
 
@@ -207,7 +212,8 @@ class EventLog:
                 opened = unseal(key, bytes(stored["sealed"]), f"{stored['type']} {stored['subject']}")
         return known.from_data(stored["data"], occurred=stored["time"], sealed=opened)
 
-    async def _document(self, commit: NewCommit) -> dict[str, Any]:
+    async def document(self, commit: NewCommit) -> dict[str, Any]:
+        """What `append` stores: sealed, checked, with its claims. Raises TooLarge, Unserialisable, KeyringError."""
         if not commit.events:
             raise Unserialisable("a commit holds at least one event")
         events = [await self._stored(event) for event in commit.events]
@@ -237,8 +243,6 @@ class EventLog:
         }
         if commit.hashed_for is not None:
             document["hashed_for"] = commit.hashed_for
-        if len(bson.encode(document)) > MAX_COMMIT_BYTES:
-            raise TooLarge("the commit")
         return document
 
     async def _stored(self, event: Event) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Lease:
         )
 
     def _until(self) -> dict[str, Any]:
-        return {"$add": ["$$NOW", int(self.seconds * 1000)]}
+        return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(self.seconds * 1000)}}
 
     async def _write(self, update: list[dict[str, Any]]) -> None:
         result = await self.collection.update_one({"_id": self.role, "owner": self.owner, "token": self.token}, update)

@@ -13,7 +13,7 @@ from enum import Enum
 from time import monotonic
 from typing import Any
 
-import bson
+from bson.raw_bson import RawBSONDocument
 
 from chassis import metrics
 from chassis.errors import LogBusy, LogUnavailable
@@ -33,7 +33,8 @@ class Verdict(Enum):
 
 @dataclass(eq=False)
 class _Waiting:
-    document: dict[str, Any]
+    id: str
+    document: RawBSONDocument
     size: int
     verdict: asyncio.Future[Verdict]
 
@@ -68,9 +69,9 @@ class GroupWriter:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fatal(error)
 
-    async def write(self, document: dict[str, Any]) -> Verdict:
-        """Raises LogBusy when too many wait, LogUnavailable when the database did not answer in time."""
-        waiting = _Waiting(document, len(bson.encode(document)), asyncio.get_running_loop().create_future())
+    async def write(self, id_: str, encoded: bytes) -> Verdict:
+        """Store a document, given as BSON so that it is encoded once. Raises LogBusy, LogUnavailable."""
+        waiting = _Waiting(id_, RawBSONDocument(encoded), len(encoded), asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull as error:
@@ -147,18 +148,18 @@ class GroupWriter:
         return True
 
     async def _own(self, waiting: _Waiting) -> bool:
-        return await self._commits.find_one({"_id": waiting.document["_id"]}, {"_id": 1}) is not None
+        return await self._commits.find_one({"_id": waiting.id}, {"_id": 1}) is not None
 
     async def _not_stored(self, unknown: Sequence[_Waiting]) -> list[_Waiting]:
-        ids = [waiting.document["_id"] for waiting in unknown]
+        ids = [waiting.id for waiting in unknown]
         try:
             stored = {each["_id"] async for each in self._commits.find({"_id": {"$in": ids}}, {"_id": 1})}
         except PyMongoError:
             return list(unknown)
         for waiting in unknown:
-            if waiting.document["_id"] in stored:
+            if waiting.id in stored:
                 _tell(waiting, Verdict.STORED)
-        return [waiting for waiting in unknown if waiting.document["_id"] not in stored]
+        return [waiting for waiting in unknown if waiting.id not in stored]
 
 
 def _tell(waiting: _Waiting, verdict: Verdict) -> None:

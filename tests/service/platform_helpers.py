@@ -25,9 +25,8 @@ WAIT_SECONDS = 20.0
 
 def context(key: str | None = None, **others: Any) -> CommandContext:
     """A command of its own, unless a key is given."""
-    return CommandContext(
-        claim=f"command:{key or uuid4().hex}", body=others.pop("body", b"{}"), actor="test", correlation="test", **others
-    )
+    claim = f"command:{key or uuid4().hex}"
+    return CommandContext(claim, others.pop("body", b"{}"), actor="test", correlation="test", **others)
 
 
 def workforce(org_number: str, year: int, head_count: int) -> intake.WorkforceReported:
@@ -82,7 +81,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: fl
     """Wait for a condition; fail with what was waited for."""
     try:
         async with asyncio.timeout(seconds):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - the condition is in another process or in an engine
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"not within {seconds} s: {what}") from None

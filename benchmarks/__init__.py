@@ -1,0 +1,1 @@
+"""Measured against baselines that are built beside the system, in the same run: ratios count, seconds drift."""
