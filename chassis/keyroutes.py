@@ -1,0 +1,48 @@
+"""The keyring's HTTP interface, for the service that owns the keyring.
+
+Invariant: a key is handed only to a service with the scope, each time with an audit line, and never kept by a cache.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import JSONResponse
+
+from chassis.auth import require
+from chassis.keyring import KeyDestroyed, Keyring, KeyUnknown
+from chassis.logs import get_logger
+from chassis.metrics import KEYS_ASKED
+from chassis.problems import Problem
+from chassis.tokens import Principal
+
+_log = get_logger(__name__)
+
+
+def keyring_router(keyring: Keyring) -> APIRouter:
+    """`POST /keys/{candidate}` over a keyring: 200 with the key, 410 destroyed, 404 unknown, 503 unavailable."""
+    router = APIRouter(tags=["keyring"])
+
+    @router.post("/keys/{candidate}")
+    async def hand_out(candidate: str, principal: Annotated[Principal, Depends(require("keys:read"))]) -> JSONResponse:
+        """A candidate's key, for a service that folds or shows sealed values. POST, so that no cache keeps it."""
+        outcome = "unavailable"
+        try:
+            key = await keyring.key(candidate)
+            outcome = "handed_out"
+        except KeyDestroyed as destroyed:
+            outcome = "destroyed"
+            raise Problem(410, "key_destroyed") from destroyed
+        except KeyUnknown as unknown:
+            outcome = "unknown"
+            raise Problem(404, "key_unknown") from unknown
+        finally:
+            KEYS_ASKED.labels(outcome).inc()
+            # An unknown candidate's id is whatever the caller wrote, so it is not repeated.
+            asked = candidate if outcome in ("handed_out", "destroyed") else "unknown"
+            _log.info("audit: key asked", asked_by=principal.client, candidate=asked, outcome=outcome)
+        return JSONResponse({"key": base64.b64encode(key).decode()})
+
+    return router

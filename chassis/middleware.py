@@ -1,0 +1,193 @@
+"""Around every request: ids, language, the size of the body, headers of the answer, one log line, counters.
+
+Invariant: nothing larger than 64 KiB reaches a route, whatever its headers say; nothing unexpected leaks out;
+log and counters know the route's template, never its path.
+"""
+
+from __future__ import annotations
+
+import re
+from time import monotonic
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request, cookie_parser
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.ids import new_id
+from chassis.logs import bind_correlation, get_logger
+from chassis.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from chassis.problems import MEDIA_TYPE, Problem
+from chassis.texts import chosen_language
+from chassis.webstate import Web
+
+LARGEST_BODY = 64 * 1024
+CORRELATION_HEADER = "X-Correlation-ID"
+REQUEST_HEADER = "X-Request-ID"
+LANGUAGE_COOKIE = "dugnad_language"
+# A ULID, a UUID or 16 to 64 hex digits: anything looser could carry a name or a national id into logs and events.
+_CORRELATION = re.compile(
+    r"[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{16,64}", re.IGNORECASE
+)
+_TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_QUIET = frozenset({"/livez", "/readyz", "/static"})
+
+_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer: browsers would send "Origin: null" with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_log = get_logger(__name__)
+
+
+class _Gone(Exception):
+    """The client hung up while it sent the body."""
+
+
+class Envelope:
+    """The outermost layer of an app."""
+
+    def __init__(self, app: ASGIApp, web: Web) -> None:
+        self._app = app
+        self._web = web
+        self._production = web.settings.environment == "production"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(self, scope, send)
+        method = scope["method"]
+        if method == "HEAD":
+            # Answered as GET; the server leaves the body out.
+            scope = exchange.scope = {**scope, "method": "GET"}
+        try:
+            if method not in ("GET", "HEAD", "OPTIONS"):
+                receive = await _whole_body(scope, receive)
+            await self._app(scope, receive, exchange.send)
+        except _Gone:
+            exchange.status = 499
+        except Problem as problem:
+            await exchange.answer(problem)
+        except Exception as error:  # the boundary: everything unexpected is logged and answered 500
+            _log.exception("request failed", route=exchange.route)
+            if exchange.status:
+                raise
+            await exchange.answer(error)
+        finally:
+            exchange.record(self._web.service.name, method)
+
+    async def problem(self, error: Exception, request: Request) -> JSONResponse:
+        """The problem document of an error that no route saw."""
+        state = request.state
+        rendered = self._web.problems.write(error, state.language, f"urn:dugnad:request:{state.request_id}")
+        headers = {**rendered.headers, "Content-Language": state.language}
+        return JSONResponse(rendered.document, rendered.status, headers=headers, media_type=MEDIA_TYPE)
+
+    def decorate(self, headers: MutableHeaders, state: dict[str, Any]) -> None:
+        """Headers that every answer has."""
+        headers[CORRELATION_HEADER] = state["correlation"]
+        headers[REQUEST_HEADER] = state["request_id"]
+        page = headers.get("content-type", "").startswith("text/html")
+        headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Vary", "Accept-Language, Cookie, Authorization")
+        if self._production:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, envelope: Envelope, scope: Scope, send: Send) -> None:
+        self._envelope, self._send, self.scope = envelope, send, scope
+        self._begun = monotonic()
+        self.status = 0
+        headers = Headers(scope=scope)
+        self._state = scope.setdefault("state", {})
+        self._state["request_id"] = new_id()
+        self._state["correlation"] = _correlation(headers)
+        self._state["language"] = chosen_language(
+            headers.get("accept-language"), cookie_parser(headers.get("cookie", "")).get(LANGUAGE_COOKIE)
+        )
+        bind_correlation(self._state["correlation"], request=self._state["request_id"])
+
+    @property
+    def route(self) -> str:
+        """The route's template."""
+        route = self.scope.get("route")
+        if route is not None:
+            return str(getattr(route, "path", "unmatched"))
+        return "/static" if self.scope["path"].startswith("/static/") else "unmatched"
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message.setdefault("headers", [])
+            self._envelope.decorate(MutableHeaders(scope=message), self._state)
+        await self._send(message)
+
+    async def answer(self, error: Exception) -> None:
+        response = await self._envelope.problem(error, Request(self.scope))
+        await response(self.scope, _nothing, self.send)
+
+    def record(self, service: str, method: str) -> None:
+        seconds = monotonic() - self._begun
+        route = self.route
+        # A made-up method would be a label of its own.
+        method = method if method in _METHODS else "other"
+        HTTP_REQUESTS.labels(service, route, method, str(self.status)).inc()
+        HTTP_SECONDS.labels(service, route, method).observe(seconds)
+        say = _log.debug if route in _QUIET else _log.info
+        say("request", method=method, route=route, status=self.status, ms=round(seconds * 1000, 1))
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _correlation(headers: Headers) -> str:
+    given = headers.get(CORRELATION_HEADER, "")
+    if _CORRELATION.fullmatch(given):
+        return given
+    trace = _TRACE.fullmatch(headers.get("traceparent", ""))
+    return trace[1] if trace else new_id()
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> Receive:
+    """The body as one message. Raises Problem 413 as soon as it is too large, by its header or by what arrives."""
+    announced = Headers(scope=scope).get("content-length", "")
+    if announced.isdigit() and int(announced) > LARGEST_BODY:
+        raise Problem(413, "too_large", headers={"Connection": "close"})
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise Problem(413, "too_large", headers={"Connection": "close"})
+        parts.append(part)
+        more = message.get("more_body", False)
+    waiting: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

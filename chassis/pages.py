@@ -1,0 +1,124 @@
+"""Pages rendered on the server, that work without JavaScript.
+
+Invariant: every page states its language, escapes what it shows, and takes its sentences from the catalogues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+
+from chassis import formats
+from chassis.formats import Language
+from chassis.ids import new_id
+from chassis.texts import Texts
+from chassis.webstate import language_of, web_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry of the menu; `label` is a key of the catalogue."""
+
+    href: str
+    label: str
+
+
+def page_router() -> APIRouter:
+    """A router for pages: forms instead of JSON, and not in the API's description."""
+    return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+def _filter(format_value: Callable[..., Any]) -> Callable[..., Any]:
+    @pass_context
+    def in_language(context: Context, value: Any, *more: Any) -> Any:
+        return format_value(value, context["language"], *more)
+
+    return in_language
+
+
+def _decimals(value: float, language: Language, places: int = 1) -> str:
+    return formats.decimals(value, places, language)
+
+
+class Pages:
+    """Renders the templates of a service; `base.html` and `forms.html` come from the chassis.
+
+    In a template: `t("key", name=value)` is a sentence; filters `long_date`, `percent` (`10,9 %`), `whole` (`13 000`),
+    `decimals(1)`; `language`, `principal` (or None), `csrf_token`, `new_key()` for a form's idempotency key.
+    """
+
+    def __init__(self, texts: Texts, *directories: Path, menu: Sequence[Link] = ()) -> None:
+        self._texts = texts
+        self._menu = tuple(menu)
+        self._environment = Environment(
+            loader=FileSystemLoader([*directories, TEMPLATES]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(
+            long_date=_filter(formats.long_date),
+            percent=_filter(formats.percent),
+            whole=_filter(formats.whole),
+            decimals=_filter(_decimals),
+            alphabetical=lambda items, attribute=None: sorted(items, key=lambda item: _alphabetical(item, attribute)),
+        )
+
+    def render(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> HTMLResponse:
+        """A page in the reader's language."""
+        language = language_of(request)
+        web = web_of(request)
+        token = web.sessions.token(request)
+        text = self._environment.get_template(template).render(
+            **context,
+            language=language,
+            t=lambda key, **params: self._texts.say(language, key, **params),
+            known=lambda key: key in self._texts,
+            principal=getattr(request.state, "principal", None),
+            csrf_token=None if token is None else web.sessions.csrf_token(token),
+            new_key=new_id,
+            menu=self._menu,
+            service_name=web.service.name,
+            here=here(request),
+            here_quoted=quote(here(request), safe="/"),
+        )
+        return HTMLResponse(text, status_code=status, headers={"Content-Language": language, **(headers or {})})
+
+
+def _alphabetical(item: Any, attribute: str | None) -> tuple[str, str]:
+    if attribute is None:
+        return formats.sort_key(str(item))
+    return formats.sort_key(str(item[attribute] if isinstance(item, Mapping) else getattr(item, attribute)))
+
+
+def here(request: Request) -> str:
+    """The path and query of a page, to come back to after login or a change of language."""
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")
+
+
+def wants_page(request: Request) -> bool:
+    """Whether the reader is a browser that asks for a page rather than for JSON."""
+    accept = request.headers.get("accept", "").lower()
+    return "text/html" in accept and "application/json" not in accept and "application/problem+json" not in accept
