@@ -1,0 +1,1 @@
+"""Matching: the pool of ready candidates, ranking with reasons, ask, present, answer, confirm."""
