@@ -67,13 +67,22 @@ def _number(cell: Cell) -> str | int | float | None:
 
 
 @dataclass(frozen=True)
+class ShownColumn:
+    """`is_number`: its cells are numbers. `heads_rows`: its cells are headings of their rows."""
+
+    label: str
+    is_number: bool
+    heads_rows: bool
+
+
+@dataclass(frozen=True)
 class ShownTable:
-    """A table for the page: all text, the first cell of a row is its heading."""
+    """A table for the page: all text."""
 
     id: str
     title: str
-    columns: list[tuple[str, bool]]
-    """Heading, and whether it is over numbers."""
+    selection: str
+    columns: list[ShownColumn]
     rows: list[list[str]]
     figures: list[tuple[str, str]]
     definitions: list[tuple[str, str]]
@@ -86,18 +95,27 @@ class ShownTable:
 def shown(read: Read, texts: Texts, language: Language) -> ShownTable:
     """The same for the page."""
     table = read.table
-    rows = [[written(row[column.id], column, texts, language) for column in table.columns] for row in table.rows]
     empty = f"report.empty_{table.id}" if f"report.empty_{table.id}" in texts else "report.empty"
-    figures = ((each, written(each.value, Column(each.id, each.kind), texts, language)) for each in table.figures)
     return ShownTable(
         id=table.id,
         title=table_title(texts, language, table.id),
+        selection=selection(table.filters, texts, language),
         columns=[
-            (texts.say(language, f"column.{column.id}"), column.kind not in (Kind.CATEGORY, Kind.TEXT))
+            ShownColumn(
+                texts.say(language, f"column.{column.id}"),
+                is_number=column.kind not in (Kind.CATEGORY, Kind.TEXT),
+                heads_rows=column.kind in (Kind.CATEGORY, Kind.TEXT) or column.id == "year",
+            )
             for column in table.columns
         ],
-        rows=rows,
-        figures=[(texts.say(language, f"figure.{table.id}.{each.id}"), value) for each, value in figures],
+        rows=[[written(row[column.id], column, texts, language) for column in table.columns] for row in table.rows],
+        figures=[
+            (
+                texts.say(language, f"figure.{table.id}.{each.id}"),
+                written(each.value, Column(each.id, each.kind), texts, language),
+            )
+            for each in table.figures
+        ],
         definitions=[
             (texts.say(language, each.text_key), texts.say(language, "report.version", version=each.version))
             for each in table.definitions
@@ -106,6 +124,15 @@ def shown(read: Read, texts: Texts, language: Language) -> ShownTable:
         complete=complete_sentences(read.complete_to, texts, language),
         empty=texts.say(language, empty) if table.is_empty else None,
     )
+
+
+def selection(filters: Mapping[str, str], texts: Texts, language: Language) -> str:
+    """What the table is about, in words: its caption."""
+    words = []
+    for name, value in filters.items():
+        keys = (f"code.{name}.{value}", f"column.{value}")
+        words.append(next((texts.say(language, key) for key in keys if key in texts), value))
+    return texts.say(language, "report.selection", what=", ".join(words) or texts.say(language, "report.everything"))
 
 
 def complete_sentences(complete_to: Mapping[str, int], texts: Texts, language: Language) -> list[str]:

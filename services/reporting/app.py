@@ -1,0 +1,37 @@
+"""The reporting service put together: the only place here that knows concrete classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from chassis import web
+from chassis.auth import ServiceTokens
+from chassis.keyring import RemoteKeyring
+from chassis.pages import Link, Pages
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.texts import Texts
+from services.reporting import api, pages, views
+from services.reporting.reading import Reading
+
+HERE = Path(__file__).parent
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app of reporting. Nothing connects before its lifespan starts."""
+    service = Service(name="reporting", settings=settings)
+    for projection in views.ALL:
+        service.add_projection(projection)
+    keyring = RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting"))
+    reading = Reading(service, keyring)
+    texts = Texts(HERE / "texts")
+    return web.create_app(
+        service,
+        routers=[api.router(reading, texts), pages.router(reading, texts)],
+        texts=texts,
+        title="Dugnad reporting",
+        description="Live tables of placements and of the work force, with the definitions they were made by.",
+        pages=Pages(texts, HERE / "templates", menu=[Link("/", "report.title")]),
+    )
