@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from chassis import web
 from chassis.auth import ServiceTokens
-from chassis.keyring import RemoteKeyring
+from chassis.keyring import Keyring, RemoteKeyring
 from chassis.pages import Link, Pages
 from chassis.service import Service
 from chassis.settings import Settings
@@ -19,13 +19,12 @@ from services.reporting.reading import Reading
 HERE = Path(__file__).parent
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The app of reporting. Nothing connects before its lifespan starts."""
+def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
+    """The app of reporting. Nothing connects before its lifespan starts. Persons' keys come from intake."""
     service = Service(name="reporting", settings=settings)
     for projection in views.ALL:
         service.add_projection(projection)
-    keyring = RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting"))
-    reading = Reading(service, keyring)
+    reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting")))
     texts = Texts(HERE / "texts")
     return web.create_app(
         service,

@@ -69,7 +69,8 @@ class Table:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show: the page then says what to do."""
-        return not any(isinstance(cell, (int, Decimal)) and cell for row in self.rows for cell in row.values())
+        cells = [*(cell for row in self.rows for cell in row.values()), *(figure.value for figure in self.figures)]
+        return not any(cell for cell in cells if isinstance(cell, (int, Decimal)))
 
 
 def counted_rows(category: str, count: str, numbers: Mapping[str, int]) -> list[Mapping[str, Cell]]:
