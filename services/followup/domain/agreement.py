@@ -161,27 +161,18 @@ def revoke_approval(command: RevokeApproval, person: Person) -> list[FollowupEve
 
 
 def annul(command: Annul, person: Person) -> list[FollowupEvent]:
-    """The agreement never counts; a new one can be drafted for the same case."""
+    """The agreement never counts, and its case ends: matching opens the slot again when it hears of it."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.DRAFTED, Stage.CONCLUDED)
     if command.reason not in ANNULLED_BY_HAND:
         raise Refused("reason_not_allowed", ["/reason"], status=422)
     if command.reason == AnnulReason.OTHER and command.note is None:
         raise Refused("note_missing", ["/note"], status=422)
-    again = max(command.today, case.draft_due_on or command.today)
-    return [
-        annulled(case, agreement, command, command.note),
-        *complete_all(case, command.today),
-        assign(case, command.task_id, Task.DRAFT_AGREEMENT, playbook_on(command.today).drafts, again),
-    ]
-
-
-def annulled(case: Case, agreement: Agreement, command: Annul, note: str | None) -> AgreementAnnulled:
-    """The event of an annulment by hand."""
-    return AgreementAnnulled(
+    annulled = AgreementAnnulled(
         **ids_of(case),
         agreement_id=agreement.agreement_id,
         annulled_on=command.today,
         reason=command.reason,
-        sealed=None if note is None else {"note": note},
+        sealed=None if command.note is None else {"note": command.note},
     )
+    return [annulled, *complete_all(case, command.today)]

@@ -100,11 +100,10 @@ class RevokeApproval(OfAgreement):
 
 @dataclass(frozen=True, kw_only=True)
 class Annul(OfAgreement):
-    """Somebody decides that an agreement shall not count; another one can be drafted after it."""
+    """Somebody decides that an agreement shall not count."""
 
     reason: AnnulReason
     note: str | None
-    task_id: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,17 @@ class Approval:
     party: Party
     approved_by: str | None
     on_behalf_of: bool
+    approved_on: date
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """`note` is sealed: None where there is none, where it was not opened, or where it has been erased."""
+
+    check_in_id: str
+    held_on: date
+    progress: str
+    note: str | None
 
 
 @dataclass(frozen=True)
@@ -57,8 +68,12 @@ class Trial:
     started_on: date
     end_on: date
     wage_subsidy_percent: int | None
-    check_ins: int = 0
+    days_from_need: int
+    within_promise: bool
+    check_ins: tuple[CheckIn, ...] = ()
     closed_on: date | None = None
+    outcome: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +87,10 @@ class Agreement:
     measure: Measure
     start_on: date
     end_on: date
+    hours_per_week: float
     wage_subsidy_percent: int | None
     decision_maker_needed: bool
+    rule_version: str
     stage: Stage = Stage.DRAFTED
     approvals: tuple[Approval, ...] = ()
     trial: Trial | None = None
@@ -117,7 +134,6 @@ class Case:
     candidate_id: str
     org_number: str
     tasks: tuple[OpenTask, ...] = ()
-    draft_due_on: date | None = None
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
 
     def open_task(self, task: Task) -> OpenTask | None:
@@ -173,8 +189,7 @@ def _evolve_case(case: Case, event: FollowupEvent) -> Case:
     match event:
         case TaskAssigned():
             task = OpenTask(event.task_id, event.task, event.responsible, event.due_on)
-            due = event.due_on if event.task == Task.DRAFT_AGREEMENT else case.draft_due_on
-            return replace(case, tasks=(*case.tasks, task), draft_due_on=due)
+            return replace(case, tasks=(*case.tasks, task))
         case TaskCompleted():
             return replace(case, tasks=tuple(task for task in case.tasks if task.task_id != event.task_id))
         case AgreementDrafted():
@@ -196,8 +211,10 @@ def _drafted(event: AgreementDrafted) -> Agreement:
         measure=Measure(event.measure),
         start_on=event.start_on,
         end_on=event.end_on,
+        hours_per_week=event.hours_per_week,
         wage_subsidy_percent=event.wage_subsidy_percent,
         decision_maker_needed=event.decision_maker_needed,
+        rule_version=event.rule_version,
     )
 
 
@@ -218,7 +235,9 @@ def _evolve_agreement(agreement: Agreement, event: AfterDraft) -> Agreement:
     match event:
         case AgreementApproved():
             by = None if event.sealed is None else event.sealed.get("approved_by")
-            approval = Approval(Party(event.party), None if by is None else str(by), event.on_behalf_of)
+            approval = Approval(
+                Party(event.party), None if by is None else str(by), event.on_behalf_of, event.approved_on
+            )
             return replace(agreement, approvals=(*agreement.approvals, approval))
         case ApprovalRevoked():
             return replace(agreement, approvals=())
@@ -229,17 +248,27 @@ def _evolve_agreement(agreement: Agreement, event: AfterDraft) -> Agreement:
         case NoShowReported():
             return replace(agreement, stage=Stage.NO_SHOW)
         case TrialStarted():
-            trial = Trial(event.trial_id, event.on, event.end_on, event.wage_subsidy_percent)
+            trial = Trial(
+                event.trial_id,
+                event.on,
+                event.end_on,
+                event.wage_subsidy_percent,
+                event.days_from_need,
+                event.within_promise,
+            )
             return replace(agreement, stage=Stage.STARTED, trial=trial)
         case CheckInHeld():
             trial = _trial(agreement)
-            return replace(agreement, trial=replace(trial, check_ins=trial.check_ins + 1))
+            note = None if event.sealed is None else event.sealed.get("note")
+            held = CheckIn(event.check_in_id, event.held_on, event.progress, None if note is None else str(note))
+            return replace(agreement, trial=replace(trial, check_ins=(*trial.check_ins, held)))
         case TrialExtended():
             percent = event.wage_subsidy_percent
             trial = replace(_trial(agreement), end_on=event.end_on, wage_subsidy_percent=percent)
             return replace(agreement, trial=trial)
         case TrialClosed():
-            return replace(agreement, stage=Stage.CLOSED, trial=replace(_trial(agreement), closed_on=event.on))
+            closed = replace(_trial(agreement), closed_on=event.on, outcome=event.outcome, reason=event.reason)
+            return replace(agreement, stage=Stage.CLOSED, trial=closed)
         case _:
             assert_never(event)
 

@@ -112,7 +112,6 @@ def annulling(agreement_id: str = "A1", **but: Any) -> Annul:
         "actor": "the counsellor",
         "reason": AnnulReason.REGISTERED_BY_MISTAKE,
         "note": None,
-        "task_id": f"{agreement_id}-again",
         "at": noon(date(2025, 1, 28)),
     }
     return Annul(**{**usual, **but})

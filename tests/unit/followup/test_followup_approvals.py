@@ -203,13 +203,10 @@ def test_an_agreement_is_not_concluded_after_its_period() -> None:
     after(DRAFTED, approvals()[:2]).when(decide, late).then_refused("period_over")
 
 
-def test_annulling_by_hand_asks_for_a_new_draft() -> None:
+def test_annulling_by_hand_ends_the_case() -> None:
     after(CONCLUDED).when(decide, annulling()).then(
         AgreementAnnulled(**IDS, agreement_id="A1", annulled_on=date(2025, 1, 28), reason="registered_by_mistake"),
         TaskCompleted(**IDS, task_id="A1-start", task="confirm_start", completed_on=date(2025, 1, 28)),
-        TaskAssigned(
-            **IDS, task_id="A1-again", task="draft_agreement", responsible="counsellor", due_on=date(2025, 2, 3)
-        ),
     )
 
 

@@ -65,14 +65,8 @@ def test_a_draft_without_a_case_is_refused() -> None:
     after().when(decide, drafting()).then_refused("case_ended")
 
 
-def test_an_annulled_agreement_makes_room_for_a_new_draft() -> None:
-    after(opened(), drafting(), annulling()).when(decide, drafting(agreement_id="A2")).then(
-        *after(opened()).when(decide, drafting(agreement_id="A2")).events[:1],
-        TaskCompleted(**IDS, task_id="A1-again", task="draft_agreement", completed_on=date(2025, 1, 22)),
-        TaskAssigned(
-            **IDS, task_id="A2-approve", task="approve_agreement", responsible="counsellor", due_on=date(2025, 2, 3)
-        ),
-    )
+def test_after_an_annulment_the_case_is_over_until_the_match_is_confirmed_anew() -> None:
+    after(opened(), drafting(), annulling()).when(decide, drafting(agreement_id="A2")).then_refused("case_ended")
 
 
 def test_an_end_before_the_start_is_refused() -> None:
