@@ -78,7 +78,7 @@ class Relay:
                     await self._pause(self._lease_seconds / 4)
                     continue
                 log.info("relay_started", source=self._log.source, token=lease.token, published=lease.published)
-                async with self._producer() as producer:
+                async with self.producer() as producer:
                     await self._work(lease, producer)
             except LeaseLost:
                 log.warning("relay_lease_lost", source=self._log.source, token=lease.token)
@@ -96,7 +96,8 @@ class Relay:
             finally:
                 metrics.RELAY_ACTIVE.labels(self._log.source).set(0)
 
-    def _producer(self) -> AIOKafkaProducer:
+    def producer(self) -> AIOKafkaProducer:
+        """A producer that loses nothing: idempotent, every in-sync replica. An asynchronous context manager."""
         return AIOKafkaProducer(
             bootstrap_servers=self._settings.kafka_bootstrap_servers,
             enable_idempotence=True,

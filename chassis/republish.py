@@ -1,0 +1,91 @@
+"""`python -m chassis.republish SOURCE`: makes a log's topic anew and fills it from the first position.
+
+Invariant: the topic is deleted and created, so that its readers' offsets go with it; nothing is ever sent behind newer
+records, which readers would skip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+
+from chassis import mongo
+from chassis.clock import Clock
+from chassis.errors import DependencyDown
+from chassis.eventlog import EventLog
+from chassis.lease import Lease
+from chassis.relay import Relay
+from chassis.settings import Settings
+from chassis.topics import ensure_topics
+from contracts.registry import SOURCES, topic_of
+
+POLL_SECONDS = 0.05
+PATIENCE_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+async def republish(eventlog: EventLog, settings: Settings) -> int:
+    """Take over from the relay, make the topic anew, send everything. Returns the last position sent.
+
+    The relay of a running service waits meanwhile, and goes on behind it. Raises TimeoutError when it does not let go.
+    """
+    lease = Lease(eventlog.database["lease"], eventlog.source, PATIENCE_SECONDS * 2)
+    await lease.prepare()
+    await _patiently(lease.acquire)
+    # Before the topic goes: ended between the two, the next relay sends everything again; the other way round, nothing.
+    await lease.publish_up_to(0)
+    await _delete(settings.topic(eventlog.topic), settings)
+    await ensure_topics(settings, [eventlog.topic])
+    relay = Relay(eventlog, settings)
+    async with relay.producer() as producer:
+        while await relay.publish(lease, producer):
+            log.info("republished", source=eventlog.source, position=lease.published)
+    await lease.release()
+    return lease.published
+
+
+async def _patiently(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - the condition is in an engine
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def _delete(topic: str, settings: Settings) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        if topic in await admin.list_topics():
+            await admin.delete_topics([topic])
+
+        async def gone() -> bool:
+            return topic not in await admin.list_topics()
+
+        await _patiently(gone)
+    finally:
+        await admin.close()
+
+
+async def _main(source: str) -> None:
+    settings = Settings()
+    client = mongo.connect(settings)
+    await mongo.ping(client, settings)
+    database = mongo.database(client, settings.database(source.rpartition("/")[2]))
+    eventlog = EventLog(database, source, topic_of(source), (), Clock())
+    position = await republish(eventlog, settings)
+    print(f"{source}: sent again up to position {position}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in SOURCES:
+        print(f"usage: python -m chassis.republish {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
+        sys.exit(2)
+    try:
+        asyncio.run(_main(sys.argv[1]))
+    except DependencyDown as down:
+        print(down.message, file=sys.stderr)
+        sys.exit(3)
