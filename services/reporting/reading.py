@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from chassis.keyring import KeyDestroyed, Keyring, unseal
+from chassis.problems import busy
 from chassis.projection import Document
 from chassis.projector import View
 from chassis.service import Service
@@ -32,8 +34,11 @@ TABLE_IDS = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke")
 _KEYS_AT_ONCE = 16
 _PLACEMENT_SOURCES = (intake.SOURCE, matching.SOURCE, followup.SOURCE)
 
+_WAIT_SECONDS = 2.0
+
 Completeness = Mapping[str, int]
 """Per source the last position up to which everything has been folded."""
+_ANYTHING: Completeness = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,10 @@ class Reading:
     def _view(self, name: str) -> View:
         return self._service.view(name)
 
-    async def table(self, table_id: str, asked: Asked) -> Read:
-        """One of `TABLE_IDS`. Raises Refused for what cannot be asked, KeyringUnavailable."""
+    async def table(self, table_id: str, asked: Asked, at_least: Completeness = _ANYTHING) -> Read:
+        """One of `TABLE_IDS`. Raises Refused for what cannot be asked, KeyringUnavailable, Problem where facts lag."""
         if table_id == "arbeidsstyrke":
-            complete = await self._complete({intake.SOURCE: (views.workforce.name,)})
+            complete = await self._complete({intake.SOURCE: (views.workforce.name,)}, at_least)
             documents = await self._view(views.workforce.name).find()
             figures = [YearFigures.of(document) for document in documents]
             return Read(arbeidsstyrke(figures, asked.org_number, asked.base_year), complete)
@@ -76,7 +81,7 @@ class Reading:
         if table_id == "mangfold":
             check_characteristic(asked.by)
             folds[intake.BACKGROUND_SOURCE] = (views.background.name,)
-        complete = await self._complete(folds)
+        complete = await self._complete(folds, at_least)
         slots = await self._slots()
         match table_id:
             case "ventetid":
@@ -92,9 +97,11 @@ class Reading:
                 raise ValueError(f"no such table: {table_id}")
         return Read(table, complete)
 
-    async def journey(self, partition_key: str) -> tuple[list[dict[str, str]], Completeness] | None:
+    async def journey(
+        self, partition_key: str, at_least: Completeness = _ANYTHING
+    ) -> tuple[list[dict[str, str]], Completeness] | None:
         """What happened in a case, in the order in which it was recorded; None for a case that nobody has heard of."""
-        complete = await self._complete(dict.fromkeys(SOURCES, (views.journey.name,)))
+        complete = await self._complete(dict.fromkeys(SOURCES, (views.journey.name,)), at_least)
         document = await self._view(views.journey.name).get(partition_key)
         if document is None:
             return None
@@ -109,11 +116,15 @@ class Reading:
         ]
         return events, complete
 
-    async def _complete(self, folds: Mapping[str, Iterable[str]]) -> Completeness:
-        return {
-            source: min([await self._view(name).complete_to(source) for name in names])
-            for source, names in folds.items()
-        }
+    async def _complete(self, folds: Mapping[str, Sequence[str]], at_least: Completeness) -> Completeness:
+        complete = {}
+        for source, names in folds.items():
+            each = [self._view(name) for name in names]
+            for view in each:
+                if source in at_least and not await view.wait_for(source, at_least[source], _WAIT_SECONDS):
+                    raise busy("view_behind")
+            complete[source] = min([await view.complete_to(source) for view in each])
+        return complete
 
     async def _slots(self) -> list[Slot]:
         assigned = {each["_id"]: each["intermediary"] for each in await self._view(views.needs.name).find()}
