@@ -99,6 +99,16 @@ def _exception(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDi
     return line
 
 
+class _Stdout:
+    """Standard output as it is when a line is written: whoever redirects it later gets the lines."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 def configure_logs(service: str, *, level: str = "INFO") -> None:
     """Send everything that this process logs, through structlog or `logging`, to stdout as JSON lines."""
 
@@ -120,7 +130,7 @@ def configure_logs(service: str, *, level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(_Stdout())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],

@@ -28,7 +28,7 @@ REQUEST_HEADER = "X-Request-ID"
 LANGUAGE_COOKIE = "dugnad_language"
 # A ULID, a UUID or 16 to 64 hex digits: anything looser could carry a name or a national id into logs and events.
 _CORRELATION = re.compile(
-    r"[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{16,64}", re.IGNORECASE
+    r"[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{16,64}"
 )
 _TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _QUIET = frozenset({"/livez", "/readyz", "/static"})

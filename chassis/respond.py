@@ -30,6 +30,7 @@ IDEMPOTENCY_FIELD = "idempotency_key"
 VERSION_FIELD = "version"
 _HIDDEN = frozenset({CSRF_FIELD, IDEMPOTENCY_FIELD, VERSION_FIELD})
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 _ETAG = re.compile(r'"(0|[1-9][0-9]{0,14})"')
 _WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4}(?:\.[0-9]{1,3})?)(?:$|[,;\s])", re.IGNORECASE)
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -120,7 +121,8 @@ def _canonical(body: bytes) -> bytes:
 
 
 def _dump(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    # Escaped, since a lone surrogate in what was sent has no UTF-8.
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def respond(done: Done) -> JSONResponse:
@@ -191,6 +193,8 @@ def _cursor(values: Sequence[Any]) -> str:
 
 
 def _opened(cursor: str) -> tuple[str | int | float | bool | None, ...]:
+    if not _CURSOR.fullmatch(cursor):
+        raise Problem(400, "cursor_invalid")
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError) as error:
