@@ -273,7 +273,8 @@ def _confirm(command: c.Confirm, world: World) -> list[Event]:
         raise Refused("employer_has_not_answered")
     _check_slot(command.need, match.slot_id, world)
     _check_available(command.candidate, command.today)
-    if world.holding(match.candidate_id):
+    # The view alone knows of a trial whose match was cancelled while it began.
+    if command.candidate.placed or world.holding(match.candidate_id):
         raise Refused("candidate_not_available")
     confirmed = MatchConfirmed(
         **_about(match),
