@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.projection import Document, Projection, Record
+from contracts.event import Event
 from contracts.intake import (
     TOPIC,
     AddressProtectionChanged,
@@ -32,12 +33,14 @@ def _need_keys(record: Record) -> Sequence[str]:
 
 def _fold_need(_: str, document: Document | None, record: Record) -> Document:
     event = record.event
+    # Each command on a need appends one event of it, so that this is the subject's version, as If-Match wants it.
+    version = (document or {}).get("version", 0) + 1
     match event:
         case NeedRegistered():
-            return {**event.data(), "withdrawn": None}
+            return {**event.data(), "withdrawn": None, "version": version}
         case NeedWithdrawn():
             withdrawn = {"on": event.withdrawn_on.isoformat(), "reason": event.reason}
-            return {**(document or {}), "withdrawn": withdrawn}
+            return {**(document or {}), "withdrawn": withdrawn, "version": version}
         case _:
             return document or {}
 
@@ -48,7 +51,7 @@ NEEDS = Projection(
     reads=(NeedRegistered, NeedWithdrawn),
     keys=_need_keys,
     fold=_fold_need,
-    indexes=(("org_number", "need_id"),),
+    indexes=(("registered_on", "need_id"), ("org_number", "registered_on", "need_id")),
 )
 
 
@@ -57,11 +60,15 @@ def _candidate_keys(record: Record) -> Sequence[str]:
 
 
 def _fold_candidate(_: str, document: Document | None, record: Record) -> Document:
-    return {**(document or {}), **_changed(document or {}, record)}
+    return candidate_after(document or {}, record.event)
 
 
-def _changed(document: Document, record: Record) -> dict[str, Any]:
-    event = record.event
+def candidate_after(document: Document, event: Event) -> Document:
+    """The public facts of a candidate after one more event."""
+    return {**document, **_changed(document, event)}
+
+
+def _changed(document: Document, event: Event) -> dict[str, Any]:
     match event:
         case CandidateRegistered():
             return {

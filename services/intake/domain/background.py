@@ -94,7 +94,7 @@ class Declaration:
 def check(facts: Facts, today: date) -> None:
     """Something was declared, and each value is one that can be. Raises Refused."""
     if facts == Facts():
-        raise wrong("nothing_declared", "/")
+        raise wrong("nothing_declared")
     country = facts.country_of_birth
     if country is not None and country != STATELESS and country not in countries():
         raise wrong("country_unknown", "/country_of_birth")

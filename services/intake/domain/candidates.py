@@ -124,7 +124,7 @@ def _sealed(event: Event) -> Mapping[str, JsonValue]:
 
 
 def _register(command: RegisterCandidate, state: Candidate | None) -> CandidateRegistered:
-    birth_date = checks.birth_date(command)
+    identity = checks.identity(command)
     if state is not None:
         raise Refused("candidate_already_registered")
     return CandidateRegistered(
@@ -133,8 +133,8 @@ def _register(command: RegisterCandidate, state: Candidate | None) -> CandidateR
         registered_on=oslo_day(command.at),
         sealed={
             "name": command.name,
-            "national_id": command.national_id,
-            "birth_date": birth_date.isoformat(),
+            "national_id": identity.national_id,
+            "birth_date": identity.birth_date.isoformat(),
             "phone": command.phone,
             "email": command.email,
         },

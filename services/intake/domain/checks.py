@@ -5,6 +5,7 @@ Invariant: every check names the fields it speaks of; no check repeats a persona
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from contracts import nationalids
@@ -33,8 +34,17 @@ MOST_EXPERIENCE_MONTHS = 720
 LONGEST_COURSE_AHEAD_MONTHS = 60
 
 
-def birth_date(command: RegisterCandidate) -> date:
-    """The birth date that the national id says, or the given one where the number does not say it."""
+@dataclass(frozen=True, repr=False)
+class Identity:
+    """Who a person is to the authorities."""
+
+    national_id: str
+    """Eleven digits."""
+    birth_date: date
+
+
+def identity(command: RegisterCandidate) -> Identity:
+    """The number in its one form, and the birth date that it says, or the given one where it does not say it."""
     found = nationalids.parse(command.national_id)
     if found is None or (found.synthetic and not command.synthetic):
         raise wrong("national_id_invalid", "/national_id")
@@ -51,7 +61,7 @@ def birth_date(command: RegisterCandidate) -> date:
     rules = RulePack.at(today)
     if not rules.old_enough(born, drafted_on=today):
         raise wrong("too_young", source, youngest=rules.everyone.youngest_age)
-    return born
+    return Identity(found.number, born)
 
 
 def mapping(command: MapCandidate) -> None:

@@ -104,6 +104,11 @@ def test_who_a_person_is_goes_to_the_sealed_part_alone() -> None:
     assert not any(str(value) in public for value in (REGISTERED.sealed or {}).values())
 
 
+def test_a_national_id_is_kept_in_one_form_however_it_was_written() -> None:
+    command = replace(REGISTER, national_id=f"{NATIONAL_ID[:6]} {NATIONAL_ID[6:]}")
+    given(evolve, None).when(decide, command).then(REGISTERED)
+
+
 def test_a_birth_date_that_agrees_with_the_national_id_is_taken() -> None:
     given(evolve, None).when(decide, replace(REGISTER, birth_date=BORN)).then(REGISTERED)
 

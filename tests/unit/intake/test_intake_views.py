@@ -72,13 +72,15 @@ def history(candidate_id: str) -> list[Event]:
 
 
 def test_a_need_is_listed_as_it_was_registered() -> None:
-    assert folded(NEEDS, records(SOURCE, [need("N1")])) == {"N1": {**need("N1").data(), "withdrawn": None}}
+    assert folded(NEEDS, records(SOURCE, [need("N1")])) == {
+        "N1": {**need("N1").data(), "withdrawn": None, "version": 1}
+    }
 
 
 def test_a_withdrawn_need_says_when_and_why() -> None:
     shown = folded(NEEDS, records(SOURCE, [need("N1"), withdrawn("N1")]))
     assert shown["N1"]["withdrawn"] == {"on": "2025-01-13", "reason": "other"}
-    assert shown["N1"]["occupation"] == "5223"
+    assert (shown["N1"]["occupation"], shown["N1"]["version"]) == ("5223", 2)
 
 
 def test_a_candidate_is_listed_without_a_name() -> None:

@@ -1,0 +1,10 @@
+"""Runs intake as a process of its own."""
+
+from __future__ import annotations
+
+from chassis.server import run
+from chassis.settings import Settings
+from services.intake.app import create_app
+
+if __name__ == "__main__":
+    run(create_app, Settings(), name="intake")

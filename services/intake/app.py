@@ -1,0 +1,61 @@
+"""Puts intake together: the only place that knows its concrete parts.
+
+Invariant: background facts go to a log, a topic and a database of their own, so that no reader of intake meets them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+from fastapi import FastAPI
+
+from chassis.keyring import OwnKeyring
+from chassis.keyroutes import keyring_router
+from chassis.pages import Pages
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.texts import Texts
+from chassis.web import create_app as create_web_app
+from contracts.intake import BACKGROUND_SOURCE, BACKGROUND_TOPIC, SOURCE, TOPIC, BackgroundEvent, IntakeEvent
+from services.intake import pages, reactions, views
+from services.intake.api import background, candidates, needs, persons, workforce
+from services.intake.core import Intake
+
+HERE = Path(__file__).parent
+
+
+def create_intake(settings: Settings) -> Intake:
+    """The service without its web app; nothing connects yet."""
+    service = Service("intake", settings)
+    keyring = OwnKeyring(service.database("keyring"))
+    log = service.log(SOURCE, TOPIC, get_args(IntakeEvent), keyring)
+    background_log = service.log(BACKGROUND_SOURCE, BACKGROUND_TOPIC, get_args(BackgroundEvent), keyring)
+    for projection in views.ALL:
+        service.add_projection(projection)
+    for reaction in reactions.REACTIONS:
+        service.add_reaction(log, reaction)
+    return Intake(service, log, background_log, keyring)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Intake's web app; its lifespan starts and stops the service."""
+    intake = create_intake(settings)
+    texts = Texts(HERE / "texts")
+    return create_web_app(
+        intake.service,
+        routers=[
+            needs.router(intake),
+            candidates.router(intake),
+            candidates.changes(intake),
+            background.router(intake),
+            persons.router(intake),
+            keyring_router(intake.keyring),
+            workforce.router(intake),
+            pages.router(intake),
+        ],
+        texts=texts,
+        title="Dugnad: intake",
+        description="Needs of employers, candidates, consent, background and workforce figures.",
+        pages=Pages(texts, HERE / "templates"),
+    )

@@ -1,0 +1,146 @@
+"""What the routes of intake share: logs, keyring, views, and whose candidate it is.
+
+Invariant: a candidate is found by the intermediary that registered them and by themselves; for everybody else they are
+absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+from chassis.auth import NotFound, Principal
+from chassis.clock import Clock
+from chassis.commands import Answer, CommandContext, Commands, Decision, Done, Loaded
+from chassis.eventlog import EventLog
+from chassis.keyring import OwnKeyring
+from chassis.projector import View
+from chassis.service import Service
+from contracts.orgnumbers import InvalidOrgNumber, org_number
+from services.intake.domain import candidates, needs
+from services.intake.domain.candidate_commands import CandidateCommand
+from services.intake.domain.candidates import Candidate
+from services.intake.domain.needs import Need
+from services.intake.domain.rules import wrong
+
+
+def need_subject(need_id: str) -> str:
+    """What a need's versions count."""
+    return f"need:{need_id}"
+
+
+def candidate_subject(candidate_id: str) -> str:
+    """What a candidate's versions count, in intake's log and, apart from it, in the background log."""
+    return f"candidate:{candidate_id}"
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The parts of the service that routes use."""
+
+    service: Service
+    log: EventLog
+    background_log: EventLog
+    keyring: OwnKeyring
+
+    @property
+    def clock(self) -> Clock:
+        """The business clock."""
+        return self.service.clock
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether synthetic numbers of people and firms are taken."""
+        return self.service.settings.synthetic_org_numbers
+
+    @property
+    def needs(self) -> View:
+        """The list of needs."""
+        return self.service.view("needs")
+
+    @property
+    def candidates(self) -> View:
+        """The list of candidates, without names."""
+        return self.service.view("candidates")
+
+    @property
+    def commands(self) -> Commands:
+        """Commands on intake's log."""
+        return self.service.commands(self.log)
+
+    @property
+    def background_commands(self) -> Commands:
+        """Commands on the background log."""
+        return self.service.commands(self.background_log)
+
+    async def candidate(self, candidate_id: str, *, unseal: bool = False) -> tuple[Candidate, Loaded]:
+        """A candidate whoever asks. Raises NotFound."""
+        subject = candidate_subject(candidate_id)
+        loaded = (await self.log.load([subject], unseal=unseal))[subject]
+        if (state := fold_candidate(loaded)) is None:
+            raise NotFound
+        return state, loaded
+
+    async def own_candidate(
+        self, principal: Principal, candidate_id: str, *, unseal: bool = False
+    ) -> tuple[Candidate, Loaded]:
+        """The caller's own candidate. Raises NotFound for one that is unknown or foreign."""
+        state, loaded = await self.candidate(candidate_id, unseal=unseal)
+        if not (principal.is_of(state.intermediary) or principal.is_candidate(candidate_id)):
+            raise NotFound
+        return state, loaded
+
+    async def own_need(self, principal: Principal, need_id: str) -> Need:
+        """The caller's own need. Raises NotFound for one that is unknown or foreign."""
+        subject = need_subject(need_id)
+        state = fold_need((await self.log.load([subject]))[subject])
+        if state is None or not principal.acts_for(state.org_number):
+            raise NotFound
+        return state
+
+    async def change_candidate(
+        self, context: CommandContext, candidate_id: str, command: CandidateCommand, **answered: str
+    ) -> Done:
+        """Decide one command about a candidate and append. The body is personal: hashed under the person's key."""
+        subject = candidate_subject(candidate_id)
+
+        def decide(loaded: Mapping[str, Loaded]) -> Decision:
+            events = candidates.decide(command, fold_candidate(loaded[subject]))
+            return Decision(events, candidate_answer(candidate_id, **answered))
+
+        return await self.commands.run(context, [subject], decide, person=candidate_id)
+
+
+def candidate_answer(candidate_id: str, **answered: str) -> Answer:
+    """The answer of a command about a candidate."""
+    body = {"candidate_id": candidate_id, **answered}
+    return Answer(body, f"/candidates/{candidate_id}", candidate_subject(candidate_id))
+
+
+def fold_candidate(loaded: Loaded) -> Candidate | None:
+    """The state of a candidate; None where there is none."""
+    state: Candidate | None = None
+    return reduce(candidates.evolve, loaded.events, state)
+
+
+def fold_need(loaded: Loaded) -> Need | None:
+    """The state of a need; None where there is none."""
+    state: Need | None = None
+    return reduce(needs.evolve, loaded.events, state)
+
+
+def own_org_number(principal: Principal, given: str | None, *, synthetic: bool) -> str:
+    """The employer that the caller acts for: the given one, or the only one.
+
+    Raises Refused for a number that is none or is missing, NotFound for somebody else's.
+    """
+    if given is None and len(principal.org_numbers) != 1:
+        raise wrong("org_number_needed", "/org_number")
+    try:
+        number = org_number(given or next(iter(principal.org_numbers)), synthetic_allowed=synthetic)
+    except InvalidOrgNumber as invalid:
+        raise wrong("org_number_invalid", "/org_number") from invalid
+    if not principal.acts_for(number):
+        raise NotFound
+    return number
