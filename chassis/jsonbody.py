@@ -23,13 +23,13 @@ async def check_body(request: Request) -> None:
     """A dependency of every route. Raises Problem 415 or 400."""
     if request.method in SAFE_METHODS:
         return
+    # Routes of pages are left out of the API's description; their form may have been read already.
+    if not getattr(request.scope["route"], "include_in_schema", True):
+        if "content-type" in request.headers and not is_form(request):
+            raise _unsupported(FORM)
+        return
     body = await request.body()
     if not body and "content-type" not in request.headers:
-        return
-    # Routes of pages are left out of the API's description.
-    if not getattr(request.scope["route"], "include_in_schema", True):
-        if not is_form(request):
-            raise _unsupported(FORM)
         return
     media_type, _, options = request.headers.get("content-type", "").partition(";")
     charset = options.strip().lower().removeprefix("charset=").strip('"')
