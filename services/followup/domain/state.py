@@ -47,17 +47,6 @@ class Approval:
     party: Party
     approved_by: str | None
     on_behalf_of: bool
-    approved_on: date
-
-
-@dataclass(frozen=True)
-class CheckIn:
-    """`note` is sealed: None where there is none, where it was not opened, or where it has been erased."""
-
-    check_in_id: str
-    held_on: date
-    progress: str
-    note: str | None
 
 
 @dataclass(frozen=True)
@@ -68,12 +57,7 @@ class Trial:
     started_on: date
     end_on: date
     wage_subsidy_percent: int | None
-    days_from_need: int
-    within_promise: bool
-    check_ins: tuple[CheckIn, ...] = ()
     closed_on: date | None = None
-    outcome: str | None = None
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,10 +71,8 @@ class Agreement:
     measure: Measure
     start_on: date
     end_on: date
-    hours_per_week: float
     wage_subsidy_percent: int | None
     decision_maker_needed: bool
-    rule_version: str
     stage: Stage = Stage.DRAFTED
     approvals: tuple[Approval, ...] = ()
     trial: Trial | None = None
@@ -211,10 +193,8 @@ def _drafted(event: AgreementDrafted) -> Agreement:
         measure=Measure(event.measure),
         start_on=event.start_on,
         end_on=event.end_on,
-        hours_per_week=event.hours_per_week,
         wage_subsidy_percent=event.wage_subsidy_percent,
         decision_maker_needed=event.decision_maker_needed,
-        rule_version=event.rule_version,
     )
 
 
@@ -235,9 +215,7 @@ def _evolve_agreement(agreement: Agreement, event: AfterDraft) -> Agreement:
     match event:
         case AgreementApproved():
             by = None if event.sealed is None else event.sealed.get("approved_by")
-            approval = Approval(
-                Party(event.party), None if by is None else str(by), event.on_behalf_of, event.approved_on
-            )
+            approval = Approval(Party(event.party), None if by is None else str(by), event.on_behalf_of)
             return replace(agreement, approvals=(*agreement.approvals, approval))
         case ApprovalRevoked():
             return replace(agreement, approvals=())
@@ -248,27 +226,17 @@ def _evolve_agreement(agreement: Agreement, event: AfterDraft) -> Agreement:
         case NoShowReported():
             return replace(agreement, stage=Stage.NO_SHOW)
         case TrialStarted():
-            trial = Trial(
-                event.trial_id,
-                event.on,
-                event.end_on,
-                event.wage_subsidy_percent,
-                event.days_from_need,
-                event.within_promise,
-            )
+            trial = Trial(event.trial_id, event.on, event.end_on, event.wage_subsidy_percent)
             return replace(agreement, stage=Stage.STARTED, trial=trial)
         case CheckInHeld():
-            trial = _trial(agreement)
-            note = None if event.sealed is None else event.sealed.get("note")
-            held = CheckIn(event.check_in_id, event.held_on, event.progress, None if note is None else str(note))
-            return replace(agreement, trial=replace(trial, check_ins=(*trial.check_ins, held)))
+            # Nothing is decided by it.
+            return agreement
         case TrialExtended():
             percent = event.wage_subsidy_percent
             trial = replace(_trial(agreement), end_on=event.end_on, wage_subsidy_percent=percent)
             return replace(agreement, trial=trial)
         case TrialClosed():
-            closed = replace(_trial(agreement), closed_on=event.on, outcome=event.outcome, reason=event.reason)
-            return replace(agreement, stage=Stage.CLOSED, trial=closed)
+            return replace(agreement, stage=Stage.CLOSED, trial=replace(_trial(agreement), closed_on=event.on))
         case _:
             assert_never(event)
 

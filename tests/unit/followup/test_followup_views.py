@@ -1,0 +1,188 @@
+"""The case as it is shown: any order of arrival gives the same document, and next steps follow from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis.projection import Document, Record
+from contracts import followup, matching
+from contracts.matching import CandidateMatched, MatchCancelled
+from contracts.vocabulary import AnnulReason, Measure, Party
+from services.followup.domain.commands import Command
+from services.followup.steps import Group, NextStep, Status, Step, group, next_step, status
+from services.followup.views import CASES
+from tests.gwt import arrivals, folded, records
+from tests.unit.followup.followup_facts import (
+    CONCLUDED,
+    STARTED,
+    annulling,
+    approvals,
+    approving,
+    checking_in,
+    closing,
+    drafting,
+    ending,
+    extending,
+    noon,
+    not_showing,
+    opened,
+    played,
+    revoking,
+)
+from tests.unit.followup.test_followup_reactions import cancelled, confirmed
+
+TODAY = date(2025, 1, 29)
+LIER: list[Command] = [*STARTED, checking_in(note="secret"), extending(), closing(), opened("M2"), ending("M2")]
+COSTLY = [opened(), drafting(measure=Measure.TEMPORARY_WAGE_SUBSIDY)]
+
+
+def sent(commands: Sequence[Command], *more: matching.MatchEvent) -> list[Record]:
+    """Both topics: matching's events, then followup's."""
+    of_matching = records(matching.SOURCE, [confirmed(), *more], recorded=noon(date(2025, 1, 20)))
+    return [*of_matching, *records(followup.SOURCE, played(commands), recorded=noon(TODAY))]
+
+
+def case_of(*commands: Command | Sequence[Command], more: Sequence[matching.MatchEvent] = ()) -> Document:
+    flat = [each for command in commands for each in (command if isinstance(command, Sequence) else [command])]
+    return folded(CASES, sent(flat, *more))["M1"]
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_order_of_topics_and_subjects_and_any_duplicates_give_the_same_cases(data: st.DataObject) -> None:
+    expected = folded(CASES, sent(LIER, cancelled("other")))
+    arrived = data.draw(arrivals(sent(LIER, cancelled("other"))))
+    assert folded(CASES, arrived) == expected
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_status_and_next_step_are_answered_at_every_moment_of_any_arrival(data: st.DataObject) -> None:
+    arrived = data.draw(arrivals(sent(LIER)))
+    for count in range(1, len(arrived)):
+        for case in folded(CASES, arrived[:count]).values():
+            where = status(case)
+            step = next_step(case, TODAY)
+            assert (step is None) == (where in (Status.CLOSED, Status.ENDED))
+
+
+def test_a_case_tells_match_agreement_trial_and_history_and_nothing_sealed() -> None:
+    case = case_of(LIER)
+    assert case["match"]["registered_on"] == "2025-01-13"
+    assert case["agreements"]["A1"]["measure"] == "work_training"
+    assert [each["party"] for each in case["agreements"]["A1"]["approvals"]] == [
+        "employer",
+        "participant",
+        "counsellor",
+    ]
+    trial = case["trials"]["trial-A1"]
+    assert trial["end_on"] == "2025-08-02"
+    assert trial["check_ins"] == [{"check_in_id": "C1", "held_on": "2025-03-03", "progress": "as_planned"}]
+    assert trial["closed"] == {"on": "2025-05-02", "outcome": "hired", "reason": "period_completed"}
+    events = [entry["event"] for entry in case["history"]]
+    assert events[0] == "MatchConfirmed"
+    assert "TaskAssigned" not in events
+    assert {entry["by"] for entry in case["history"]} == {None, "employer", "participant", "counsellor"}
+    text = json.dumps(case)
+    assert "secret" not in text
+    assert "the counsellor" not in text
+
+
+def test_a_match_that_was_never_confirmed_is_no_case() -> None:
+    matched = CandidateMatched(
+        match_id="M1",
+        need_id="N1",
+        slot_id="S1",
+        candidate_id="K1",
+        org_number="315486890",
+        intermediary="nav",
+        score=1,
+        reasons=(),
+        rule_version="1",
+        matched_on=TODAY,
+    )
+    never = MatchCancelled.model_validate({**cancelled().model_dump()})
+    assert folded(CASES, records(matching.SOURCE, [matched, never])) == {}
+
+
+def test_revoking_clears_approvals_and_a_no_show_ends_the_case() -> None:
+    assert (
+        case_of(opened(), drafting(), approvals()[:2], revoking(Party.EMPLOYER))["agreements"]["A1"]["approvals"] == []
+    )
+    case = case_of(CONCLUDED, not_showing())
+    assert case["agreements"]["A1"]["no_show"] == {"on": "2025-02-03", "reported_by": "employer"}
+    assert status(case) == Status.ENDED
+
+
+START = date(2025, 2, 3)
+STEPS: list[tuple[list[Any], Status, NextStep | None]] = [
+    ([opened()], Status.AWAITING_AGREEMENT, NextStep(Step.DRAFT, (Party.COUNSELLOR,), START)),
+    (
+        [opened(), drafting()],
+        Status.AWAITING_APPROVAL,
+        NextStep(Step.APPROVE, (Party.EMPLOYER, Party.PARTICIPANT), START),
+    ),
+    (
+        [opened(), drafting(), approving(Party.EMPLOYER)],
+        Status.AWAITING_APPROVAL,
+        NextStep(Step.APPROVE, (Party.PARTICIPANT,), START),
+    ),
+    (
+        [opened(), drafting(), *approvals()[:2]],
+        Status.AWAITING_APPROVAL,
+        NextStep(Step.APPROVE, (Party.COUNSELLOR,), START),
+    ),
+    (
+        [*COSTLY, *approvals()],
+        Status.AWAITING_APPROVAL,
+        NextStep(Step.APPROVE, (Party.DECISION_MAKER,), START),
+    ),
+    (CONCLUDED, Status.AWAITING_START, NextStep(Step.CONFIRM_START, (Party.EMPLOYER, Party.COUNSELLOR), START)),
+    (STARTED, Status.IN_TRIAL, NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), date(2025, 5, 2))),
+    ([*STARTED, closing()], Status.CLOSED, None),
+    ([*CONCLUDED, annulling()], Status.ENDED, None),
+    ([opened(), ending("M1", reason=AnnulReason.NEED_WITHDRAWN)], Status.ENDED, None),
+]
+
+
+@pytest.mark.parametrize(("commands", "where", "step"), STEPS)
+def test_the_next_step_names_who_does_what_by_when(
+    commands: list[Command], where: Status, step: NextStep | None
+) -> None:
+    case = case_of(commands)
+    assert status(case) == where
+    assert next_step(case, TODAY) == step
+
+
+def test_a_cancelled_match_without_an_agreement_has_ended_before_the_task_is_completed() -> None:
+    assert status(case_of(opened(), more=[cancelled()])) == Status.ENDED
+
+
+def test_a_case_whose_match_alone_has_been_heard_of_waits_for_an_agreement_until_the_promise() -> None:
+    case = folded(CASES, records(matching.SOURCE, [confirmed()]))["M1"]
+    assert next_step(case, TODAY) == NextStep(Step.DRAFT, (Party.COUNSELLOR,), date(2025, 2, 10))
+
+
+def test_on_its_last_day_a_trial_waits_to_be_closed() -> None:
+    case = case_of(STARTED)
+    last = date(2025, 5, 2)
+    assert [next_step(case, day).step for day in (last - timedelta(days=1), last)] == [  # type: ignore[union-attr]
+        Step.FOLLOW_UP,
+        Step.CLOSE,
+    ]
+
+
+def test_a_list_of_work_tells_due_overdue_waiting_and_over_apart() -> None:
+    case = case_of(CONCLUDED)
+    assert group(case, Party.EMPLOYER, START) == Group.DUE
+    assert group(case, Party.EMPLOYER, START + timedelta(days=1)) == Group.OVERDUE
+    assert group(case, Party.PARTICIPANT, START + timedelta(days=1)) == Group.WAITING
+    assert group(case, None, START) == Group.WAITING
+    assert group(case_of(STARTED, closing()), Party.COUNSELLOR, START) == Group.OVER
