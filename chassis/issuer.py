@@ -126,7 +126,7 @@ class DevIssuer:
             raise NotInProduction(
                 "the development issuer does not run in production: set DUGNAD_JWKS_URL to the keys of your issuer"
             )
-        if settings.dev_issuer_key is None:
+        if settings.dev_issuer_key is None or not settings.dev_issuer_key.get_secret_value():
             raise NotInProduction(
                 "DUGNAD_DEV_ISSUER_KEY is missing: set it to any text, the same for all services of this system"
             )

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import JsonValue
 
 from chassis.clock import machine_now
+from chassis.errors import DependencyDown
 from chassis.mongo import Database, DuplicateKeyError, PyMongoError
 
 KEY_BYTES = 32
@@ -164,7 +165,7 @@ class RemoteKeyring:
             answer = await self._client.post(
                 f"{self._base_url}/keys/{person}", headers={"Authorization": f"Bearer {token}"}
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, DependencyDown) as error:
             raise KeyringUnavailable(f"the keyring at {self._base_url} does not answer") from error
         if answer.status_code == httpx.codes.GONE:
             raise KeyDestroyed(person)

@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from chassis.errors import DependencyDown
+from chassis.issuer import NotInProduction
 from chassis.logs import configure_logs, get_logger
 from chassis.metrics import serve_metrics
 from chassis.settings import Settings
@@ -42,6 +43,8 @@ def run(create_app: Callable[[Settings], FastAPI], settings: Settings, *, name: 
             runner.run(_serve(create_app, settings, name))
     except DependencyDown as down:
         _end(name, down.message)
+    except NotInProduction as wrong:
+        _end(name, str(wrong))
     except OSError as error:
         _end(name, f"{settings.host}:{settings.port} or its metrics port {settings.metrics_port}: {error.strerror}")
 
@@ -90,7 +93,7 @@ async def _serve(create_app: Callable[[Settings], FastAPI], settings: Settings, 
         # The service starts before anything is served, so that nobody meets it half made.
         async with app.router.lifespan_context(app):
             host, port = listening.getsockname()[:2]
-            _log.info("listening", service=name, address=f"http://{host}:{port}")
+            _log.info("listening", service=name, at=f"http://{host}:{port}")
             await server.serve(sockets=[listening])
     except asyncio.CancelledError:
         _log.info("stopped before it had started", service=name)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from chassis.errors import DependencyDown
 from chassis.keyring import (
     KeyDestroyed,
     KeyringError,
@@ -149,6 +150,15 @@ async def test_only_the_keyrings_own_word_means_erased_or_unknown(
     intake.answer = answer
     with pytest.raises(raised):
         await intake.keyring().key("01A")
+
+
+async def test_a_service_without_its_own_token_cannot_say_who_is_erased() -> None:
+    class NoTokens(Tokens):
+        async def token(self, audience: str | None = None) -> str:
+            raise DependencyDown("no token")
+
+    with pytest.raises(KeyringUnavailable):
+        await RemoteKeyring("http://intake.test", NoTokens()).key("01A")
 
 
 async def test_an_id_that_would_change_the_path_is_unknown_and_asked_nowhere() -> None:
