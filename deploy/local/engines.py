@@ -111,11 +111,14 @@ class Engines:
 
     async def start(self) -> None:
         """Both side by side, until both are ready. Raises LocalFault, and leaves nothing running then."""
-        results = await asyncio.gather(self.kafka.start(), self.documents.start(), return_exceptions=True)
-        failed = [result for result in results if result is not None]
-        if failed:
+        try:
+            results = await asyncio.gather(self.kafka.start(), self.documents.start(), return_exceptions=True)
+            for failed in (result for result in results if result is not None):
+                raise failed
+        except BaseException:
+            # Also where a Ctrl-C came in the middle of it.
             await self.stop()
-            raise failed[0]
+            raise
 
     async def stop(self) -> None:
         """Both, and gives the data free."""

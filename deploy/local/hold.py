@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import Self
 
-from deploy.local.processes import LocalFault, until
+from deploy.local.places import shown
+from deploy.local.processes import LocalFault, is_alive, until
 
 LEFT_OVER_SECONDS = 20.0
 
@@ -32,7 +33,7 @@ class Hold:
             holder = hold._holder()
             hold.release()
             raise LocalFault(
-                f"The data in {folder} are in use by process {holder}: end it first (Ctrl-C there, or `kill {holder}`)"
+                f"The data in {shown(folder)} are in use by process {holder}: end it first (Ctrl-C there, or `kill {holder}`)"
             )
         os.ftruncate(hold.fd, 0)
         os.pwrite(hold.fd, str(os.getpid()).encode(), 0)
@@ -58,14 +59,3 @@ class Hold:
         """Its engines are then about to end as well: worth waiting for."""
         holder = self._holder()
         return holder.isdecimal() and not is_alive(int(holder))
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of that id exists."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from deploy.local.hold import is_alive
+from deploy.local.processes import is_alive
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"

@@ -103,6 +103,17 @@ class Process:
         return not self.alive
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process of that id exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
     """Ask again until it holds; False after `seconds`."""
     deadline = time.monotonic() + seconds

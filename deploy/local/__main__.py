@@ -1,0 +1,170 @@
+"""`python -m deploy.local run | demo | engines | fetch`: the whole system on one bare machine.
+
+Invariant: whatever happens, nothing that was started here is left running, and a failure is one line on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, cast
+
+from deploy.local.documents import find_program
+from deploy.local.engines import Engines
+from deploy.local.kafka import VERSION, verified_jars
+from deploy.local.places import CACHE, ENGINES, shown
+from deploy.local.processes import LocalFault
+from deploy.local.services import ServiceFault, Services
+
+EXIT_FAILED, EXIT_ENGINE, EXIT_INTERRUPTED = 1, 3, 130
+SUPERVISION_SECONDS = 0.2
+TABLES = CACHE / "demo" / "tables.json"
+
+
+class Demo(Protocol):
+    """The module `deploy.local.demo`: it plays the scenarios through the public HTTP interfaces."""
+
+    def play(self, urls: Mapping[str, str]) -> Awaitable[dict[str, Any]]:
+        """The resulting tables. Raises LocalFault with one line where a scenario does not go as written."""
+
+    def render(self, tables: Mapping[str, Any]) -> str:
+        """The tables for a terminal."""
+
+
+async def run() -> int:
+    """Engines, services, both cases, tables and addresses; then serve until Ctrl-C."""
+    async with _system() as (engines, services):
+        await _supervised(engines, services, _play(services))
+        _say("")
+        _say(f"Tables    {services.urls['reporting']}/")
+        for name, url in services.urls.items():
+            _say(f"{name:<9} {url}/login  {url}/docs")
+        _say("Ctrl-C ends it; the data stay.")
+        await _supervised(engines, services, asyncio.Event().wait())
+    return 0
+
+
+async def demo() -> int:
+    """As `run`, but ends when the tables are printed."""
+    async with _system() as (engines, services):
+        await _supervised(engines, services, _play(services))
+    return 0
+
+
+async def engines() -> int:
+    """Only the engines, and the variables that point a service at them; until Ctrl-C."""
+    async with await _engines() as started:
+        for variable, value in started.variables.items():
+            _say(f"export {variable}='{value}'")
+        await _supervised(started, None, asyncio.Event().wait())
+    return 0
+
+
+async def fetch() -> int:
+    """Have everything on this machine that a start needs."""
+    program = find_program(os.environ)
+    if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS") and os.environ.get("ENGINES") != "docker":
+        jars = await asyncio.to_thread(verified_jars, ENGINES / "kafka")
+        _say(f"Apache Kafka {VERSION}: {len(jars)} jars, as locked. {program.kind} {program.version}.")
+    return 0
+
+
+@asynccontextmanager
+async def _system() -> AsyncIterator[tuple[Engines, Services]]:
+    began = time.monotonic()
+    async with await _engines() as engines:
+        _say(f"Engines are ready after {time.monotonic() - began:.1f} s: {engines.description}.")
+        began = time.monotonic()
+        async with Services(engines.variables) as services:
+            _say(f"Services are ready after {time.monotonic() - began:.1f} s.")
+            yield engines, services
+
+
+async def _engines() -> Engines:
+    """Not started: entering it does."""
+    if not (ENGINES / "kafka").exists():
+        _say(f"Fetching Apache Kafka {VERSION} (43 MB, once) …")
+    return await Engines.kept()
+
+
+async def _play(services: Services) -> None:
+    player = _player()
+    if player is None:
+        return
+    tables = await player.play(services.urls)
+    TABLES.parent.mkdir(parents=True, exist_ok=True)
+    TABLES.write_text(json.dumps(tables, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+    _say(player.render(tables))
+    _say(f"The same as JSON: {shown(TABLES)}")
+
+
+def _player() -> Demo | None:
+    name = "deploy.local.demo"
+    return None if importlib.util.find_spec(name) is None else cast(Demo, importlib.import_module(name))
+
+
+async def _supervised(engines: Engines, services: Services | None, work: Coroutine[Any, Any, object]) -> None:
+    """The work, ended by LocalFault as soon as an engine or a service has ended by itself."""
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=SUPERVISION_SECONDS)
+            if fault := engines.fault:
+                raise LocalFault(fault)
+            if services is not None and (fault := services.fault):
+                raise ServiceFault(fault)
+        await task
+    finally:
+        task.cancel()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> int:
+    """The exit code: 0 done or ended by Ctrl-C, 1 a service or scenario failed, 3 an engine is missing or unfit."""
+    commands = {"run": run, "demo": demo, "engines": engines, "fetch": fetch}
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.local", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("command", choices=commands)
+    command: str = parser.parse_args().command
+    try:
+        return asyncio.run(_interruptible(commands[command](), serves=command in {"run", "engines"}))
+    except ServiceFault as fault:
+        print(fault.message, file=sys.stderr)
+        return EXIT_FAILED
+    except LocalFault as fault:
+        print(fault.message, file=sys.stderr)
+        return EXIT_ENGINE
+
+
+async def _interruptible(work: Coroutine[Any, Any, int], *, serves: bool) -> int:
+    """Ctrl-C and SIGTERM end the work, once: a second Ctrl-C must not interrupt the cleaning up."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _cancel_once, task)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 0 if serves else EXIT_INTERRUPTED
+
+
+def _cancel_once(task: asyncio.Task[int]) -> None:
+    if not task.cancelling():
+        task.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
