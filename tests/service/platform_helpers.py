@@ -77,6 +77,14 @@ def small_service(settings: Settings, *projections: Projection, name: str = "sma
     return service, eventlog
 
 
+def reading_service(settings: Settings, *projections: Projection, name: str = "small") -> Service:
+    """A service that only reads; not started."""
+    service = Service(name, settings)
+    for projection in projections:
+        service.add_projection(projection)
+    return service
+
+
 async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = WAIT_SECONDS) -> None:
     """Wait for a condition; fail with what was waited for."""
     try:
@@ -87,11 +95,11 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: fl
         raise AssertionError(f"not within {seconds} s: {what}") from None
 
 
-async def published(eventlog: EventLog, position: int) -> None:
+async def published(eventlog: EventLog, position: int, seconds: float = WAIT_SECONDS) -> None:
     """Wait until the relay has marked a position as published."""
 
     async def is_published() -> bool:
         lease = await eventlog.database["lease"].find_one({"_id": eventlog.source})
         return lease is not None and lease["published"] >= position
 
-    await until(is_published, f"{eventlog.source} published up to {position}")
+    await until(is_published, f"{eventlog.source} published up to {position}", seconds)

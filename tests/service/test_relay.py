@@ -74,12 +74,12 @@ def assert_complete_and_in_order(envelopes: list[Envelope], last: int) -> None:
 
 
 async def all_published(eventlog: EventLog, relay: Relay, last: int) -> None:
-    relay.start(_raise)
+    relay.start(raise_it)
     await published(eventlog, last)
     await relay.stop()
 
 
-def _raise(error: BaseException) -> None:
+def raise_it(error: BaseException) -> None:
     raise error
 
 
