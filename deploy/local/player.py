@@ -42,11 +42,12 @@ class Played:
 
 
 class Player:
-    """One play. An asynchronous context manager."""
+    """One play. An asynchronous context manager. `transport` stands for the network in tests."""
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
+    def __init__(self, urls: Mapping[str, str], *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._urls = dict(urls)
-        self._http = httpx.AsyncClient(timeout=REQUEST_SECONDS, headers={"Accept-Language": "nb"})
+        headers = {"Accept-Language": "nb"}
+        self._http = httpx.AsyncClient(timeout=REQUEST_SECONDS, headers=headers, transport=transport)
         self._tokens: dict[tuple[str, str], str] = {}
         self._clock: datetime | None = None
         self._refused_clocks: set[str] = set()
