@@ -7,6 +7,7 @@ its time (by the machine clock).
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -27,6 +28,8 @@ ALGORITHMS = ("Ed25519", "EdDSA", "ES256", "RS256", "PS256")
 JWKS_SECONDS = 3600.0
 JWKS_PAUSE_SECONDS = 10.0
 LEEWAY_SECONDS = 5
+BELIEVED_SECONDS = 60.0
+BELIEVED_TOKENS = 1000
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 LONGEST_TOKEN = 8192
 
@@ -128,14 +131,25 @@ class TokenChecker:
             source = FetchedKeys(settings.jwks_url)
         self._source = source or FixedKeys(DevIssuer(settings).keys)
         self._issuer, self._audience = settings.issuer, settings.audience
+        self._believed: OrderedDict[str, tuple[float, float, Principal]] = OrderedDict()
 
     async def check(self, token: str) -> Principal:
         """The principal of a token. Raises TokenInvalid, or DependencyDown where the issuer's keys cannot be read."""
+        known = self._believed.get(token)
+        if known is not None and monotonic() < known[0] and machine_now().timestamp() < known[1]:
+            return known[2]
         try:
-            return _principal(await self._claims(token))
+            claims = await self._claims(token)
+            principal = _principal(claims)
         except TokenInvalid as invalid:
+            self._believed.pop(token, None)
             TOKENS_REFUSED.labels(invalid.reason).inc()
             raise
+        # Not longer than a minute: a key that the issuer has taken back must not go on being believed.
+        self._believed[token] = (monotonic() + BELIEVED_SECONDS, float(claims["exp"]), principal)
+        while len(self._believed) > BELIEVED_TOKENS:
+            self._believed.popitem(last=False)
+        return principal
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         if len(token) > LONGEST_TOKEN or not token.isascii():

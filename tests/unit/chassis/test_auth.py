@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
 from stdnum.no import orgnr
 
+from chassis import tokens
 from chassis.auth import SCOPES, require
 from chassis.clock import machine_now
 from chassis.errors import DependencyDown
@@ -96,6 +98,16 @@ async def test_a_token_without_a_needed_claim_does_not_hold(missing: str) -> Non
     made = jwt.encode({"alg": "ES256", "kid": "one"}, given, KEY, algorithms=["ES256"])
     with pytest.raises(TokenInvalid):
         await TokenChecker(settings(), FixedKeys(PUBLIC)).check(made)
+
+
+async def test_a_token_that_was_believed_a_moment_ago_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    checker = TokenChecker(settings(), FixedKeys(PUBLIC))
+    made = signed()
+    assert await checker.check(made) is await checker.check(made)
+    later = machine_now() + timedelta(seconds=70)
+    monkeypatch.setattr(tokens, "machine_now", lambda: later)
+    with pytest.raises(TokenInvalid):
+        await checker.check(made)
 
 
 async def test_one_of_several_audiences_is_enough() -> None:
@@ -264,13 +276,13 @@ async def test_a_persona_gets_a_token_and_an_unknown_one_a_list(client: httpx.As
 
 async def test_a_service_mints_its_own_token_in_development_and_keeps_it() -> None:
     now = [0.0]
-    tokens = ServiceTokens(settings(), "followup", elapsed=lambda: now[0])
-    first = await tokens.token()
+    own = ServiceTokens(settings(), "followup", elapsed=lambda: now[0])
+    first = await own.token()
     assert "names:read" in (await TokenChecker(settings()).check(first)).scopes
     now[0] = 500.0
-    assert await tokens.token() == first
+    assert await own.token() == first
     now[0] = 575.0
-    assert await tokens.token() != first
+    assert await own.token() != first
 
 
 async def test_a_service_gets_its_token_by_client_credentials_in_production() -> None:
@@ -282,8 +294,8 @@ async def test_a_service_gets_its_token_by_client_credentials_in_production() ->
 
     given = production(token_url="http://issuer.test/token", client_id="followup", client_secret="s")
     client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    tokens = ServiceTokens(given, "followup", client=client)
-    assert [await tokens.token(), await tokens.token()] == ["t1", "t1"]
+    own = ServiceTokens(given, "followup", client=client)
+    assert [await own.token(), await own.token()] == ["t1", "t1"]
     assert b"grant_type=client_credentials" in asked[0].content
     with pytest.raises(ValueError, match="DUGNAD_TOKEN_URL"):
         ServiceTokens(production(), "followup")
