@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
-import importlib.util
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, cast
+from typing import Any, TypeVar
 
+from deploy.local.demo import play, render
 from deploy.local.documents import find_program
 from deploy.local.engines import Engines
 from deploy.local.kafka import VERSION, verified_jars
 from deploy.local.places import CACHE, ENGINES, shown
+from deploy.local.player_scenario import EXPECTED, expected
 from deploy.local.processes import LocalFault
 from deploy.local.services import ServiceFault, Services
 
@@ -29,15 +29,7 @@ EXIT_FAILED, EXIT_ENGINE, EXIT_INTERRUPTED = 1, 3, 130
 SUPERVISION_SECONDS = 0.2
 TABLES = CACHE / "demo" / "tables.json"
 
-
-class Demo(Protocol):
-    """The module `deploy.local.demo`: it plays the scenarios through the public HTTP interfaces."""
-
-    def play(self, urls: Mapping[str, str]) -> Awaitable[dict[str, Any]]:
-        """The resulting tables. Raises LocalFault with one line where a scenario does not go as written."""
-
-    def render(self, tables: Mapping[str, Any]) -> str:
-        """The tables for a terminal."""
+Result = TypeVar("Result")
 
 
 async def run() -> int:
@@ -54,9 +46,14 @@ async def run() -> int:
 
 
 async def demo() -> int:
-    """As `run`, but ends when the tables are printed."""
+    """As `run`, but ends when the tables are printed; they must be the expected ones."""
     async with _system() as (engines, services):
-        await _supervised(engines, services, _play(services))
+        tables = await _supervised(engines, services, _play(services))
+    if tables != expected():
+        raise ServiceFault(
+            f"{shown(TABLES)} differs from {shown(EXPECTED)}: compare the two (needs that you registered yourself in "
+            f"{shown(ENGINES / 'data')} count as well)"
+        )
     return 0
 
 
@@ -96,23 +93,16 @@ async def _engines() -> Engines:
     return await Engines.kept()
 
 
-async def _play(services: Services) -> None:
-    player = _player()
-    if player is None:
-        return
-    tables = await player.play(services.urls)
+async def _play(services: Services) -> dict[str, Any]:
+    tables = await play(services.urls)
     TABLES.parent.mkdir(parents=True, exist_ok=True)
-    TABLES.write_text(json.dumps(tables, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
-    _say(player.render(tables))
-    _say(f"The same as JSON: {shown(TABLES)}")
+    TABLES.write_text(json.dumps(tables, ensure_ascii=False, indent=2) + "\n")
+    _say(render(tables))
+    _say(f"\nThe same as JSON: {shown(TABLES)}")
+    return tables
 
 
-def _player() -> Demo | None:
-    name = "deploy.local.demo"
-    return None if importlib.util.find_spec(name) is None else cast(Demo, importlib.import_module(name))
-
-
-async def _supervised(engines: Engines, services: Services | None, work: Coroutine[Any, Any, object]) -> None:
+async def _supervised(engines: Engines, services: Services | None, work: Coroutine[Any, Any, Result]) -> Result:
     """The work, ended by LocalFault as soon as an engine or a service has ended by itself."""
     task = asyncio.create_task(work)
     try:
@@ -122,7 +112,7 @@ async def _supervised(engines: Engines, services: Services | None, work: Corouti
                 raise LocalFault(fault)
             if services is not None and (fault := services.fault):
                 raise ServiceFault(fault)
-        await task
+        return await task
     finally:
         task.cancel()
 

@@ -33,7 +33,7 @@ class Hold:
             holder = hold._holder()
             hold.release()
             raise LocalFault(
-                f"The data in {shown(folder)} are in use by process {holder}: end it first (Ctrl-C there, or `kill {holder}`)"
+                f"Process {holder} holds the data in {shown(folder)}: end it first (Ctrl-C there, or `kill {holder}`)"
             )
         os.ftruncate(hold.fd, 0)
         os.pwrite(hold.fd, str(os.getpid()).encode(), 0)
