@@ -122,7 +122,11 @@ class ReportNoShow(OfAgreement):
 
 @dataclass(frozen=True, kw_only=True)
 class OfTrial(Asked):
+    """`acting` is what the caller is; `actor` who the caller is."""
+
     trial_id: str
+    acting: Party
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +141,6 @@ class HoldCheckIn(OfTrial):
 class Extend(OfTrial):
     """`wage_subsidy_percent`: where the rules leave a choice; None keeps to the rules or to what it was."""
 
-    acting: Party
-    actor: str
     end_on: date
     wage_subsidy_percent: int | None
     eligibility: Eligibility

@@ -29,8 +29,8 @@ ON_THE_SPOT = (Party.EMPLOYER, Party.COUNSELLOR)
 """Who can say whether somebody came."""
 
 
-def _on_the_spot(acting: Party) -> None:
-    if acting not in ON_THE_SPOT:
+def _only(acting: Party, *parties: Party) -> None:
+    if acting not in parties:
         raise Refused("not_yours_to_say")
 
 
@@ -43,7 +43,7 @@ def confirm_start(command: ConfirmStart, person: Person) -> list[FollowupEvent]:
     """The candidate showed up: this stops the slot's clock on that day, whenever it is typed."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.CONCLUDED)
-    _on_the_spot(command.acting)
+    _only(command.acting, *ON_THE_SPOT)
     occurred = happened(command.on, command.at, "/on")
     _within(agreement, command.on)
     if command.on < command.registered_on:
@@ -74,7 +74,7 @@ def report_no_show(command: ReportNoShow, person: Person) -> list[FollowupEvent]
     """Nobody came on the agreed day: the agreement leads nowhere, and the slot's clock goes on."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.CONCLUDED)
-    _on_the_spot(command.acting)
+    _only(command.acting, *ON_THE_SPOT)
     occurred = happened(command.on, command.at, "/on")
     _within(agreement, command.on)
     no_show = NoShowReported(
@@ -90,6 +90,7 @@ def report_no_show(command: ReportNoShow, person: Person) -> list[FollowupEvent]
 def hold_check_in(command: HoldCheckIn, person: Person) -> list[FollowupEvent]:
     """Somebody asked how it goes."""
     case, agreement, trial = found_trial(person, command.trial_id)
+    _only(command.acting, Party.COUNSELLOR)
     occurred = happened(command.held_on, command.at, "/held_on")
     if not trial.started_on <= command.held_on <= trial.end_on:
         raise Refused("outside_trial", ["/held_on"], status=422, start_on=trial.started_on, end_on=trial.end_on)
@@ -145,13 +146,14 @@ def _may_extend(command: Extend, agreement: Agreement, *, needs_decision_maker: 
         if command.acting != Party.DECISION_MAKER:
             raise Refused("decision_maker_needed")
         four_eyes(agreement, command.actor)
-    elif command.acting not in (Party.COUNSELLOR, Party.DECISION_MAKER):
-        raise Refused("not_yours_to_say")
+    else:
+        _only(command.acting, Party.COUNSELLOR, Party.DECISION_MAKER)
 
 
 def close(command: Close, person: Person) -> list[FollowupEvent]:
     """The trial ended on that day, with an outcome."""
     case, agreement, trial = found_trial(person, command.trial_id)
+    _only(command.acting, Party.COUNSELLOR)
     occurred = happened(command.on, command.at, "/on")
     if not trial.started_on <= command.on <= trial.end_on:
         raise Refused("outside_trial", ["/on"], status=422, start_on=trial.started_on, end_on=trial.end_on)

@@ -144,6 +144,8 @@ def not_showing(agreement_id: str = "A1", **but: Any) -> ReportNoShow:
 def checking_in(trial_id: str = "trial-A1", **but: Any) -> HoldCheckIn:
     usual: dict[str, Any] = {
         "trial_id": trial_id,
+        "acting": Party.COUNSELLOR,
+        "actor": "the counsellor",
         "check_in_id": "C1",
         "held_on": date(2025, 3, 3),
         "progress": Progress.AS_PLANNED,
@@ -169,6 +171,8 @@ def extending(trial_id: str = "trial-A1", **but: Any) -> Extend:
 def closing(trial_id: str = "trial-A1", **but: Any) -> Close:
     usual: dict[str, Any] = {
         "trial_id": trial_id,
+        "acting": Party.COUNSELLOR,
+        "actor": "the counsellor",
         "on": date(2025, 5, 2),
         "outcome": Outcome.HIRED,
         "reason": CloseReason.PERIOD_COMPLETED,

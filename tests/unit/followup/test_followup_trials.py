@@ -247,3 +247,9 @@ def test_after_the_closing_there_is_nothing_but_reading() -> None:
         after(closed).when(decide, command).then_refused("trial_closed")
     for command in (checking_in("T9"), extending("T9"), closing("T9")):
         after(closed).when(decide, command).then_refused("trial_unknown", status=404)
+
+
+@pytest.mark.parametrize("acting", [Party.EMPLOYER, Party.PARTICIPANT, Party.DECISION_MAKER])
+def test_the_counsellor_holds_check_ins_and_closes(acting: Party) -> None:
+    after(STARTED).when(decide, checking_in(acting=acting)).then_refused("not_yours_to_say")
+    after(STARTED).when(decide, closing(acting=acting)).then_refused("not_yours_to_say")

@@ -1,0 +1,1 @@
+"""HTTP of followup: request -> command -> decide and append -> answer. No rules here."""

@@ -1,0 +1,111 @@
+"""Cases over HTTP, and the draft that each of them waits for.
+
+Invariant: a list holds the caller's cases alone, whatever is asked for.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from chassis.auth import NotFound, Principal, require
+from chassis.commands import Answer, CommandContext, Done
+from chassis.ids import new_id
+from chassis.problems import Problem
+from chassis.projection import Document
+from chassis.requests import Id
+from chassis.respond import Creating, Paged, Paging, resource, respond
+from contracts.vocabulary import Party
+from services.followup.api.freshness import Fresh
+from services.followup.core import Followup, party_of
+from services.followup.domain.commands import Draft
+from services.followup.requests import NewAgreement
+from services.followup.showing import case_body
+from services.followup.subjects import agreement_subject, case_subject, person_subject
+
+Reader = Annotated[Principal, Depends(require("cases:read"))]
+Drafter = Annotated[Principal, Depends(require("agreements:write"))]
+
+
+def router(followup: Followup) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["cases"])
+
+    @routes.get("/cases", summary="List the caller's cases")
+    async def listed(
+        principal: Reader,
+        page: Paged,
+        fresh: Fresh,
+        match_id: Annotated[Id | None, Query()] = None,
+        need_id: Annotated[Id | None, Query()] = None,
+    ) -> Response:
+        await fresh.in_view(followup.cases)
+        asked = {"match_id": match_id, "need_id": need_id}
+        where = {name: value for name, value in asked.items() if value is not None}
+        found = await own_cases(followup, principal, where, page)
+        today = followup.service.clock.today()
+        return page.listing([case_body(case, today) for case in found], lambda each: (each["match_id"],))
+
+    @routes.get("/cases/{match_id}", summary="One case: where it stands, who does what next, its history")
+    async def one(match_id: str, principal: Reader, fresh: Fresh) -> Response:
+        await fresh.in_view(followup.cases)
+        case = await followup.case(principal, match_id)
+        return resource(case_body(case, followup.service.clock.today()))
+
+    @routes.post("/cases/{match_id}/agreements", status_code=201, summary="Draft the agreement of a case")
+    async def draft(match_id: str, body: NewAgreement, principal: Drafter, context: Creating) -> Response:
+        return respond(await draft_agreement(followup, principal, context, match_id, body))
+
+    return routes
+
+
+async def own_cases(followup: Followup, principal: Principal, where: dict[str, Any], page: Paging) -> list[Document]:
+    """The caller's cases by match id, one more than the page holds."""
+    match party_of(principal):
+        case Party.EMPLOYER:
+            own: dict[str, Any] = {"org_number": {"$in": sorted(principal.org_numbers)}}
+        case Party.COUNSELLOR:
+            own = {"intermediary": principal.intermediary}
+        case Party.PARTICIPANT:
+            own = {"candidate_id": principal.candidate_id}
+        case Party.DECISION_MAKER:
+            own = {}
+        case None:
+            raise NotFound
+    conditions: list[dict[str, Any]] = [own, where, {"match": {"$exists": True}}]
+    if page.after is not None:
+        if len(page.after) != 1 or not isinstance(page.after[0], str):
+            raise Problem(400, "cursor_invalid")
+        conditions.append({"match_id": {"$gt": page.after[0]}})
+    asked = {"$and": [condition for condition in conditions if condition]}
+    return await followup.cases.find(asked, sort=[("match_id", 1)], limit=page.limit + 1)
+
+
+async def draft_agreement(
+    followup: Followup, principal: Principal, context: CommandContext, match_id: str, body: NewAgreement
+) -> Done:
+    """Draft, after intake has said whether the person may."""
+    case = await followup.case(principal, match_id)
+    person, agreement_id = case["candidate_id"], new_id()
+    command = Draft(
+        at=followup.service.clock.now(),
+        match_id=match_id,
+        agreement_id=agreement_id,
+        task_id=new_id(),
+        intermediary=case["intermediary"],
+        registered_on=date.fromisoformat(case["match"]["registered_on"]),
+        measure=body.measure,
+        start_on=body.start_on,
+        end_on=body.end_on,
+        hours_per_week=body.hours_per_week,
+        wage_subsidy_percent=body.wage_subsidy_percent,
+        late_registration=body.late_registration,
+        eligibility=await followup.persons.eligibility(person, body.measure, body.start_on, body.end_on),
+    )
+    subject = agreement_subject(agreement_id)
+    answer = Answer({"agreement_id": agreement_id, "match_id": match_id}, f"/agreements/{agreement_id}", subject)
+    names = [subject, case_subject(match_id), person_subject(person)]
+    return await followup.run(context, names, person, command, lambda _: answer)

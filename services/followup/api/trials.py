@@ -1,0 +1,134 @@
+"""Trials over HTTP: check-ins, extension, closing.
+
+Invariant: notes are answered to counsellors of the case who ask for them, and to nobody else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from chassis.auth import Principal, require
+from chassis.commands import Answer, CommandContext, Done
+from chassis.ids import new_id
+from chassis.problems import Problem
+from chassis.respond import Changing, resource, respond
+from contracts.followup import TrialStarted
+from contracts.vocabulary import Measure, Party
+from services.followup import requests as bodies
+from services.followup.core import Followup, Found, acting, party_of
+from services.followup.domain.commands import Close, Extend, HoldCheckIn
+from services.followup.showing import trial_body, with_notes
+from services.followup.subjects import trial_subject
+
+Reader = Annotated[Principal, Depends(require("cases:read"))]
+FollowsUp = Annotated[Principal, Depends(require("trials:write"))]
+Extender = Annotated[Principal, Depends(require("trials:write", "agreements:decide"))]
+
+
+def router(followup: Followup) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["trials"])
+
+    @routes.get("/trials/{trial_id}", summary="One trial")
+    async def one(
+        trial_id: str,
+        principal: Reader,
+        notes: Annotated[bool, Query(description="With the notes: for counsellors of the case.")] = False,
+    ) -> Response:
+        opened = notes and party_of(principal) == Party.COUNSELLOR
+        if notes and not opened:
+            raise Problem(403, "forbidden", scopes="trials:write")
+        found = await followup.trial(principal, trial_id, unseal=opened)
+        body = trial_body(found)
+        return resource(with_notes(body, found) if opened else body, version=found.loaded.version)
+
+    @routes.post("/trials/{trial_id}/check-ins", status_code=201, summary="Hold a check-in")
+    async def check_in(trial_id: str, body: bodies.NewCheckIn, principal: FollowsUp, context: Changing) -> Response:
+        return respond(await hold_check_in(followup, principal, context, trial_id, body))
+
+    @routes.post("/trials/{trial_id}/extension", status_code=201, summary="Extend to a later last day")
+    async def extension(trial_id: str, body: bodies.Extension, principal: Extender, context: Changing) -> Response:
+        return respond(await extend(followup, principal, context, trial_id, body))
+
+    @routes.post("/trials/{trial_id}/closing", status_code=201, summary="Close with an outcome")
+    async def closing(trial_id: str, body: bodies.Closing, principal: FollowsUp, context: Changing) -> Response:
+        return respond(await close(followup, principal, context, trial_id, body))
+
+    return routes
+
+
+async def hold_check_in(
+    followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.NewCheckIn
+) -> Done:
+    """Record a check-in."""
+    found = await followup.trial(principal, trial_id)
+    check_in_id = new_id()
+    command = HoldCheckIn(
+        at=followup.service.clock.now(),
+        trial_id=trial_id,
+        acting=acting(principal),
+        actor=principal.sub,
+        check_in_id=check_in_id,
+        held_on=body.held_on,
+        progress=body.progress,
+        note=body.note,
+    )
+    answer = _answer(trial_id, check_in_id=check_in_id)
+    person = found.drafted.candidate_id
+    return await followup.run(context, found.subjects, person, command, lambda _: answer, text=body.note)
+
+
+async def extend(
+    followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.Extension
+) -> Done:
+    """Extend, after intake has said again whether the person may."""
+    found = await followup.trial(principal, trial_id)
+    caller = acting(principal)
+    if caller == Party.DECISION_MAKER and "agreements:decide" not in principal.scopes:
+        raise Problem(403, "forbidden", scopes="agreements:decide")
+    person = found.drafted.candidate_id
+    started = _started(found)
+    command = Extend(
+        at=followup.service.clock.now(),
+        trial_id=trial_id,
+        acting=caller,
+        actor=principal.sub,
+        end_on=body.end_on,
+        wage_subsidy_percent=body.wage_subsidy_percent,
+        eligibility=await followup.persons.eligibility(person, Measure(started.measure), started.on, body.end_on),
+    )
+    answer = _answer(trial_id, end_on=body.end_on.isoformat())
+    # Who approved is sealed, and must not be the one who extends.
+    unseal = caller == Party.DECISION_MAKER
+    return await followup.run(context, found.subjects, person, command, lambda _: answer, unseal=unseal)
+
+
+async def close(
+    followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.Closing
+) -> Done:
+    """Close with an outcome."""
+    found = await followup.trial(principal, trial_id)
+    command = Close(
+        at=followup.service.clock.now(),
+        trial_id=trial_id,
+        acting=acting(principal),
+        actor=principal.sub,
+        on=body.on,
+        outcome=body.outcome,
+        reason=body.reason,
+        note=body.note,
+    )
+    answer = _answer(trial_id)
+    person = found.drafted.candidate_id
+    return await followup.run(context, found.subjects, person, command, lambda _: answer, text=body.note)
+
+
+def _started(found: Found) -> TrialStarted:
+    return next(event for event in found.loaded.events if isinstance(event, TrialStarted))
+
+
+def _answer(trial_id: str, **told: str) -> Answer:
+    return Answer({"trial_id": trial_id, **told}, f"/trials/{trial_id}", trial_subject(trial_id))
