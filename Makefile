@@ -1,0 +1,51 @@
+# Everything from a fresh clone with Python 3.11+ and make. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+CODE := contracts chassis services deploy tests benchmarks
+LONGEST := 350
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo engines test bench lint format
+
+help: ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+install: $(INSTALLED) ## Everything that the other targets need, into .venv and .cache
+
+run: $(INSTALLED) ## Engines, the four services and both cases; prints tables and addresses; serves until Ctrl-C
+	@$(PY) -m deploy.local run
+
+demo: $(INSTALLED) ## The same, but ends when the tables are printed and compared with the expected ones
+	@$(PY) -m deploy.local demo
+
+engines: $(INSTALLED) ## Only Kafka and the document server, with the variables that point a service at them
+	@$(PY) -m deploy.local engines
+
+test: $(INSTALLED) ## All tests, or some: make test ARGS="tests/unit -k slot"
+	@$(PY) -m pytest -q $(ARGS)
+
+bench: $(INSTALLED) ## All benchmarks, or one: make bench NAME=append
+	@$(PY) -m benchmarks $(NAME)
+
+lint: $(INSTALLED) ## Style, types and the rules of the house
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy --strict $(CODE)
+	@$(VENV)/bin/lint-imports
+	@find $(CODE) -name '*.py' -exec wc -l {} + | awk '$$1 > $(LONGEST) && $$2 != "total" {print $$2 " has " $$1 " lines, at most $(LONGEST) are read in one sitting"; long = 1} END {exit long}'
+
+format: $(INSTALLED) ## Put the code into the one form
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+# Again whenever the locked requirements change.
+$(INSTALLED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this one is " + sys.version.split()[0] + ": set PYTHON to a newer one")'
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing the locked requirements into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PY) -m deploy.local fetch
+	@touch $@
