@@ -68,7 +68,6 @@ _ANSWERS = {
     "415": "Not application/json",
     "422": "Fields are wrong (`errors`)",
     "428": "If-Match is missing",
-    "429": "Too many requests (`Retry-After`)",
     "503": "Something does not answer (`Retry-After`)",
 }
 _REQUIRED_HEADER = {"Idempotency-Key": respond.command_context, "If-Match": respond.change_context}
