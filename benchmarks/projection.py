@@ -24,6 +24,8 @@ from deploy.local.engines import Engines
 EVENTS = 100_000
 NAIVE_EVENTS = 5_000
 PARTITIONS = 6
+FEW_OPEN, MANY_OPEN = 100, 1_000
+"""Cases that go on at the same time. With many, no batch holds two events of one case: each event is a write."""
 DAY = date(2025, 1, 13)
 START = datetime(2025, 1, 13, 9, tzinfo=UTC)
 
@@ -82,12 +84,12 @@ def case(number: int) -> list[tuple[str, str, Event]]:
     ]  # fmt: skip
 
 
-def records(events: int) -> Iterator[Raw]:
+def records(events: int, open_cases: int) -> Iterator[Raw]:
     """So many records, interleaved over cases as they come in a running system."""
     positions: dict[str, int] = {}
     offsets: dict[tuple[str, int], int] = {}
-    for first in range(0, events // 5, 100):
-        cases = [case(number) for number in range(first, min(first + 100, events // 5))]
+    for first in range(0, events // 5, open_cases):
+        cases = [case(number) for number in range(first, min(first + open_cases, events // 5))]
         for step in range(5):
             for number, each in enumerate(cases):
                 source, topic, event = each[step]
@@ -179,12 +181,17 @@ async def one_by_one(engines: Engines, sent: Sequence[Raw]) -> float:
 
 async def measure(engines: Engines) -> list[Result]:
     """The rows of `projection`."""
-    sent = list(records(EVENTS))
-    naive = await one_by_one(engines, sent[:NAIVE_EVENTS])
-    rate, commands = await in_batches(engines, sent)
-    return [
-        at_least(
-            "steady projection in batches", rate, "events/s", naive, 20, events=len(sent),
-            baseline_events=NAIVE_EVENTS, database_commands_per_batch=round(commands, 2), batch=MAX_RECORDS,
-        )
-    ]  # fmt: skip
+    results = []
+    for open_cases in (FEW_OPEN, MANY_OPEN):
+        sent = list(records(EVENTS, open_cases))
+        naive = await one_by_one(engines, sent[:NAIVE_EVENTS])
+        rate, commands = await in_batches(engines, sent)
+        more = {
+            "events": len(sent),
+            "baseline_events": NAIVE_EVENTS,
+            "database_commands_per_batch": round(commands, 2),
+            "batch": MAX_RECORDS,
+        }
+        name = f"steady projection in batches, {open_cases} cases at a time"
+        results.append(at_least(name, rate, "events/s", naive, 20, **more))
+    return results

@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pymongo import ReplaceOne
-
-from chassis.mongo import BulkWriteError, Collection, Database
+from chassis.mongo import Collection, Database
+from chassis.revisions import revision, write_or_lose
 
 BLOCK = 65_536
 """Positions per document. Intervals instead of a bitmap grew to megabytes after one partition of a million events."""
@@ -46,8 +45,7 @@ class Progress:
                 bits = _with(bytes(before["bits"]), offsets)
                 if bits == before["bits"]:
                     continue
-                document = {"_id": name, **fields, "rev": before["rev"] + 1, "bits": bits}
-                writes.append(ReplaceOne({"_id": name, "rev": before["rev"]}, document, upsert=True))
+                writes.append(revision(name, before["rev"], {**fields, "bits": bits}))
             waiting = {name: waiting[name] for name in await write_or_lose(self._blocks, writes)}
         self._moved.set()
         self._moved = asyncio.Event()
@@ -110,21 +108,3 @@ def _with(bits: bytes, offsets: Iterable[int]) -> bytes:
     for offset in offsets:
         grown[offset // 8] |= 1 << (offset % 8)
     return bytes(grown)
-
-
-async def write_or_lose(collection: Collection, writes: list[ReplaceOne[dict[str, Any]]]) -> list[str]:
-    """One unordered bulk of `replace_one({_id, rev}, …, upsert)`. Returns the ids that somebody else wrote meanwhile.
-
-    A replacement whose `rev` has moved on becomes an insert of an `_id` that exists: the duplicate key is the news.
-    """
-    if not writes:
-        return []
-    try:
-        await collection.bulk_write(writes, ordered=False)
-    except BulkWriteError as error:
-        details = error.details or {}
-        failures = details.get("writeErrors", [])
-        if details.get("writeConcernErrors") or any(each["code"] != 11000 for each in failures):
-            raise
-        return [each["op"]["q"]["_id"] for each in failures]
-    return []

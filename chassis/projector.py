@@ -12,13 +12,14 @@ from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from pymongo import ASCENDING, ReplaceOne
+from pymongo import ASCENDING
 
 from chassis import metrics
 from chassis.consumer import Handled, Raw, Stopped
 from chassis.mongo import Database
-from chassis.progress import Progress, write_or_lose
+from chassis.progress import Progress
 from chassis.projection import Document, Projection, Record, fold_one, visible
+from chassis.revisions import Write, revision, write_or_lose
 from contracts.envelope import Undecodable, UnknownType, decode
 from contracts.event import TYPE_PATTERN, Event
 
@@ -135,17 +136,14 @@ class Projector:
         folded = dropped = 0
         while by_key:
             stored = {each["_id"]: each async for each in self._documents.find({"_id": {"$in": list(by_key)}})}
-            writes: list[ReplaceOne[dict[str, Any]]] = []
+            writes: list[Write] = []
             for key, arrivals in by_key.items():
                 before = stored.get(key)
                 after, changes = self._fold(key, before, arrivals)
                 folded += changes
                 dropped += len(arrivals) - changes
                 if changes:
-                    rev = 0 if before is None else before["rev"]
-                    writes.append(
-                        ReplaceOne({"_id": key, "rev": rev}, {**after, "_id": key, "rev": rev + 1}, upsert=True)
-                    )
+                    writes.append(revision(key, 0 if before is None else before["rev"], after))
             # Written meanwhile by another reader (a rebalance): fold those again before any offset moves.
             by_key = {key: by_key[key] for key in await write_or_lose(self._documents, writes)}
         metrics.RECORDS.labels(self.projection.name, "folded").inc(folded)

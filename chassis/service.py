@@ -7,6 +7,7 @@ relay gets on.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from time import monotonic
@@ -34,6 +35,7 @@ from contracts.event import Event
 STUCK_SECONDS = 180.0
 """A batch that takes longer than this is no longer a slow one."""
 PING_SECONDS = 2.0
+GC_THRESHOLD = 50_000
 
 log = structlog.get_logger()
 
@@ -133,6 +135,9 @@ class Service:
             eventlog.start()
             relay.start(self._fatal)
         await self._start_consumers()
+        # What is alive now stays: scanning it again and again costs a consumer up to a fifth of its time.
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         self._started = True
         log.info("service_started", service=self.name, logs=[each.source for each in self._logs])
 
