@@ -84,16 +84,7 @@ def router(followup: Followup) -> APIRouter:
 
     @routes.post("/agreements/{agreement_id}/no-show", status_code=201, summary="Report that nobody came")
     async def no_show(agreement_id: str, body: bodies.NoShow, principal: Starter, context: Changing) -> Response:
-        found = await followup.agreement(principal, agreement_id)
-        command = ReportNoShow(
-            at=followup.service.clock.now(),
-            agreement_id=agreement_id,
-            acting=acting(principal),
-            actor=principal.sub,
-            on=body.on,
-        )
-        person = found.drafted.candidate_id
-        return respond(await followup.run(context, found.subjects, person, command, _answer(agreement_id)))
+        return respond(await report_no_show(followup, principal, context, agreement_id, body))
 
     return routes
 
@@ -156,6 +147,21 @@ async def confirm_start(
 
     names = [*found.subjects, trial_subject(trial_id)]
     return await followup.run(context, names, found.drafted.candidate_id, command, answer)
+
+
+async def report_no_show(
+    followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.NoShow
+) -> Done:
+    """Report that nobody came on that day."""
+    found = await followup.agreement(principal, agreement_id)
+    command = ReportNoShow(
+        at=followup.service.clock.now(),
+        agreement_id=agreement_id,
+        acting=acting(principal),
+        actor=principal.sub,
+        on=body.on,
+    )
+    return await followup.run(context, found.subjects, found.drafted.candidate_id, command, _answer(agreement_id))
 
 
 def _answer(agreement_id: str) -> Callable[[Sequence[FollowupEvent]], Answer]:

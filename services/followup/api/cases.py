@@ -5,15 +5,18 @@ Invariant: a list holds the caller's cases alone, whatever is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import NotFound, Principal, require
 from chassis.commands import Answer, CommandContext, Done
 from chassis.ids import new_id
+from chassis.pages import wants_page
 from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.requests import Id
@@ -30,8 +33,12 @@ Reader = Annotated[Principal, Depends(require("cases:read"))]
 Drafter = Annotated[Principal, Depends(require("agreements:write"))]
 
 
-def router(followup: Followup) -> APIRouter:
-    """The routes."""
+CasePage = Callable[[Request, Principal, Document], Awaitable[Response]]
+"""Makes a page of a case, for a browser."""
+
+
+def router(followup: Followup, page_of: CasePage) -> APIRouter:
+    """The routes. A case has one address: a browser gets it as a page, everybody else as JSON."""
     routes = APIRouter(tags=["cases"])
 
     @routes.get("/cases", summary="List the caller's cases")
@@ -50,9 +57,11 @@ def router(followup: Followup) -> APIRouter:
         return page.listing([case_body(case, today) for case in found], lambda each: (each["match_id"],))
 
     @routes.get("/cases/{match_id}", summary="One case: where it stands, who does what next, its history")
-    async def one(match_id: str, principal: Reader, fresh: Fresh) -> Response:
+    async def one(request: Request, match_id: str, principal: Reader, fresh: Fresh) -> Response:
         await fresh.in_view(followup.cases)
         case = await followup.case(principal, match_id)
+        if wants_page(request):
+            return await page_of(request, principal, case)
         return resource(case_body(case, followup.service.clock.today()))
 
     @routes.post("/cases/{match_id}/agreements", status_code=201, summary="Draft the agreement of a case")
