@@ -8,7 +8,7 @@ CODE := contracts chassis services deploy tests benchmarks
 LONGEST := 350
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo engines test bench lint format
+.PHONY: help install run demo engines test bench lint format clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -49,3 +49,7 @@ $(INSTALLED): requirements/dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(PY) -m deploy.local fetch
 	@touch $@
+
+clean: ## Delete the data and downloads of local runs; the installed packages stay
+	@rm -rf .cache
+	@rm -f $(INSTALLED)
