@@ -203,8 +203,8 @@ def locked_hashes() -> dict[str, str]:
 
 
 def _fetch(cache: Path, *, update: bool) -> list[Path]:
-    # Read by jgo: else it works in the home folder, and a person's own settings would choose another source.
-    os.environ["M2_REPO"] = str(cache.parent / "m2")
+    # Read by jgo, which works in the home folder otherwise. Within the cache, since jars are links into it.
+    os.environ["M2_REPO"] = str(cache / "m2")
     try:
         import jgo
         from requests import RequestException
