@@ -70,7 +70,7 @@ def router(followup: Followup) -> APIRouter:
         by_group: dict[Group, list[dict[str, Any]]] = {each: [] for each in Group}
         for case in found[:SHOWN]:
             step = next_step(case, today)
-            shown = {"case": case, "step": step, "status": status(case).value, **place(case, language)}
+            shown = {"case": case, "step": step, "status": status(case).value, "place": place(case, language)}
             by_group[group(case, party, today)].append(shown)
         for cases in by_group.values():
             cases.sort(key=lambda each: (each["step"] is None, each["step"] and each["step"].due_on))
@@ -119,7 +119,7 @@ def case_page(followup: Followup) -> CasePage:
             "case.html",
             headers={"Cache-Control": "no-store"},
             case=case,
-            **place(case, language_of(request)),
+            place=place(case, language_of(request)),
             name=await followup.persons.name(case["candidate_id"]),
             where=status(case).value,
             step=next_step(case, today),
@@ -191,7 +191,7 @@ async def _form(
         headers={"Cache-Control": "no-store"},
         action=action,
         case=case,
-        **place(case, language_of(request)),
+        place=place(case, language_of(request)),
         version=version,
         typed=typed or {},
         # A sentence about what the form does not ask for has no field to lead to.
