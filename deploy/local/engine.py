@@ -137,14 +137,14 @@ async def require_kafka_4(host: str, port: int, found_by: str) -> None:
         writer.write(struct.pack(">ihhih", 10, _API_VERSIONS, 0, 1, -1))
         (size,) = struct.unpack(">i", await reader.readexactly(4))
         body = await reader.readexactly(size)
-    except (asyncio.IncompleteReadError, ConnectionError) as error:
+        _, _, count = struct.unpack_from(">ihi", body)
+        newest = {key: high for key, _, high in struct.iter_unpack(">hhh", body[10 : 10 + 6 * count])}
+    except (asyncio.IncompleteReadError, ConnectionError, ValueError, struct.error) as error:
         raise LocalFault(
             f"What listens at {host}:{port} ({found_by}) does not speak Kafka in plain text: correct {found_by}"
         ) from error
     finally:
         writer.close()
-    _, _, count = struct.unpack_from(">ihi", body)
-    newest = {key: high for key, _, high in struct.iter_unpack(">hhh", body[10 : 10 + 6 * count])}
     if newest.get(_CONSUMER_GROUP_HEARTBEAT, 0) < 1:
         raise LocalFault(f"Kafka at {host}:{port} ({found_by}) is older than 4.0: use Apache Kafka 4.0 or newer")
 

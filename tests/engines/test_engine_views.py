@@ -13,7 +13,7 @@ import pytest
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
 
 from chassis.mongo import BulkWriteError, Collection
-from chassis.progress import write_or_lose
+from chassis.revisions import write_or_lose
 
 
 def replacement(name: str, read: int, **fields: Any) -> ReplaceOne[dict[str, Any]]:
