@@ -116,7 +116,8 @@ def offered(case: Case, party: Party | None, scopes: frozenset[str], today: date
         live = live_agreement(case)
         waiting = waiting_for(live[1]) if live is not None else ()
         mine = ["approve"] if party in waiting else []
-        return mine + (["approve-for"] if counsellor and Party.COUNSELLOR not in waiting else [])
+        silent = {Party.EMPLOYER, Party.PARTICIPANT} & set(waiting)
+        return mine + (["approve-for"] if counsellor and silent else [])
     if where == Status.AWAITING_START and party in (Party.EMPLOYER, Party.COUNSELLOR):
         live = live_agreement(case)
         # Nobody can have come, or stayed away, before the first day.

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from chassis.errors import DependencyDown
 from chassis.keyring import ServiceTokenSource
 from chassis.problems import busy
 from contracts.refused import Refused
@@ -68,7 +69,7 @@ class IntakePersons:
             )
             # A page without the name is better than no page; it says that the name is not there.
             return str(answer.json()["name"]) if answer.status_code == httpx.codes.OK else None
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        except (httpx.HTTPError, DependencyDown, ValueError, KeyError, TypeError):
             return None
 
     async def _ask(self, method: str, path: str, body: dict[str, str]) -> httpx.Response:

@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.auth import NotFound, Principal, Visitor, require
 from chassis.commands import CommandContext, Done
+from chassis.errors import DependencyDown
 from chassis.formats import Language
 from chassis.keyring import KeyringUnavailable
 from chassis.pages import page_router
@@ -138,7 +139,7 @@ async def _notes(followup: Followup, principal: Principal, trial_id: str) -> lis
         return None
     try:
         found = await followup.trial(principal, trial_id, unseal=True)
-    except KeyringUnavailable:
+    except (KeyringUnavailable, DependencyDown):
         return None
     told = with_notes(trial_body(found), found)
     return [each for each in told["check_ins"] if each["note"] is not None]
