@@ -84,8 +84,11 @@ class DockerKafka(ContainerEngine):
     def __init__(self, *, port: int, keep: bool) -> None:
         settings = {
             **kafka.ONE_NODE,
-            "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093,BROKER://:9094",
+            # The broker cannot reach itself at the host's port.
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port},BROKER://localhost:9094",
+            "inter.broker.listener.name": "BROKER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,BROKER:PLAINTEXT",
             "controller.quorum.voters": "1@localhost:9093",
             "log.dirs": "/var/lib/kafka/data",
         }
