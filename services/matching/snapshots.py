@@ -5,7 +5,7 @@ Invariant: pure; a fact that has not been heard counts against sharing a person,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from chassis.projection import Document
@@ -90,7 +90,7 @@ def trial_events(document: Document | None) -> tuple[Event, ...]:
     )
 
 
-def slot_state(slot_id: str, need: Document, matches: list[Document]) -> str:
+def slot_state(slot_id: str, need: Document, matches: Sequence[Document]) -> str:
     """`filled`, `withdrawn`, `in_progress` (somebody is proposed) or `open`; what is filled stays so."""
     of_slot = [match for match in matches if match["slot_id"] == slot_id]
     if any(match["stage"] == Stage.CONFIRMED for match in of_slot):

@@ -153,6 +153,11 @@ def _fold_match(_: str, document: Document | None, record: Record) -> Document:
         # The whole event: decisions read it as if it stood in this service's own log.
         told = {"data": event.data(), "occurred": record.occurred.isoformat()}
         return {**match, "trial": {**match.get("trial", {}), _trial_end(event): told}}
+    return fold_own(match, event)
+
+
+def fold_own(match: Document, event: Event) -> Document:
+    """A match after one more of its own events."""
     return {**match, **_match_fields(event, match)}
 
 

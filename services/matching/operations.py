@@ -1,0 +1,184 @@
+"""From a request to a decided command: the same way for the API and for forms.
+
+Invariant: what may be seen is checked before anything is decided, and every fact that a decision needs is in its
+command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from chassis.auth import NotFound, Principal
+from chassis.decisions import Answer, CommandContext, Decision, Done, Loaded
+from chassis.ids import new_id
+from contracts.refused import Refused
+from contracts.vocabulary import EmployerResponse, Intermediary, Party
+from services.matching import requests as bodies
+from services.matching.core import Matching, SeenMatch
+from services.matching.domain import commands as c
+from services.matching.domain.decide import decide
+from services.matching.domain.facts import CandidateFacts
+from services.matching.domain.state import World, confirm_subjects, ending_subjects
+from services.matching.reactions import world_in
+from services.matching.rules import weights_on
+
+Subjects = Callable[[Mapping[str, Loaded]], Sequence[str]]
+
+
+def _alone(match_id: str) -> Subjects:
+    return lambda _: [f"match:{match_id}"]
+
+
+def _reading(read: Callable[[str, World], Sequence[str]], match_id: str) -> Subjects:
+    return lambda loaded: read(match_id, world_in(loaded))
+
+
+async def _change(
+    matching: Matching,
+    context: CommandContext,
+    match: SeenMatch,
+    command: c.Command,
+    subjects: Subjects,
+    note: str | None = None,
+) -> Done:
+    """Decide one command about a match and append. A body with free text is personal: hashed under the person's key."""
+    match_id = match.match_id
+
+    def decided(loaded: Mapping[str, Loaded]) -> Decision:
+        return Decision(decide(command, world_in(loaded)), _answer(match_id))
+
+    person = None if note is None else match["candidate_id"]
+    return await matching.commands.run(context, subjects, decided, person=person)
+
+
+def _answer(match_id: str, **more: Any) -> Answer:
+    return Answer({"match_id": match_id, **more}, f"/matches/{match_id}", f"match:{match_id}")
+
+
+def _intermediary(principal: Principal) -> Intermediary:
+    if principal.intermediary is None:
+        raise NotFound
+    return Intermediary(principal.intermediary)
+
+
+async def _facts(matching: Matching, match: SeenMatch) -> CandidateFacts:
+    # Nothing heard of a person counts against sharing them.
+    return await matching.candidate(match["candidate_id"]) or CandidateFacts(match["candidate_id"])
+
+
+async def assign(
+    matching: Matching, principal: Principal, context: CommandContext, need_id: str, body: bodies.Assignment
+) -> Done:
+    need = await matching.need(need_id)
+    command = c.Assign(need.facts, _intermediary(principal), body.intermediary, matching.clock.today())
+    subject = f"need:{need_id}"
+
+    def decided(loaded: Mapping[str, Loaded]) -> Decision:
+        answer = Answer({"need_id": need_id, "intermediary": body.intermediary}, f"/needs/{need_id}", subject)
+        return Decision(decide(command, world_in(loaded)), answer)
+
+    return await matching.commands.run(context, [subject], decided)
+
+
+async def propose(
+    matching: Matching, principal: Principal, context: CommandContext, slot_id: str, body: bodies.Proposal
+) -> Done:
+    need = await matching.need_of_slot(slot_id)
+    today, match_id = matching.clock.today(), new_id()
+    command = c.Propose(
+        match_id=match_id,
+        slot_id=slot_id,
+        candidate_id=body.candidate_id,
+        by=_intermediary(principal),
+        need=need.facts,
+        candidate=await matching.candidate(body.candidate_id),
+        weights=weights_on(today),
+        today=today,
+    )
+
+    def decided(loaded: Mapping[str, Loaded]) -> Decision:
+        events = decide(command, world_in(loaded))
+        told = events[0].data()
+        names = ("need_id", "slot_id", "candidate_id", "score", "rule_version")
+        return Decision(events, _answer(match_id, **{name: told[name] for name in names}))
+
+    subjects = [f"match:{match_id}", f"slot:{slot_id}", f"candidate:{body.candidate_id}"]
+    return await matching.commands.run(context, subjects, decided)
+
+
+async def ask(
+    matching: Matching, principal: Principal, context: CommandContext, match_id: str, body: bodies.Question
+) -> Done:
+    match = await matching.own_match(principal, match_id)
+    command = c.Ask(match_id, body.deadline, await _facts(matching, match), matching.clock.today())
+    return await _change(matching, context, match, command, _alone(match_id))
+
+
+async def answer(
+    matching: Matching, principal: Principal, context: CommandContext, match_id: str, body: bodies.CandidateAnswer
+) -> Done:
+    match = await matching.visible_match(principal, match_id)
+    on_behalf = not principal.is_candidate(match["candidate_id"])
+    if on_behalf and principal.intermediary is None:
+        raise NotFound
+    today = matching.clock.today()
+    if body.answer is bodies.YesOrNo.ACCEPT:
+        if body.reason is not None:
+            raise Refused("reason_only_for_decline", ["/reason"], status=422)
+        accept = c.Accept(match_id, today, on_behalf, body.note)
+        return await _change(matching, context, match, accept, _alone(match_id), body.note)
+    if body.reason is None:
+        raise Refused("reason_missing", ["/reason"], status=422)
+    decline = c.Decline(match_id, body.reason, today, on_behalf, body.note)
+    return await _change(matching, context, match, decline, _reading(ending_subjects, match_id), body.note)
+
+
+async def present(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
+    match = await matching.own_match(principal, match_id)
+    command = c.Present(match_id, await _facts(matching, match), matching.clock.today())
+    return await _change(matching, context, match, command, _alone(match_id))
+
+
+async def reverse(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
+    match = await matching.own_match(principal, match_id)
+    command = c.ReversePresentation(match_id, matching.clock.today())
+    return await _change(matching, context, match, command, _alone(match_id))
+
+
+async def respond(
+    matching: Matching, principal: Principal, context: CommandContext, match_id: str, body: bodies.Response
+) -> Done:
+    match = await matching.visible_match(principal, match_id)
+    if not principal.acts_for(match["org_number"]):
+        raise NotFound
+    command = c.Respond(match_id, body.response, matching.clock.today(), body.reason, body.note)
+    ends = body.response is EmployerResponse.NOT_RELEVANT
+    subjects = _reading(ending_subjects, match_id) if ends else _alone(match_id)
+    return await _change(matching, context, match, command, subjects, body.note)
+
+
+async def hold_interview(
+    matching: Matching, principal: Principal, context: CommandContext, match_id: str, body: bodies.Interview
+) -> Done:
+    match = await matching.visible_match(principal, match_id)
+    if principal.intermediary is None and not principal.acts_for(match["org_number"]):
+        raise NotFound
+    command = c.HoldInterview(match_id, body.held_on, matching.clock.today())
+    return await _change(matching, context, match, command, _alone(match_id))
+
+
+async def confirm(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
+    match = await matching.own_match(principal, match_id)
+    need = await matching.need(match["need_id"])
+    today = matching.clock.today()
+    command = c.Confirm(match_id, Party.COUNSELLOR, need.facts, await _facts(matching, match), today)
+    return await _change(matching, context, match, command, _reading(confirm_subjects, match_id))
+
+
+async def cancel(
+    matching: Matching, principal: Principal, context: CommandContext, match_id: str, body: bodies.Cancellation
+) -> Done:
+    match = await matching.own_match(principal, match_id)
+    command = c.Cancel(match_id, body.reason, matching.clock.today(), body.note)
+    return await _change(matching, context, match, command, _reading(ending_subjects, match_id), body.note)

@@ -1,0 +1,274 @@
+"""Pages: needs and ranked candidates for counsellors, presented candidates for employers, questions for candidates.
+
+Invariant: a form goes the way of the API, with the same checks; what was typed is shown again beside what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.auth import NotFound, Principal, Visitor, require
+from chassis.decisions import CommandContext, Done
+from chassis.formats import Language
+from chassis.pages import page_router
+from chassis.projection import Document
+from chassis.requests import StrictModel
+from chassis.respond import Changing, Creating, Paging, respond_page
+from chassis.webstate import language_of, web_of
+from contracts.codelists import municipalities, occupations
+from contracts.refused import Refused
+from contracts.vocabulary import DeclineReason, EmployerResponse, ResponseReason
+from services.matching import operations, reading
+from services.matching import requests as bodies
+from services.matching.core import Matching, SeenMatch
+from services.matching.domain.decide import COUNSELLORS_REASONS
+from services.matching.shown import next_step, steps_for
+
+Counsellor = Annotated[Principal, Depends(require("matches:write"))]
+Stepping = Annotated[Principal, Depends(require("matches:write", "matches:respond", "candidates:answer"))]
+SHOWN = 100
+Errors = Mapping[str, str]
+_NO_TEXT: Mapping[str, str] = {}
+
+
+def router(matching: Matching) -> APIRouter:
+    """The pages and their forms."""
+    routes = page_router()
+
+    @routes.get("/")
+    async def front(request: Request, principal: Visitor) -> Response:
+        if principal is None:
+            return RedirectResponse(f"/login?{urlencode({'next': '/'})}", status_code=303)
+        return await _front(matching, request, principal)
+
+    @routes.get("/slots/{slot_id}")
+    async def slot(slot_id: str, request: Request, principal: Counsellor) -> Response:
+        return await _slot_page(matching, request, principal, slot_id)
+
+    @routes.post("/slots/{slot_id}/proposal")
+    async def propose(slot_id: str, request: Request, principal: Counsellor, context: Creating) -> Response:
+        try:
+            body = bodies.Proposal.model_validate(await _typed(request))
+            done = await operations.propose(matching, principal, context, slot_id, body)
+        except (ValidationError, Refused) as error:
+            return await _slot_page(matching, request, principal, slot_id, errors=_wrong(request, error), status=422)
+        return respond_page(done.answer.location)
+
+    @routes.post("/matches/{match_id}/steps/{step}")
+    async def take(match_id: str, step: str, request: Request, principal: Stepping, context: Changing) -> Response:
+        if step not in STEPS:
+            raise NotFound
+        await require(*STEPS[step].scopes)(principal)
+        match = await matching.visible_match(principal, match_id)
+        typed = await _typed(request)
+        try:
+            await STEPS[step].take(matching, principal, context, match_id, _of_step(step, typed))
+        except (ValidationError, Refused) as error:
+            errors = {f"{step}-{name}": sentence for name, sentence in _wrong(request, error).items()}
+            return await match_page(matching, request, principal, match, typed=typed, errors=errors, status=422)
+        return respond_page("/" if principal.candidate_id is not None else f"/matches/{match_id}")
+
+    return routes
+
+
+Take = Callable[[Matching, Principal, CommandContext, str, Mapping[str, str]], Awaitable[Done]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A form of a match: who may send it, and what it does."""
+
+    scopes: tuple[str, ...]
+    take: Take
+
+
+def _with_body(
+    model: type[StrictModel], operation: Callable[[Matching, Principal, CommandContext, str, Any], Awaitable[Done]]
+) -> Take:
+    async def take(
+        matching: Matching, principal: Principal, context: CommandContext, match_id: str, typed: Mapping[str, str]
+    ) -> Done:
+        return await operation(matching, principal, context, match_id, model.model_validate(typed))
+
+    return take
+
+
+def _bare(operation: Callable[[Matching, Principal, CommandContext, str], Awaitable[Done]]) -> Take:
+    async def take(
+        matching: Matching, principal: Principal, context: CommandContext, match_id: str, _: Mapping[str, str]
+    ) -> Done:
+        return await operation(matching, principal, context, match_id)
+
+    return take
+
+
+STEPS: Mapping[str, Step] = {
+    "question": Step(("matches:write",), _with_body(bodies.Question, operations.ask)),
+    "answer": Step(("candidates:answer", "matches:write"), _with_body(bodies.CandidateAnswer, operations.answer)),
+    "presentation": Step(("matches:write",), _bare(operations.present)),
+    "presentation-reversal": Step(("matches:write",), _bare(operations.reverse)),
+    "response": Step(("matches:respond",), _with_body(bodies.Response, operations.respond)),
+    "interview": Step(("matches:write", "matches:respond"), _with_body(bodies.Interview, operations.hold_interview)),
+    "confirmation": Step(("matches:write",), _bare(operations.confirm)),
+    "cancellation": Step(("matches:write",), _with_body(bodies.Cancellation, operations.cancel)),
+}
+
+
+async def _typed(request: Request) -> dict[str, str]:
+    """What was typed, without what is the form's own; an empty field is left out."""
+    own = ("csrf_token", "idempotency_key", "version")
+    form = (await request.form()).items()
+    return {name: value for name, value in form if isinstance(value, str) and value.strip() and name not in own}
+
+
+def _of_step(step: str, typed: Mapping[str, str]) -> dict[str, str]:
+    # A page has several forms, and an id only once: the fields carry the step that they belong to.
+    return {name.removeprefix(f"{step}-"): value for name, value in typed.items()}
+
+
+async def _front(matching: Matching, request: Request, principal: Principal) -> Response:
+    language, today = language_of(request), matching.clock.today()
+    page = Paging(SHOWN, None)
+    needs: list[Document] = []
+    matches: list[Document] = []
+    if principal.intermediary is not None and "needs:read" in principal.scopes:
+        found = await reading.list_needs(matching, principal, page, intermediary=principal.intermediary)
+        needs = [{**need, **work_in_words(need, language)} for need in found[:SHOWN]]
+    elif "matches:read" in principal.scopes:
+        found = await reading.list_matches(matching, principal, page)
+        matches = [
+            {**match, "next": next_step(match, today), **await _work(matching, match, language)} for match in found
+        ]
+    if principal.candidate_id is not None:
+        matches = [match for match in matches if match["next"] == "wait_for_candidate"]
+    return web_of(request).pages.render(
+        request,
+        "front.html",
+        needs=needs,
+        matches=matches[:SHOWN],
+        more=len(needs) >= SHOWN or len(matches) > SHOWN,
+        reader=_reader(principal),
+    )
+
+
+def _reader(principal: Principal) -> str:
+    if principal.intermediary is not None:
+        return "counsellor"
+    if principal.candidate_id is not None:
+        return "candidate"
+    return "employer" if principal.org_numbers else "other"
+
+
+async def _slot_page(
+    matching: Matching,
+    request: Request,
+    principal: Principal,
+    slot_id: str,
+    *,
+    errors: Errors = _NO_TEXT,
+    status: int = 200,
+) -> Response:
+    language, texts = language_of(request), web_of(request).texts
+    ranking = await reading.ranked(matching, principal, slot_id, texts, language, SHOWN)
+    need, _ = await reading.one_need(matching, principal, ranking["need_id"])
+    slot = next(each for each in need["slots"] if each["slot_id"] == slot_id)
+    return web_of(request).pages.render(
+        request,
+        "slot.html",
+        status=status,
+        need={**need, **work_in_words(need, language)},
+        slot=slot,
+        ranking=ranking,
+        errors=errors,
+    )
+
+
+async def match_page(
+    matching: Matching,
+    request: Request,
+    principal: Principal,
+    match: SeenMatch,
+    *,
+    typed: Mapping[str, str] = _NO_TEXT,
+    errors: Errors = _NO_TEXT,
+    status: int = 200,
+) -> Response:
+    """A match: where it stands, and forms for what the reader can do next."""
+    language, texts, today = language_of(request), web_of(request).texts, matching.clock.today()
+    heard = await matching.view("matches").get(match.match_id) or {}
+    document = {**match.document, "trial": heard.get("trial", {})}
+    shown = await reading.match_shown(matching, principal, document, texts, language)
+    reader = _reader(principal)
+    profile = shown.get("candidate")
+    return web_of(request).pages.render(
+        request,
+        "match.html",
+        status=status,
+        match=shown,
+        version=match.version,
+        reader=reader,
+        next=next_step(document, today),
+        steps=steps_for(reader, document, today),
+        work=await _work(matching, document, language),
+        profile=None if profile is None else _profile_in_words(profile, language),
+        decline_reasons=[each.value for each in DeclineReason],
+        responses=[each.value for each in EmployerResponse],
+        response_reasons=[each.value for each in ResponseReason],
+        cancel_reasons=sorted(each.value for each in COUNSELLORS_REASONS),
+        typed=typed,
+        errors=errors,
+    )
+
+
+async def _work(matching: Matching, match: Mapping[str, Any], language: Language) -> Document:
+    need = await matching.view("needs").get(match["need_id"])
+    registered = (need or {}).get("registered")
+    return (
+        {"occupation_name": "–", "municipality_name": "–"}
+        if registered is None
+        else work_in_words(registered, language)
+    )
+
+
+def work_in_words(need: Mapping[str, Any], language: Language) -> Document:
+    """The names of occupation and municipality."""
+    municipality = municipalities().get(need["municipality"])
+    return {
+        "occupation_name": occupation_name(need["occupation"], language),
+        "municipality_name": need["municipality"] if municipality is None else municipality.name,
+    }
+
+
+def occupation_name(code: str, language: Language) -> str:
+    """The name of an occupation; the Norwegian one where there is no other, the code where it is not listed."""
+    listed = occupations().get(code)
+    if listed is None:
+        return code
+    return (listed.name_en if language == "en" else "") or listed.name_nb
+
+
+def _profile_in_words(profile: Document, language: Language) -> Document:
+    named = {
+        part: [{**each, "name": occupation_name(each["occupation"], language)} for each in profile[part] or ()]
+        for part in ("experience", "qualifications")
+    }
+    return {**profile, **named}
+
+
+def _wrong(request: Request, error: ValidationError | Refused) -> Errors:
+    problems, language = web_of(request).problems, language_of(request)
+    if isinstance(error, Refused):
+        document = problems.write(error, language).document
+        # A refusal without a field stands beside the form as a whole.
+        return problems.field_errors(error, language) or {"form": document["detail"]}
+    located = RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
+    return problems.field_errors(located, language)
