@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
-from chassis.formats import decimals, percent, whole
+from chassis.formats import decimals, long_date, percent, whole
 from deploy.local.player import Player, StepFailed
 from deploy.local.player_scenario import Scenario, load
 
@@ -64,8 +65,15 @@ def render(tables: Mapping[str, Any]) -> str:
         lines += ["", *_table_lines(table)]
     for scenario, journeys in tables["journeys"].items():
         for name, events in journeys.items():
-            lines += ["", f"{scenario}: {name}", *(f"  {event}" for event in events)]
+            lines += ["", f"{scenario}: {name}", *_days(events)]
     return "\n".join(lines)
+
+
+def _days(events: list[str]) -> list[str]:
+    """A line per day."""
+    told = (event.split(" ", 1) for event in events)
+    by_day = [(day, [name for _, name in of_day]) for day, of_day in groupby(told, key=lambda event: event[0])]
+    return [f"  {long_date(day, 'nb'):<18}  {', '.join(names)}" for day, names in by_day]
 
 
 def _table_lines(table: Mapping[str, Any]) -> list[str]:

@@ -138,6 +138,7 @@ class Player:
         if isinstance(position, int):
             source = "background" if step.path.endswith(BACKGROUND) else step.service
             self.played.positions[source] = max(self.played.positions.get(source, 0), position)
+            known[f"{source}_position"] = str(position)
 
     async def _until(self, until: Until, known: dict[str, str], where: str) -> None:
         persona, path = until.persona.format_map(known), until.path.format_map(known)

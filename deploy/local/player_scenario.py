@@ -40,7 +40,10 @@ class Until(_Part):
 
 
 class Step(_Part):
-    """One command. `{name}` in path, persona and body stands for what an earlier step has captured."""
+    """One command. `{name}` in path, persona and body stands for what an earlier step has captured.
+
+    `{intake_position}` and the like are the position of the scenario's last command there.
+    """
 
     id: str
     """With the scenario's name the idempotency key: the same at every play."""

@@ -24,6 +24,12 @@ def system(engines: Engines, settings: Settings, folder: Path) -> Services:
     return Services(engines.variables, folder=folder, environ={**os.environ, "DUGNAD_PREFIX": settings.prefix})
 
 
+def metrics_urls(services: Services) -> dict[str, str]:
+    """Where each process shows its counters."""
+    ports = {name: (each._environ or {})["DUGNAD_METRICS_PORT"] for name, each in services._processes.items()}
+    return {name: f"http://127.0.0.1:{port}/metrics" for name, port in ports.items()}
+
+
 async def documents(client: Client, settings: Settings, service: str, collection: str) -> list[dict[str, Any]]:
     """What a service keeps in a collection."""
     found = database(client, settings.database(service))[collection]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from bson import encode
 
@@ -16,8 +17,9 @@ from chassis.settings import Settings
 from contracts.registry import TOPICS
 from deploy.local import demo
 from deploy.local.engines import Engines
+from deploy.local.player import Player
 from deploy.local.player_scenario import load
-from tests.system.system_helpers import system
+from tests.system.system_helpers import metrics_urls, system
 
 PERSONAL = ("name", "national_id", "phone", "email", "notes", "note", "title", "provider")
 """The fields of requests that hold a person's data."""
@@ -49,6 +51,15 @@ def assert_absent(where: str, found: bytes, wanted: set[str]) -> None:
     assert not leaked, f"{where} holds {leaked}"
 
 
+async def they_were_really_taken_in(urls: dict[str, str]) -> None:
+    """Who may read a name does: else nothing would be found anywhere, and nothing proven."""
+    async with Player(urls) as player:
+        await player.play(load())
+        path = f"/candidates/{player.played.known['lier']['candidate_id']}"
+        answer = await player.get("intake", path, "counsellor-refugee-service")
+        assert answer.json()["name"] == "Karim Haddad"
+
+
 def logs_in(folder: Path) -> dict[str, bytes]:
     found = {log.name: log.read_bytes() for log in folder.glob("*.log")}
     assert len(found) == 4
@@ -57,14 +68,14 @@ def logs_in(folder: Path) -> dict[str, bytes]:
 
 async def everything_on(settings: Settings, topic: str) -> bytes:
     """Keys, headers and values of a topic, one after the other."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers, enable_auto_commit=False)
+    servers = settings.kafka_bootstrap_servers
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         name = settings.topic(topic)
         partitions = [TopicPartition(name, each) for each in range(settings.partitions)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
         found: list[bytes] = []
         while any([await consumer.position(each) < ends[each] for each in partitions]):
             for records in (await consumer.getmany(timeout_ms=1000)).values():
@@ -75,6 +86,7 @@ async def everything_on(settings: Settings, topic: str) -> bytes:
         await consumer.stop()
 
 
+@pytest.mark.timeout(300)
 async def test_personal_values_are_in_no_topic_log_line_metric_or_readable_document(
     engines: Engines, settings: Settings, mongo: Client, tmp_path: Path
 ) -> None:
@@ -83,10 +95,14 @@ async def test_personal_values_are_in_no_topic_log_line_metric_or_readable_docum
     services = system(engines, settings, tmp_path)
     async with services:
         await demo.play(services.urls)
+        await they_were_really_taken_in(services.urls)
         async with httpx.AsyncClient() as http:
             for name, url in services.urls.items():
-                described = await http.get(f"{url}/openapi.json")
-                assert_absent(f"OpenAPI of {name}", described.content, wanted)
+                assert_absent(f"OpenAPI of {name}", (await http.get(f"{url}/openapi.json")).content, wanted)
+            for name, url in metrics_urls(services).items():
+                counters = await http.get(url)
+                assert b"dugnad" in counters.content
+                assert_absent(f"metrics of {name}", counters.content, wanted)
     on_topics = 0
     for topic in TOPICS:
         found = await everything_on(settings, topic)

@@ -75,7 +75,7 @@ async def test_a_step_is_sent_with_its_key_as_its_persona_at_its_time() -> None:
     assert sent.headers["Prefer"] == "wait=10"
     clocks = [json.loads(each.content)["now"] for each in world.of("PUT", "/dev/clock")]
     assert clocks == ["2025-01-13T10:00:00+01:00"] * 2 + [None] * 2
-    assert player.played.known["lier"] == {"need_id": "N1"}
+    assert player.played.known["lier"] == {"need_id": "N1", "intake_position": "7"}
     assert player.played.positions == {"intake": 7}
 
 
