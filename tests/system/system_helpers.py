@@ -14,14 +14,20 @@ from typing import Any
 from chassis.mongo import Client, database
 from chassis.settings import Settings
 from deploy.local.engines import Engines
-from deploy.local.services import Services
+from deploy.local.processes import free_port
+from deploy.local.services import NAMES, Services
 
 _ULID = re.compile(r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
 
 
 def system(engines: Engines, settings: Settings, folder: Path) -> Services:
-    """The services, not started; logs and secrets lie in `folder`."""
-    return Services(engines.variables, folder=folder, environ={**os.environ, "DUGNAD_PREFIX": settings.prefix})
+    """The services, not started; logs and secrets lie in `folder`.
+
+    Ports of their own: on the usual ones another system may be running, and would answer in their place.
+    """
+    ports = {f"DUGNAD_{name.upper()}_PORT": str(free_port()) for name in NAMES}
+    environ = {**os.environ, **ports, "DUGNAD_PREFIX": settings.prefix}
+    return Services(engines.variables, folder=folder, environ=environ)
 
 
 def metrics_urls(services: Services) -> dict[str, str]:
