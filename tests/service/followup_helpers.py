@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from time import monotonic
 from typing import Any, TypeVar, get_args
@@ -98,7 +98,6 @@ class World:
     issuer: DevIssuer
     settings: Settings
     line: Line
-    heard: list[int] = field(default_factory=list)
 
     def as_(self, persona: str, candidate_id: str | None = None) -> Caller:
         """A caller of followup with the persona's token."""
