@@ -69,8 +69,16 @@ class Player:
         await self._turn_clocks(None, "at the end")
 
     async def get(self, service: str, path: str, persona: str, **query: Any) -> httpx.Response:
-        """A question as a persona. Raises StepFailed where the service cannot be reached."""
-        return await self._send("GET", service, path, persona, f"GET {path}", params=query)
+        """A question as a persona, again for a while where the answer is that the service is behind.
+
+        Raises StepFailed where the service cannot be reached.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            answer = await self._send("GET", service, path, persona, f"GET {path}", params=query)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                return answer
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _turn_clocks(self, at: datetime | None, where: str) -> None:
         if at is not None and at == self._clock:

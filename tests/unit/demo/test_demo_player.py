@@ -124,6 +124,14 @@ async def test_the_next_step_waits_until_others_have_heard_of_it() -> None:
     assert token == {"persona": "candidate", "candidate_id": "N1"}
 
 
+async def test_a_question_is_asked_again_while_the_service_is_behind() -> None:
+    world = World(get=[problem(503, "view_behind")])
+    async with Player(URLS, transport=httpx.MockTransport(world)) as player:
+        answer = await player.get("matching", "/needs/N1", "counsellor-nav", min_position=["intake:7"])
+    assert answer.status_code == 200
+    assert [each.url.query for each in world.of("GET", "/needs/N1")] == [b"min_position=intake%3A7"] * 2
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
