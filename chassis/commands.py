@@ -19,6 +19,7 @@ from chassis.decisions import Answer, CommandContext, Decision, Done, Loaded
 from chassis.errors import Contended, IdempotencyMismatch, Stale
 from chassis.eventlog import EventLog, NewCommit, Stored, StoredCommit
 from chassis.keyring import KeyDestroyed
+from chassis.mongo import PyMongoError
 
 __all__ = ["Answer", "CommandContext", "Commands", "Decision", "Done", "Loaded", "SubjectLocks"]
 
@@ -58,8 +59,14 @@ class Commands:
             if attempt:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
             async with self._locks.holding(self._log, subjects, unseal) as loaded:
-                _check_if_match(context, loaded)
-                decision = decide(loaded)
+                try:
+                    _check_if_match(context, loaded)
+                    decision = decide(loaded)
+                except Exception:
+                    # Sent twice at once, the second finds no commit, waits, and would be refused by its own effect.
+                    if (first := await self._log.find(context.claim)) is not None:
+                        return await self._repeated(context, first)
+                    raise
                 commit = await self._commit(context, loaded, decision, person)
                 outcome = await self._log.append(commit)
             if isinstance(outcome, Stored):
@@ -67,6 +74,8 @@ class Commands:
                 position = await self._position(context, outcome.commit_id)
                 return Done(decision.answer, version, outcome.commit_id, position, repeated=False)
             metrics.CONFLICTS.labels(self._log.source).inc()
+        if (first := await self._log.find(context.claim)) is not None:
+            return await self._repeated(context, first)
         raise Contended(tuple(loaded))
 
     async def _commit(
@@ -110,7 +119,11 @@ class Commands:
             return None
         deadline = monotonic() + context.wait
         while True:
-            position = await self._log.ledger.last_position(commit_id)
+            try:
+                position = await self._log.ledger.last_position(commit_id)
+            except PyMongoError:
+                # The command took effect: an error here would tell the client that it did not.
+                return None
             if position is not None or monotonic() > deadline:
                 return position
             await asyncio.sleep(LEDGER_POLL_SECONDS)

@@ -25,6 +25,7 @@ from chassis.keyring import KeyDestroyed, Keyring, seal, unseal
 from chassis.ledger import Ledger
 from chassis.mongo import Database, PyMongoError
 from chassis.writer import GroupWriter, Verdict
+from contracts.envelope import encode_stored
 from contracts.event import Event
 
 MAX_EVENT_BYTES = 768 * 1024
@@ -138,7 +139,10 @@ class EventLog:
         Raises LogBusy, TooLarge, Unserialisable (nothing stored), LogUnavailable (unknown: the command's claim tells).
         """
         document = await self.document(commit)
-        encoded = bson.encode(document)
+        try:
+            encoded = bson.encode(document)
+        except (bson.errors.BSONError, OverflowError, UnicodeError) as error:
+            raise Unserialisable(f"{document['_id']}: {error}") from error
         if len(encoded) > MAX_COMMIT_BYTES:
             raise TooLarge("the commit")
         with self._append_seconds.time():
@@ -216,7 +220,12 @@ class EventLog:
         """What `append` stores: sealed, checked, with its claims. Raises TooLarge, Unserialisable, KeyringError."""
         if not commit.events:
             raise Unserialisable("a commit holds at least one event")
+        if any("@" in key for key in (commit.command, *commit.business_keys)):
+            # The relay would take it for a version of a subject, and wait for the one before it.
+            raise Unserialisable("a command or business key holds an @")
         events = [await self._stored(event) for event in commit.events]
+        for event in events:
+            self._check_record(commit, event)
         document = {
             "_id": new_id(),
             "claims": [
@@ -250,11 +259,9 @@ class EventLog:
             raise Unserialisable(f"{event.type_name()} does not belong to {self.source}")
         data = event.data()
         try:
-            size = len(json.dumps(data, allow_nan=False))
+            json.dumps(data, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise Unserialisable(f"{event.type_name()}: {error}") from error
-        if size > MAX_EVENT_BYTES:
-            raise TooLarge(event.type_name())
         occurred: datetime = event.occurred or self.clock.now()
         stored = {
             "type": event.type_name(),
@@ -271,6 +278,28 @@ class EventLog:
             stored["person"] = event.person
             stored["sealed"] = seal(key, event.sealed, f"{stored['type']} {stored['subject']}")
         return stored
+
+    def _check_record(self, commit: NewCommit, stored: Mapping[str, Any]) -> None:
+        """Make the record as the relay will: what it could not send would stop it for ever."""
+        try:
+            record = encode_stored(
+                type_name=stored["type"],
+                subject=stored["subject"],
+                partition_key=stored["partitionkey"],
+                occurred=stored["time"],
+                data=stored["data"],
+                source=self.source,
+                position=1,
+                recorded=stored["time"],
+                correlation=commit.correlation,
+                causation=commit.causation,
+                traceparent=commit.traceparent,
+                schema_base_url="",
+            )
+        except (TypeError, ValueError, OverflowError) as error:
+            raise Unserialisable(f"{stored['type']}: {error}") from error
+        if len(record.value) + sum(len(value) for _, value in record.headers) > MAX_EVENT_BYTES:
+            raise TooLarge(stored["type"])
 
 
 def _version_in(claims: Iterable[str], subject: str) -> int:

@@ -52,6 +52,7 @@ class GroupWriter:
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(MAX_WAITING)
         self._task: asyncio.Task[None] | None = None
         self._held: _Waiting | None = None
+        self._stopped = False
 
     def start(self) -> None:
         """Start the writer task; its death is the process's."""
@@ -60,6 +61,7 @@ class GroupWriter:
 
     async def stop(self) -> None:
         """Store what waits, then stop."""
+        self._stopped = True
         if self._task is not None:
             await self._queue.put(None)
             await self._task
@@ -71,6 +73,9 @@ class GroupWriter:
 
     async def write(self, id_: str, encoded: bytes) -> Verdict:
         """Store a document, given as BSON so that it is encoded once. Raises LogBusy, LogUnavailable."""
+        if self._stopped:
+            # Nobody takes anything from the queue any more: it would wait for ever.
+            raise LogUnavailable("the log is stopped")
         waiting = _Waiting(id_, RawBSONDocument(encoded), len(encoded), asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(waiting)
