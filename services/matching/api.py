@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import Principal, require
+from chassis.freshness import Fresh
 from chassis.pages import wants_page
 from chassis.respond import Changing, Creating, Paged, resource, respond
 from chassis.webstate import language_of, web_of
@@ -19,7 +20,6 @@ from contracts.vocabulary import Intermediary
 from services.matching import operations, reading
 from services.matching import requests as bodies
 from services.matching.core import Matching
-from services.matching.freshness import Fresh
 from services.matching.pages import match_page
 
 NeedReader = Annotated[Principal, Depends(require("needs:read"))]

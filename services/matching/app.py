@@ -38,9 +38,13 @@ def create_matching(settings: Settings, keyring: Keyring | None = None) -> Match
     return Matching(service, log)
 
 
-def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Matching's web app; its lifespan starts and stops the service."""
-    matching = create_matching(settings, keyring)
+    return web_app(create_matching(settings))
+
+
+def web_app(matching: Matching) -> FastAPI:
+    """The web app of a service that has been put together."""
     texts = Texts(HERE / "texts")
     return create_web_app(
         matching.service,

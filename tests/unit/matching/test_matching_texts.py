@@ -1,0 +1,60 @@
+"""Every code that people meet has a sentence in both languages."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from chassis.texts import Texts
+from contracts.vocabulary import CancelReason, DeclineReason, EmployerResponse, ResponseReason
+from services.matching.domain.ranking import SKILLS, Guard
+from services.matching.domain.state import Stage
+
+SERVICE = Path("services/matching")
+TEXTS = Texts(SERVICE / "texts")
+REFUSALS = re.compile(r"(?:Refused|_wrong)\(\s*\"([a-z_]+)\"")
+KEYS = TEXTS.keys()
+NEARNESS = ("same", "same_group", "related", "same_field", "other")
+
+
+def sources(pattern: str) -> str:
+    return "\n".join(path.read_text("utf-8") for path in sorted(SERVICE.rglob(pattern)))
+
+
+def test_every_refusal_has_a_sentence_and_no_sentence_is_left_over() -> None:
+    used = set(REFUSALS.findall(sources("*.py")))
+    assert used
+    assert {f"refused.{code}" for code in used} == {key for key in KEYS if key.startswith("refused.")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        ("guard", Guard),
+        ("stage", Stage),
+        ("response", EmployerResponse),
+        ("response_reason", ResponseReason),
+        ("decline_reason", DeclineReason),
+        ("cancel_reason", CancelReason),
+    ],
+)
+def test_every_code_of_a_closed_list_has_a_sentence(kind: str, codes: type[StrEnum]) -> None:
+    assert {f"{kind}.{code}" for code in codes} <= KEYS
+
+
+def test_every_reason_of_a_score_has_a_sentence() -> None:
+    codes = {f"{kind}_{near}" for kind, near in product(("wish", "experience", "qualification"), NEARNESS)}
+    codes |= {f"language_{skill}_{how}" for skill, how in product(SKILLS, ("met", "one_below", "below", "not_mapped"))}
+    codes |= {"place_same_municipality", "place_same_county", "place_elsewhere", "licence_held"}
+    codes |= {"hours_enough", "hours_nearly", "hours_fewer", "start_in_time", "start_within_promise", "start_late"}
+    assert {f"reason.{code}" for code in codes} == {key for key in KEYS if key.startswith("reason.")}
+
+
+def test_every_sentence_that_a_page_names_is_there() -> None:
+    named = re.findall(r't\("([a-z_.]+[a-z_])"[,)]', sources("*.html"))
+    assert named
+    assert set(named) <= KEYS
