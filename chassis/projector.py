@@ -22,6 +22,7 @@ from chassis.projection import Document, Projection, Record, fold_one, visible
 from chassis.revisions import Write, revision, write_or_lose
 from contracts.envelope import Undecodable, UnknownType, decode
 from contracts.event import TYPE_PATTERN, Event
+from contracts.registry import SOURCES, topic_of
 
 log = structlog.get_logger()
 
@@ -176,6 +177,8 @@ class View:
 
     def __init__(self, projection: Projection, database: Database, progress: Progress) -> None:
         self.name = projection.name
+        self.sources = frozenset(source for source in SOURCES if topic_of(source) in projection.topics)
+        """The logs that it reads."""
         self.progress = progress
         self._documents = database[f"view_{projection.name}"]
 

@@ -20,6 +20,7 @@ from chassis.auth import NotFound, Principal, Visitor, require
 from chassis.commands import CommandContext, Done
 from chassis.errors import DependencyDown
 from chassis.formats import Language
+from chassis.freshness import Fresh
 from chassis.keyring import KeyringUnavailable
 from chassis.pages import page_router
 from chassis.problems import Problem
@@ -31,7 +32,6 @@ from contracts.refused import Refused
 from contracts.vocabulary import Party
 from services.followup.api.agreements import approve, confirm_start, report_no_show
 from services.followup.api.cases import CasePage, draft_agreement, own_cases
-from services.followup.api.freshness import Fresh
 from services.followup.api.trials import close, extend, hold_check_in
 from services.followup.core import Followup, acting, party_of
 from services.followup.forms import ACTIONS, Action, body_of, offered
@@ -64,7 +64,7 @@ def router(followup: Followup) -> APIRouter:
     async def work(request: Request, principal: Visitor, fresh: Fresh) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': '/'})}", status_code=303)
-        await fresh.in_view(followup.cases)
+        await fresh.in_views(followup.cases)
         party = party_of(principal) if "cases:read" in principal.scopes else None
         found = [] if party is None else await own_cases(followup, principal, {}, Paging(SHOWN, None))
         today, language = followup.service.clock.today(), language_of(request)
@@ -86,7 +86,7 @@ def router(followup: Followup) -> APIRouter:
 
     @routes.get("/cases/{match_id}/{action}")
     async def form(request: Request, match_id: str, action: str, principal: Reader, fresh: Fresh) -> Response:
-        await fresh.in_view(followup.cases)
+        await fresh.in_views(followup.cases)
         case = await followup.case(principal, match_id)
         if action not in offered(case, party_of(principal), principal.scopes, followup.service.clock.today()):
             return respond_page(f"/cases/{match_id}")

@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.auth import Principal, Visitor, require
 from chassis.formats import Language, sort_key
+from chassis.freshness import Fresh
 from chassis.pages import page_router
 from chassis.projection import Document
 from chassis.respond import Creating, Paging, respond_page
@@ -25,7 +26,6 @@ from chassis.webstate import language_of, web_of
 from contracts.codelists import municipalities, occupations
 from contracts.refused import Refused
 from contracts.vocabulary import CefrLevel, Intermediary, Measure
-from services.intake.api.freshness import Fresh
 from services.intake.api.needs import list_needs, register_need
 from services.intake.core import Intake
 from services.intake.forms import Errors, named, need_of_form
@@ -51,7 +51,7 @@ def router(intake: Intake) -> APIRouter:
     ) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': '/'})}", status_code=303)
-        await fresh.in_view(intake.needs)
+        await fresh.in_views(intake.needs)
         return await _page(intake, request, principal, limit=limit)
 
     @routes.post("/")

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from chassis.auth import NotFound, Principal, require
 from chassis.commands import Answer, CommandContext, Done
+from chassis.freshness import Fresh
 from chassis.ids import new_id
 from chassis.pages import wants_page
 from chassis.problems import Problem
@@ -22,7 +23,6 @@ from chassis.projection import Document
 from chassis.requests import Id
 from chassis.respond import Creating, Paged, Paging, resource, respond
 from contracts.vocabulary import Party
-from services.followup.api.freshness import Fresh
 from services.followup.core import Followup, party_of
 from services.followup.domain.commands import Draft
 from services.followup.requests import NewAgreement
@@ -49,7 +49,7 @@ def router(followup: Followup, page_of: CasePage) -> APIRouter:
         match_id: Annotated[Id | None, Query()] = None,
         need_id: Annotated[Id | None, Query()] = None,
     ) -> Response:
-        await fresh.in_view(followup.cases)
+        await fresh.in_views(followup.cases)
         asked = {"match_id": match_id, "need_id": need_id}
         where = {name: value for name, value in asked.items() if value is not None}
         found = await own_cases(followup, principal, where, page)
@@ -58,7 +58,7 @@ def router(followup: Followup, page_of: CasePage) -> APIRouter:
 
     @routes.get("/cases/{match_id}", summary="One case: where it stands, who does what next, its history")
     async def one(request: Request, match_id: str, principal: Reader, fresh: Fresh) -> Response:
-        await fresh.in_view(followup.cases)
+        await fresh.in_views(followup.cases)
         case = await followup.case(principal, match_id)
         if wants_page(request):
             return await page_of(request, principal, case)

@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from chassis.auth import NotFound, Principal, require
 from chassis.commands import Decision, Loaded
+from chassis.freshness import Fresh
 from chassis.ids import new_id
 from chassis.projection import Document
 from chassis.respond import Changing, Creating, Paged, resource, respond
 from contracts.vocabulary import Intermediary
 from services.intake import requests as bodies
-from services.intake.api.freshness import Fresh
 from services.intake.api.paging import texts_after
 from services.intake.core import Intake, candidate_answer, candidate_subject, fold_candidate
 from services.intake.domain import candidates
@@ -75,7 +75,7 @@ def router(intake: Intake) -> APIRouter:
 
     @routes.get("/candidates", summary="List the intermediary's candidates, without names")
     async def listed(principal: Reader, page: Paged, fresh: Fresh) -> Response:
-        await fresh.in_view(intake.candidates)
+        await fresh.in_views(intake.candidates)
         where: dict[str, Any] = {"intermediary": principal.intermediary}
         if page.after is not None:
             where["candidate_id"] = {"$gt": texts_after(page, 1)[0]}

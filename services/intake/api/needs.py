@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from chassis.auth import Principal, absent_unless, require
 from chassis.commands import Answer, CommandContext, Decision, Done, Loaded
+from chassis.freshness import Fresh
 from chassis.ids import new_id
 from chassis.projection import Document
 from chassis.respond import Changing, Creating, Paged, Paging, resource, respond
-from services.intake.api.freshness import Fresh
 from services.intake.api.paging import texts_after
 from services.intake.core import Intake, fold_need, need_subject, own_org_number
 from services.intake.domain import needs
@@ -54,13 +54,13 @@ def router(intake: Intake) -> APIRouter:
         fresh: Fresh,
         open_only: Annotated[bool, Query(description="Leave withdrawn needs out.")] = False,
     ) -> Response:
-        await fresh.in_view(intake.needs)
+        await fresh.in_views(intake.needs)
         found = await list_needs(intake, principal, page, open_only=open_only)
         return page.listing(found, lambda need: (need["registered_on"], need["need_id"]))
 
     @routes.get("/needs/{need_id}", summary="One need")
     async def one(need_id: str, principal: Reader, fresh: Fresh) -> Response:
-        await fresh.in_view(intake.needs)
+        await fresh.in_views(intake.needs)
         found = await intake.needs.get(need_id)
         absent_unless(found is not None and may_read(principal, found))
         return resource(shown(found or {}), version=(found or {})["version"])
