@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import NotFound, require
+from chassis.freshness import Fresh
 from chassis.texts import Texts
 from chassis.web import language_of, resource
 from services.reporting.presenting import body, table_title
-from services.reporting.reading import TABLE_IDS, Asked, Completeness, Reading
-from services.reporting.requests import asked, least_positions
+from services.reporting.reading import TABLE_IDS, Asked, Reading
+from services.reporting.requests import asked
 
 Question = Annotated[Asked, Depends(asked)]
-AtLeast = Annotated[Completeness, Depends(least_positions)]
 _FRESH = {"Cache-Control": "no-store"}
 
 
@@ -38,18 +38,18 @@ def router(reading: Reading, texts: Texts) -> APIRouter:
         return resource({"items": items, "next": None}, headers=_FRESH)
 
     @routes.get("/tables/{table_id}")
-    async def table(request: Request, table_id: str, question: Question, at_least: AtLeast) -> Response:
+    async def table(request: Request, table_id: str, question: Question, fresh: Fresh) -> Response:
         """One table, computed now: columns with labels, rows, key figures, the definitions it was made by, and
         `complete_to`: per source the last event up to which everything is counted."""
         if table_id not in TABLE_IDS:
             raise NotFound
-        read = await reading.table(table_id, question, at_least)
+        read = await reading.table(table_id, question, fresh)
         return resource(body(read, texts, language_of(request)), headers=_FRESH)
 
     @routes.get("/journeys/{partition_key}")
-    async def journey(partition_key: str, at_least: AtLeast) -> Response:
+    async def journey(partition_key: str, fresh: Fresh) -> Response:
         """What happened in a case (`need:…`, `candidate:…`, `employer:…`): event types with their Oslo days."""
-        found = await reading.journey(partition_key, at_least)
+        found = await reading.journey(partition_key, fresh)
         if found is None:
             raise NotFound
         events, complete_to = found

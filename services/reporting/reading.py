@@ -11,11 +11,10 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
+from chassis.freshness import Freshness
 from chassis.keyring import KeyDestroyed, Keyring, unseal
-from chassis.problems import busy
 from chassis.projection import Document
 from chassis.projector import View
 from chassis.service import Service
@@ -34,11 +33,9 @@ TABLE_IDS = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke")
 _KEYS_AT_ONCE = 16
 _PLACEMENT_SOURCES = (intake.SOURCE, matching.SOURCE, followup.SOURCE)
 
-_WAIT_SECONDS = 2.0
-
 Completeness = Mapping[str, int]
 """Per source the last position up to which everything has been folded."""
-_ANYTHING: Completeness = MappingProxyType({})
+_ANYTHING = Freshness(())
 
 
 @dataclass(frozen=True)
@@ -69,10 +66,10 @@ class Reading:
     def _view(self, name: str) -> View:
         return self._service.view(name)
 
-    async def table(self, table_id: str, asked: Asked, at_least: Completeness = _ANYTHING) -> Read:
+    async def table(self, table_id: str, asked: Asked, fresh: Freshness = _ANYTHING) -> Read:
         """One of `TABLE_IDS`. Raises Refused for what cannot be asked, KeyringUnavailable, Problem where facts lag."""
         if table_id == "arbeidsstyrke":
-            complete = await self._complete({intake.SOURCE: (views.workforce.name,)}, at_least)
+            complete = await self._complete({intake.SOURCE: (views.workforce.name,)}, fresh)
             documents = await self._view(views.workforce.name).find()
             figures = [YearFigures.of(document) for document in documents]
             return Read(arbeidsstyrke(figures, asked.org_number, asked.base_year), complete)
@@ -81,7 +78,7 @@ class Reading:
         if table_id == "mangfold":
             check_characteristic(asked.by)
             folds[intake.BACKGROUND_SOURCE] = (views.background.name,)
-        complete = await self._complete(folds, at_least)
+        complete = await self._complete(folds, fresh)
         slots = await self._slots()
         match table_id:
             case "ventetid":
@@ -98,10 +95,10 @@ class Reading:
         return Read(table, complete)
 
     async def journey(
-        self, partition_key: str, at_least: Completeness = _ANYTHING
+        self, partition_key: str, fresh: Freshness = _ANYTHING
     ) -> tuple[list[dict[str, str]], Completeness] | None:
         """What happened in a case, in the order in which it was recorded; None for a case that nobody has heard of."""
-        complete = await self._complete(dict.fromkeys(SOURCES, (views.journey.name,)), at_least)
+        complete = await self._complete(dict.fromkeys(SOURCES, (views.journey.name,)), fresh)
         document = await self._view(views.journey.name).get(partition_key)
         if document is None:
             return None
@@ -116,14 +113,11 @@ class Reading:
         ]
         return events, complete
 
-    async def _complete(self, folds: Mapping[str, Sequence[str]], at_least: Completeness) -> Completeness:
+    async def _complete(self, folds: Mapping[str, Sequence[str]], fresh: Freshness) -> Completeness:
+        await fresh.in_views(*{name: self._view(name) for names in folds.values() for name in names}.values())
         complete = {}
         for source, names in folds.items():
-            each = [self._view(name) for name in names]
-            for view in each:
-                if source in at_least and not await view.wait_for(source, at_least[source], _WAIT_SECONDS):
-                    raise busy("view_behind")
-            complete[source] = min([await view.complete_to(source) for view in each])
+            complete[source] = min([await self._view(name).complete_to(source) for name in names])
         return complete
 
     async def _slots(self) -> list[Slot]:

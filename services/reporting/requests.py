@@ -5,18 +5,16 @@ Invariant: a filter that nothing can match is refused, never answered with an em
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from fastapi import Query
 
 from contracts.orgnumbers import is_valid
 from contracts.refused import Refused
-from contracts.registry import SOURCES
 from services.reporting.domain.diversity import CODES
 from services.reporting.domain.filters import Filter
 from services.reporting.domain.periods import Period
-from services.reporting.reading import Asked, Completeness
+from services.reporting.reading import Asked
 
 Region = Annotated[str | None, Query(description="A county (two digits) or a municipality (four).", max_length=4)]
 PeriodText = Annotated[str | None, Query(description="A year or a month: `2025` or `2025M03`.", max_length=7)]
@@ -27,26 +25,6 @@ OrgNumber = Annotated[str | None, Query(description="`arbeidsstyrke` only: one e
 BaseYear = Annotated[
     int | None, Query(description="`arbeidsstyrke` only; left out: the first year reported.", ge=1900, le=2199)
 ]
-MinPosition = Annotated[
-    list[str] | None,
-    Query(
-        description="`followup:43`: wait a moment for the `position` of a command's answer; may be said per source.",
-        max_length=4,
-    ),
-]
-_POSITION = re.compile(r"(?P<source>[a-z]{1,20}):(?P<position>[0-9]{1,15})")
-
-
-async def least_positions(min_position: MinPosition = None) -> Completeness:
-    """The dependency for reading what one has just written. Raises Refused."""
-    wanted = {}
-    for text in min_position or ():
-        found = _POSITION.fullmatch(text)
-        source = "" if found is None else f"dugnad/{found['source']}"
-        if found is None or source not in SOURCES:
-            raise Refused("bad_min_position", ["/min_position"], status=422)
-        wanted[source] = int(found["position"])
-    return wanted
 
 
 def chosen_filter(

@@ -248,7 +248,7 @@ async def test_what_cannot_be_asked_is_refused_and_who_may_not_ask_too(world: Wo
         ("/tables/mangfold?by=religion", 422, "unknown_characteristic"),
         ("/tables/arbeidsstyrke?org_number=123456789", 422, "org_number_invalid"),
         ("/tables/arbeidsstyrke?base_year=x", 422, "invalid"),
-        ("/tables/trakt?min_position=intake", 422, "bad_min_position"),
+        ("/tables/trakt?min_position=intake", 422, "invalid"),
         ("/tables/trakt?min_position=intake:9", 503, "view_behind"),
         ("/tables/nothing", 404, "not_found"),
         ("/journeys/need:nobody", 404, "not_found"),
