@@ -93,7 +93,8 @@ def database(mongo: Client, settings: Settings) -> Database:
 
 
 async def _drop_databases(settings: Settings) -> None:
-    client = connect(settings)
+    # On a busy machine the Python server drops a thousand documents in more time than a call may take elsewhere.
+    client = connect(settings.model_copy(update={"engine_timeout_seconds": 60.0}))
     try:
         for name in await client.list_database_names():
             if name.startswith(settings.prefix):
