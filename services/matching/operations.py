@@ -111,7 +111,8 @@ async def ask(
     matching: Matching, principal: Principal, context: CommandContext, match_id: str, body: bodies.Question
 ) -> Done:
     match = await matching.own_match(principal, match_id)
-    command = c.Ask(match_id, body.deadline, await _facts(matching, match), matching.clock.today())
+    need = await matching.need(match["need_id"])
+    command = c.Ask(match_id, body.deadline, need.facts, await _facts(matching, match), matching.clock.today())
     return await _change(matching, context, match, command, _alone(match_id))
 
 
@@ -136,7 +137,8 @@ async def answer(
 
 async def present(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
     match = await matching.own_match(principal, match_id)
-    command = c.Present(match_id, await _facts(matching, match), matching.clock.today())
+    need = await matching.need(match["need_id"])
+    command = c.Present(match_id, need.facts, await _facts(matching, match), matching.clock.today())
     return await _change(matching, context, match, command, _alone(match_id))
 
 

@@ -213,7 +213,8 @@ async def match_page(
         request,
         "match.html",
         status=status,
-        match=shown,
+        # A reader is shown less than another; what is not theirs is empty on the page too.
+        match={**dict.fromkeys(("deadline", "accepted_on", "reasons")), **shown},
         version=match.version,
         reader=reader,
         next=next_step(document, today),

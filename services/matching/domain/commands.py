@@ -38,6 +38,7 @@ class Propose:
 class Ask:
     match_id: str
     deadline: date
+    need: NeedFacts
     candidate: CandidateFacts
     today: date
 
@@ -64,6 +65,7 @@ class Decline:
 @dataclass(frozen=True)
 class Present:
     match_id: str
+    need: NeedFacts
     candidate: CandidateFacts
     today: date
 

@@ -120,10 +120,13 @@ def _presented(match_id: str, world: World) -> Match:
     return match
 
 
-def _check_available(candidate: CandidateFacts, today: date, *fields: str) -> None:
+def _check_wanted(match: Match, need: NeedFacts, candidate: CandidateFacts, today: date) -> None:
+    """Again at every step: a match proposed while a withdrawal was on its way must not get any further."""
+    if match.slot_id in need.withdrawn_slots:
+        raise Refused("slot_withdrawn")
     if unavailable(candidate, today):
         # One code for all grounds: a code of its own for any would tell the protected ones apart.
-        raise Refused("candidate_not_available", fields)
+        raise Refused("candidate_not_available")
 
 
 def _check_slot(need: NeedFacts, slot_id: str, world: World) -> None:
@@ -196,7 +199,7 @@ def _ask(command: c.Ask, match: Match) -> list[Event]:
         raise Refused("already_asked", deadline=match.deadline)
     if match.stage not in (Stage.PROPOSED, Stage.ASKED):
         raise Refused("already_answered")
-    _check_available(command.candidate, command.today)
+    _check_wanted(match, command.need, command.candidate, command.today)
     return [CandidateAsked(**_about(match), asked_on=command.today, deadline=command.deadline)]
 
 
@@ -228,7 +231,7 @@ def _present(command: c.Present, match: Match) -> list[Event]:
         raise Refused("already_presented")
     if match.stage is not Stage.ACCEPTED:
         raise Refused("not_accepted")
-    _check_available(command.candidate, command.today)
+    _check_wanted(match, command.need, command.candidate, command.today)
     return [CandidatePresented(**_about(match), presented_on=command.today)]
 
 
@@ -272,7 +275,7 @@ def _confirm(command: c.Confirm, world: World) -> list[Event]:
     if match.response is None:
         raise Refused("employer_has_not_answered")
     _check_slot(command.need, match.slot_id, world)
-    _check_available(command.candidate, command.today)
+    _check_wanted(match, command.need, command.candidate, command.today)
     # The view alone knows of a trial whose match was cancelled while it began.
     if command.candidate.placed or world.holding(match.candidate_id):
         raise Refused("candidate_not_available")

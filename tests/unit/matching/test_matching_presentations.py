@@ -41,7 +41,7 @@ def past(*parts: Any) -> Given[World]:
 
 
 def presentation(**changes: Any) -> Present:
-    return Present("M1", candidate(**changes), TODAY)
+    return Present("M1", NEED, candidate(**changes), TODAY)
 
 
 def test_a_candidate_is_presented_after_a_yes() -> None:
@@ -60,6 +60,11 @@ def test_nobody_is_presented_twice() -> None:
 @pytest.mark.parametrize("changes", [{"consent": False}, {"protected": True}, {"ready": False}])
 def test_whoever_has_become_unavailable_is_not_presented(changes: dict[str, Any]) -> None:
     past(accepted()).when(decide, presentation(**changes)).then_refused("candidate_not_available")
+
+
+def test_nobody_is_presented_for_a_withdrawn_slot() -> None:
+    command = replace(presentation(), need=replace(NEED, withdrawn_slots=frozenset({"S1"})))
+    past(accepted()).when(decide, command).then_refused("slot_withdrawn")
 
 
 def test_a_mistaken_presentation_is_reversed_and_may_be_made_again() -> None:

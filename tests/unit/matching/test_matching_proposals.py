@@ -172,7 +172,7 @@ def test_a_missing_licence_is_named() -> None:
 
 
 def question(deadline: date = TODAY, **changes: Any) -> Ask:
-    return Ask(match_id="M1", deadline=deadline, candidate=candidate(**changes), today=TODAY)
+    return Ask(match_id="M1", deadline=deadline, need=NEED, candidate=candidate(**changes), today=TODAY)
 
 
 def test_a_proposed_candidate_is_asked_with_a_deadline() -> None:
@@ -200,6 +200,11 @@ def test_nobody_is_asked_after_a_yes() -> None:
 
 def test_whoever_is_no_longer_available_is_not_asked() -> None:
     past(proposed()).when(decide, question(protected=True)).then_refused("candidate_not_available")
+
+
+def test_nobody_is_asked_for_a_withdrawn_slot() -> None:
+    command = replace(question(), need=replace(NEED, withdrawn_slots=frozenset({"S1"})))
+    past(proposed()).when(decide, command).then_refused("slot_withdrawn")
 
 
 def test_an_unknown_match_is_refused() -> None:

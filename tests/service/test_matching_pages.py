@@ -1,0 +1,164 @@
+"""The pages of matching on real engines: what each reader sees, and the whole way by forms, without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html.parser import HTMLParser
+
+import httpx
+
+from chassis.settings import Settings
+from tests.service.matching_world import World, matching_world
+from tests.service.platform_helpers import until
+
+COUNSELLOR = "counsellor-refugee-service"
+
+
+class Forms(HTMLParser):
+    """The forms of a page: action to the fields that are filled in, and all ids."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: dict[str, dict[str, str]] = {}
+        self.ids: list[str] = []
+        self._action = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "form":
+            self._action = given["action"]
+            self.found[self._action] = {}
+        elif tag == "input" and given.get("type") == "hidden":
+            self.found[self._action][given["name"]] = given["value"]
+
+
+class Browser:
+    """Somebody logged in, who reads pages and sends forms."""
+
+    def __init__(self, world: World, client: httpx.AsyncClient) -> None:
+        self.world = world
+        self._client = client
+
+    async def log_in(self, persona: str, candidate_id: str = "") -> None:
+        sent = {"persona": persona, "candidate_id": candidate_id, "next": "/"}
+        answer = await self._client.post("/login", data=sent)
+        assert answer.status_code == 303, answer.text
+
+    async def read(self, path: str) -> str:
+        answer = await self._client.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        page = answer.text
+        assert '<html lang="nb">' in page
+        assert "<h1>" in page
+        ids = Forms(page).ids
+        assert len(ids) == len(set(ids)), "an id stands twice"
+        assert all("scope=" in head for head in re.findall(r"<th[ >][^>]*", page))
+        return page
+
+    async def send(self, page: str, action: str, **typed: str) -> httpx.Response:
+        fields: Mapping[str, str] = Forms(page).found[action]
+        return await self._client.post(action, data={**fields, **typed})
+
+
+def browser(world: World) -> Browser:
+    client = world.http
+    headers = {"Accept": "text/html", "Accept-Language": "nb"}
+    return Browser(world, httpx.AsyncClient(transport=client._transport, base_url="http://matching", headers=headers))
+
+
+async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        counsellor, employer, person = browser(world), browser(world), browser(world)
+        await counsellor.log_in(COUNSELLOR)
+        await employer.log_in("employer-lier")
+        assert "Ingen behov ligger hos din formidler nå." in await counsellor.read("/")
+        assert "Ingen kandidater er presentert ennå." in await employer.read("/")
+
+        need = await world.need()
+        (slot_id,) = need.slot_ids
+        name = await world.candidate()
+        await person.log_in("candidate", name)
+        assert "Du har ingen spørsmål" in await person.read("/")
+        await world.get(f"/slots/{slot_id}/candidates")
+        front = await counsellor.read("/")
+        assert "Butikkmedarbeidere" in front
+        assert "10. februar 2025" in front
+        assert f'href="/slots/{slot_id}"' in front
+
+        page = await counsellor.read(f"/slots/{slot_id}")
+        assert "Har arbeidet i dette yrket. (20 poeng)" in page
+        answer = await counsellor.send(page, f"/slots/{slot_id}/proposal")
+        assert answer.status_code == 303, answer.text
+        match = answer.headers["location"]
+
+        page = await counsellor.read(match)
+        wrong = await counsellor.send(page, f"{match}/steps/question", **{"question-deadline": "2025-01-01"})
+        assert wrong.status_code == 422
+        assert "Fristen er alt gått ut." in wrong.text
+        assert 'aria-invalid="true"' in wrong.text
+        asked = await counsellor.send(wrong.text, f"{match}/steps/question", **{"question-deadline": "2025-01-20"})
+        assert asked.status_code == 303, asked.text
+
+        async def is_asked() -> bool:
+            return match in await person.read("/")
+
+        await until(is_asked, "the question is on the candidate's page")
+        page = await person.read(match)
+        assert (await person.send(page, f"{match}/steps/answer", **{"answer-answer": "accept"})).status_code == 303
+        again = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "decline"})
+        assert again.status_code == 422, "the same form sent again with another answer"
+
+        assert (await counsellor.send(await counsellor.read(match), f"{match}/steps/presentation")).status_code == 303
+
+        async def is_presented() -> bool:
+            return match in await employer.read("/")
+
+        await until(is_presented, "the candidate is on the employer's page")
+        page = await employer.read(match)
+        assert "Butikkmedarbeidere: 30 måneder" in page
+        no = await employer.send(page, f"{match}/steps/response", **{"response-response": "not_relevant"})
+        assert (no.status_code, "Velg en grunn." in no.text) == (422, True)
+        said = await employer.send(page, f"{match}/steps/response", **{"response-response": "interview"})
+        assert said.status_code == 303, said.text
+        page = await employer.read(match)
+        said = await employer.send(page, f"{match}/steps/response", **{"response-response": "wants_to_hire"})
+        assert said.status_code == 303, said.text
+        page = await employer.read(match)
+        held = await employer.send(page, f"{match}/steps/interview", **{"interview-held_on": "2025-01-15"})
+        assert held.status_code == 303
+
+        page = await counsellor.read(match)
+        assert "Intervju" in page
+        assert (await counsellor.send(page, f"{match}/steps/confirmation")).status_code == 303
+        page = await counsellor.read(match)
+        assert "Avtalen skrives og godkjennes i oppfølgingen." in page
+
+
+async def test_pages_hide_what_is_not_the_readers(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        need = await world.need()
+        (slot_id,) = need.slot_ids
+        match_id = await world.propose(slot_id, await world.candidate())
+        stranger = browser(world)
+        nobody = await stranger._client.get("/")
+        assert (nobody.status_code, nobody.headers["location"]) == (303, "/login?next=%2F")
+        await stranger.log_in("counsellor-nav")
+        for path in (f"/slots/{slot_id}", f"/matches/{match_id}"):
+            answer = await stranger._client.get(path)
+            assert answer.status_code == 404
+            assert "<h1>" in answer.text
+        own = browser(world)
+        await own.log_in(COUNSELLOR)
+        page = await own.read(f"/matches/{match_id}")
+        forged = await own._client.post(
+            f"/matches/{match_id}/steps/question",
+            data={"question-deadline": "2025-01-20", "idempotency_key": "x", "version": "1"},
+        )
+        assert forged.status_code == 403
+        assert "csrf_token" in page
+        await own.log_in("analyst")
+        assert "Siden er for formidlere" in await own.read("/")
