@@ -55,7 +55,9 @@ BATCH_SIZE = Histogram(
 COMMANDS_REPEATED = Counter(
     "dugnad_commands_repeated", "Commands answered from an earlier commit.", ("log",), registry=REGISTRY
 )
-COMMITS_PENDING = Gauge("dugnad_commits_pending", "Commits not yet in the ledger.", ("log",), registry=REGISTRY)
+COMMITS_PENDING = Gauge(
+    "dugnad_commits_pending", "Commits not yet in the ledger, at most a page of them.", ("log",), registry=REGISTRY
+)
 LEDGER_POSITION = Gauge("dugnad_ledger_position", "Last position in the ledger.", ("log",), registry=REGISTRY)
 EVENTS_PUBLISHED = Counter("dugnad_events_published", "Events acknowledged by the broker.", ("log",), registry=REGISTRY)
 RELAY_ACTIVE = Gauge("dugnad_relay_active", "1 while this process holds the lease.", ("log",), registry=REGISTRY)

@@ -7,12 +7,14 @@ Not guaranteed: exactly once. Readers drop what they have folded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
 
 from chassis import metrics
 from chassis.eventlog import EventLog
@@ -21,13 +23,17 @@ from chassis.ledger import PAGE_COMMITS, LedgerHole, Page
 from chassis.mongo import PyMongoError
 from chassis.ordering import MissingPredecessor, in_order
 from chassis.settings import Settings
-from contracts.envelope import encode_stored
+from contracts.envelope import KafkaRecord, encode_stored
 
 LEASE_SECONDS = 5.0
 POLL_SECONDS = 0.25
 """How soon a relay sees what another process appended; its own process wakes it."""
 PAGES_AT_ONCE = 8
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+STOP_SECONDS = 3.0
+BATCH_BYTES = 256 * 1024
+
+_partition_of = DefaultPartitioner()
 
 log = structlog.get_logger()
 
@@ -57,11 +63,14 @@ class Relay:
         self._task.add_done_callback(ended)
 
     async def stop(self) -> None:
-        """Finish the round, then hand the lease over."""
+        """Finish the round, then hand the lease over. Bounded: the broker may be away for good."""
         self._stopping.set()
         self._log.appended.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
             self._task = None
 
     async def run(self) -> None:
@@ -75,6 +84,8 @@ class Relay:
                     await lease.prepare()
                     prepared = True
                 if not await lease.acquire():
+                    # Another process does the work: what this one met before is its own past.
+                    self.fault = None
                     await self._pause(self._lease_seconds / 4)
                     continue
                 log.info("relay_started", source=self._log.source, token=lease.token, published=lease.published)
@@ -85,7 +96,7 @@ class Relay:
             except (LedgerHole, MissingPredecessor) as error:
                 self._alarm(error)
                 await self._release_and_pause(lease, BACKOFF_SECONDS[-1])
-            except (PyMongoError, KafkaError) as error:
+            except (PyMongoError, KafkaError, TimeoutError) as error:
                 # A broker or database that is down: commands go on being accepted where they can; nothing is skipped.
                 self.fault = f"relay of {self._log.source}: {type(error).__name__}"
                 log.warning("relay_waits", source=self._log.source, error=type(error).__name__)
@@ -96,15 +107,29 @@ class Relay:
             finally:
                 metrics.RELAY_ACTIVE.labels(self._log.source).set(0)
 
-    def producer(self) -> AIOKafkaProducer:
-        """A producer that loses nothing: idempotent, every in-sync replica. An asynchronous context manager."""
-        return AIOKafkaProducer(
+    @asynccontextmanager
+    async def producer(self) -> AsyncIterator[AIOKafkaProducer]:
+        """A producer that loses nothing: idempotent, every in-sync replica. What is unsent at the end stays unsent."""
+        producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.kafka_bootstrap_servers,
             enable_idempotence=True,
             acks="all",
             linger_ms=0,
+            max_batch_size=BATCH_BYTES,
             client_id=f"dugnad-relay-{self._log.source.replace('/', '-')}",
         )
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            # Its own stop sends the rest first: without a broker it would wait for ever, since an idempotent producer
+            # never gives up; with one, the rest would go out behind what failed.
+            if producer._sender.sender_task is not None:
+                producer._sender.sender_task.cancel()
+            try:
+                await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+            except TimeoutError:
+                await producer.client.close()
 
     async def _work(self, lease: Lease, producer: AIOKafkaProducer) -> None:
         metrics.RELAY_ACTIVE.labels(self._log.source).set(1)
@@ -128,7 +153,10 @@ class Relay:
             ids = [commit for commit, _ in head.commits]
             await commits.update_many({"_id": {"$in": ids}}, {"$unset": {"pending": ""}})
             self._cleaned = head.first
+        if head is not None:
+            metrics.LEDGER_POSITION.labels(self._log.source).set(head.next - 1)
         pending = await commits.find({"pending": True}, {"claims": 1, "n": 1}).to_list(PAGE_COMMITS)
+        metrics.COMMITS_PENDING.labels(self._log.source).set(len(pending))
         if not pending:
             return 0
         ordered = await in_order(pending, self._log)
@@ -161,24 +189,51 @@ class Relay:
     async def _send(self, page: Page, producer: AIOKafkaProducer) -> int:
         ids = [commit for commit, _ in page.commits]
         documents = {each["_id"]: each async for each in self._log.commits.find({"_id": {"$in": ids}})}
+        topic = self._settings.topic(self._log.topic)
+        partitions = sorted(await producer.partitions_for(topic))
         position = page.first
-        sending = []
+        waiting: dict[int, list[KafkaRecord]] = {}
         for commit in ids:
             document = documents.get(commit)
             if document is None:
                 raise LedgerHole(f"commit {commit} is in the ledger of {self._log.source}, but not in the log")
             for event in document["events"]:
-                sending.append(await self._send_one(producer, document, event, position, page))
+                record = self._record(document, event, position, page)
+                waiting.setdefault(_partition_of(record.key, partitions, partitions), []).append(record)
                 position += 1
-        # Every acknowledgement, before `published` moves: a lost one would be a skipped event.
-        await asyncio.gather(*sending)
-        metrics.EVENTS_PUBLISHED.labels(self._log.source).inc(len(sending))
-        return len(sending)
+        sending = [
+            asyncio.create_task(self._send_in_order(producer, topic, partition, records))
+            for partition, records in waiting.items()
+        ]
+        try:
+            # Every acknowledgement, before `published` moves: a lost one would be a skipped event.
+            await asyncio.gather(*sending)
+        finally:
+            for task in sending:
+                task.cancel()
+        metrics.EVENTS_PUBLISHED.labels(self._log.source).inc(position - page.first)
+        return position - page.first
 
-    async def _send_one(
-        self, producer: AIOKafkaProducer, commit: dict[str, Any], event: dict[str, Any], position: int, page: Page
-    ) -> asyncio.Future[Any]:
-        record = encode_stored(
+    async def _send_in_order(
+        self, producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[KafkaRecord]
+    ) -> None:
+        """Batch by batch, each acknowledged before the next one is given away.
+
+        A batch that follows one that the broker refused would reach readers first, and they would then drop what comes
+        late as a duplicate.
+        """
+        rest = list(reversed(records))
+        while rest:
+            batch = producer.create_batch()
+            while rest and batch.append(
+                key=rest[-1].key, value=rest[-1].value, timestamp=None, headers=rest[-1].headers
+            ):
+                rest.pop()
+            async with asyncio.timeout(self._settings.engine_timeout_seconds):
+                await (await producer.send_batch(batch, topic, partition=partition))
+
+    def _record(self, commit: dict[str, Any], event: dict[str, Any], position: int, page: Page) -> KafkaRecord:
+        return encode_stored(
             type_name=event["type"],
             subject=event["subject"],
             partition_key=event["partitionkey"],
@@ -192,11 +247,6 @@ class Relay:
             traceparent=commit["traceparent"],
             schema_base_url=self._settings.schema_base_url,
         )
-        topic = self._settings.topic(self._log.topic)
-        future: asyncio.Future[Any] = await producer.send(
-            topic, key=record.key, value=record.value, headers=record.headers
-        )
-        return future
 
     def _alarm(self, error: Exception) -> None:
         self.fault = f"relay of {self._log.source}: {error}"
