@@ -45,11 +45,14 @@ Database = AsyncIOMotorDatabase[_Raw]
 Collection = AsyncIOMotorCollection[_Raw]
 
 
-def connect(settings: Settings) -> Client:
-    """A client; it connects when it is first used. Every call is bounded by `engine_timeout_seconds`."""
+def connect(settings: Settings, uri: str | None = None) -> Client:
+    """A client, of another user than the process's own where `uri` is given; it connects when it is first used.
+
+    Every call is bounded by `engine_timeout_seconds`.
+    """
     milliseconds = int(settings.engine_timeout_seconds * 1000)
     return AsyncIOMotorClient(
-        settings.mongodb_uri, timeoutMS=milliseconds, serverSelectionTimeoutMS=milliseconds, appname="dugnad"
+        uri or settings.mongodb_uri, timeoutMS=milliseconds, serverSelectionTimeoutMS=milliseconds, appname="dugnad"
     )
 
 

@@ -16,7 +16,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from chassis import consumer, mongo
+from chassis import consumer, kafka, mongo
 from chassis.clock import Clock
 from chassis.commands import Commands
 from chassis.consumer import BatchConsumer, Handled, Raw
@@ -52,7 +52,7 @@ class Service:
         self.settings = settings
         self.clock = Clock()
         self._fatal = fatal
-        self._client = mongo.connect(settings)
+        self._clients = {settings.mongodb_uri: mongo.connect(settings)}
         self._logs: list[EventLog] = []
         self._relays: list[Relay] = []
         self._projectors: list[Projector] = []
@@ -64,8 +64,11 @@ class Service:
         self._started = False
 
     def database(self, name: str) -> Database:
-        """A database of this service, by the name after the prefix."""
-        return mongo.database(self._client, self.settings.database(name))
+        """A database of this service, by the name after the prefix, as the user that it is kept under."""
+        uri = self.settings.uri(name)
+        if uri not in self._clients:
+            self._clients[uri] = mongo.connect(self.settings, uri)
+        return mongo.database(self._clients[uri], self.settings.database(name))
 
     def log(self, source: str, topic: str, events: Sequence[type[Event]], keyring: Keyring | None = None) -> EventLog:
         """The log of a source, in the database that its source names, with its relay."""
@@ -119,7 +122,8 @@ class Service:
 
     async def start(self) -> None:
         """Connect, create topics and indexes, start relays and consumers. Raises DependencyDown."""
-        await mongo.ping(self._client, self.settings)
+        for client in self._clients.values():
+            await mongo.ping(client, self.settings)
         topics = {each.topic for each in self._logs}
         topics.update(topic for each in self._projectors for topic in each.projection.topics)
         topics.update(topic for _, reaction in self._reactions for topic in reaction.topics)
@@ -143,7 +147,9 @@ class Service:
 
     async def _start_consumers(self) -> None:
         settings = self.settings
-        self._broker = broker = KafkaBroker(settings.kafka_bootstrap_servers, apply_types=False, logger=None)
+        self._broker = broker = KafkaBroker(
+            settings.kafka_bootstrap_servers, security=kafka.security(settings), apply_types=False, logger=None
+        )
         for projector in self._projectors:
             projection = projector.projection
             self._consume(broker, projection.name, projection.topics, projector.handle)
@@ -174,7 +180,8 @@ class Service:
             await eventlog.stop()
         for relay in self._relays:
             await relay.stop()
-        self._client.close()
+        for client in self._clients.values():
+            client.close()
 
     def faults_live(self) -> list[str]:
         """What a restart might mend: a consumer that does not get on with its batch."""
@@ -189,7 +196,8 @@ class Service:
         """What keeps this process from doing its work: engines, relays, stopped partitions."""
         faults = [] if self._started else [f"{self.name} is starting or stopping"]
         try:
-            await asyncio.wait_for(self._client.admin.command("ping"), PING_SECONDS)
+            pings = (client.admin.command("ping") for client in self._clients.values())
+            await asyncio.wait_for(asyncio.gather(*pings), PING_SECONDS)
         except (PyMongoError, TimeoutError):
             faults.append("MongoDB does not answer")
         faults.extend(relay.fault for relay in self._relays if relay.fault is not None)

@@ -21,6 +21,16 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS", "kafka_bootstrap_servers")
     )
     mongodb_uri: str = Field(validation_alias=AliasChoices("MONGODB_URI", "mongodb_uri"))
+    keyring_mongodb_uri: SecretStr | None = None
+    """The keyring's own user, which sees no other database; unset: that of MONGODB_URI."""
+    background_mongodb_uri: SecretStr | None = None
+    """The own user of the log of background facts; unset: that of MONGODB_URI."""
+    kafka_tls: bool = False
+    kafka_ca_file: str | None = None
+    """Whom to believe that it is the broker; unset: the authorities of the machine."""
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
     prefix: str = ""
     """Put before the names of databases, topics and consumer groups, so that several systems share one engine."""
     partitions: int = 6
@@ -59,6 +69,19 @@ class Settings(BaseSettings):
             if self.jwks_url is None:
                 raise ValueError("DUGNAD_JWKS_URL is missing: set it to the keys of your token issuer")
         return self
+
+    @model_validator(mode="after")
+    def _a_user_has_a_password(self) -> Self:
+        if (self.kafka_username is None) != (self.kafka_password is None):
+            raise ValueError("set both DUGNAD_KAFKA_USERNAME and DUGNAD_KAFKA_PASSWORD, or none of them")
+        if self.kafka_ca_file is not None and not self.kafka_tls:
+            raise ValueError("DUGNAD_KAFKA_CA_FILE is set without DUGNAD_KAFKA_TLS: nothing would be encrypted")
+        return self
+
+    def uri(self, name: str) -> str:
+        """Where a database is, and as which user: keyring and background facts may have users of their own."""
+        own = {"keyring": self.keyring_mongodb_uri, "background": self.background_mongodb_uri}.get(name)
+        return self.mongodb_uri if own is None else own.get_secret_value()
 
     def database(self, name: str) -> str:
         """The name of a database; each log, view store and keyring has one of its own."""

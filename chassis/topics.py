@@ -1,4 +1,4 @@
-"""The topics of the system on the broker.
+"""The topics of the system on the broker; `python -m chassis.topics` creates them all, for a user who may.
 
 Invariant: every topic has the number of partitions that the settings say, and keeps its records for ever; one that does
 not is refused, never changed. Partition p of all topics must hold whole cases.
@@ -7,6 +7,7 @@ not is refused, never changed. Partition p of all topics must hold whole cases.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,7 +15,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from chassis.errors import DependencyDown
+from chassis.kafka import client_options
 from chassis.settings import Settings
+from contracts.registry import TOPICS
 
 POLL_SECONDS = 0.02
 
@@ -30,7 +33,7 @@ async def ensure_topics(settings: Settings, names: Iterable[str]) -> None:
     """
     wanted = [settings.topic(name) for name in names]
     milliseconds = int(settings.engine_timeout_seconds * 1000)
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=milliseconds)
+    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=milliseconds)
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await admin.start()
@@ -81,3 +84,12 @@ async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, tuple[Mapping[str
 
 def _led(partitions: tuple[Mapping[str, Any], ...]) -> bool:
     return bool(partitions) and all(partition["leader"] >= 0 for partition in partitions)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(ensure_topics(Settings(), TOPICS))
+    except DependencyDown as down:
+        print(down.message, file=sys.stderr)
+        sys.exit(3)
+    print(f"topics: {', '.join(TOPICS)}")

@@ -1,0 +1,48 @@
+"""How this process reaches the broker: addresses, encryption, and who it is there.
+
+Invariant: every client of the broker in this process is made from these options, so that none gets round its access
+rules (`deploy/kafka/access.sh`): the broker, not politeness, keeps readers out of background facts.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
+
+from chassis.settings import Settings
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Arguments of each client of aiokafka: producer, consumer, admin."""
+    options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap_servers}
+    user = settings.kafka_username
+    if user is not None:
+        assert settings.kafka_password is not None, "checked by the settings"
+        options |= {
+            "security_protocol": "SASL_SSL" if settings.kafka_tls else "SASL_PLAINTEXT",
+            "sasl_mechanism": settings.kafka_mechanism,
+            "sasl_plain_username": user,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    elif settings.kafka_tls:
+        options["security_protocol"] = "SSL"
+    if settings.kafka_tls:
+        options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    return options
+
+
+def security(settings: Settings) -> BaseSecurity | None:
+    """The same for FastStream's broker."""
+    context = ssl.create_default_context(cafile=settings.kafka_ca_file) if settings.kafka_tls else None
+    if settings.kafka_username is None:
+        return BaseSecurity(ssl_context=context, use_ssl=True) if settings.kafka_tls else None
+    assert settings.kafka_password is not None, "checked by the settings"
+    kind = SASLPlaintext if settings.kafka_mechanism == "PLAIN" else SASLScram512
+    return kind(
+        settings.kafka_username,
+        settings.kafka_password.get_secret_value(),
+        ssl_context=context,
+        use_ssl=settings.kafka_tls,
+    )
