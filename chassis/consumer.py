@@ -130,16 +130,17 @@ class BatchConsumer:
         if not running:
             return
         self.handling_since = monotonic()
+        # One for both: past the whole interval the group gives the partitions away in the middle of the batch.
+        deadline = self.handling_since + MAX_POLL_SECONDS / 2
         with metrics.BATCH_SECONDS.labels(self.name).time():
-            handled = await self._until_done(lambda: self._handle(running))
+            handled = await self._until_done(lambda: self._handle(running), deadline)
             for stopped in handled.stopped:
                 self._stop_partition(stopped)
-            await self._commit(handled.offsets)
+            await self._commit(handled.offsets, deadline)
         self.handling_since = None
 
-    async def _until_done(self, action: Callable[[], Awaitable[Handled]]) -> Handled:
+    async def _until_done(self, action: Callable[[], Awaitable[Handled]], deadline: float) -> Handled:
         """Transient errors are tried again in place, within half of the poll interval; then the process ends."""
-        deadline = monotonic() + MAX_POLL_SECONDS / 2
         attempt = 0
         while True:
             try:
@@ -167,12 +168,11 @@ class BatchConsumer:
         if consumer is not None and stopped.partition in consumer.assignment():
             consumer.pause(stopped.partition)
 
-    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+    async def _commit(self, offsets: dict[TopicPartition, int], deadline: float) -> None:
         consumer = self._subscriber.consumer
         if consumer is None or not offsets:
             return
         mine = {partition: offset for partition, offset in offsets.items() if partition in consumer.assignment()}
-        deadline = monotonic() + MAX_POLL_SECONDS / 2
         while mine:
             try:
                 await consumer.commit(mine)

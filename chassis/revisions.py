@@ -49,7 +49,11 @@ async def write_or_lose(collection: Collection, writes: Sequence[Write]) -> list
 async def _at_once(collection: Collection, writes: Sequence[Write]) -> bool:
     """All in one transaction; False, with nothing written, after a conflict or where the engine has none."""
     try:
-        async with await collection.database.client.start_session() as session, session.start_transaction():
+        async with (
+            await collection.database.client.start_session() as session,
+            # A transaction does not take the collection's: documents could be rolled back behind committed offsets.
+            session.start_transaction(collection.read_concern, collection.write_concern),
+        ):
             await collection.bulk_write(writes, ordered=False, session=session)
     except (BulkWriteError, OperationFailure):
         return False
@@ -57,5 +61,6 @@ async def _at_once(collection: Collection, writes: Sequence[Write]) -> bool:
 
 
 def _id_of(operation: Mapping[str, Any]) -> str:
-    name: str = operation["q"]["_id"] if "q" in operation else operation["_id"]
+    # A replacement is reported as a query and an update; an insert as the document, whose fields may be named so too.
+    name: str = operation["_id"] if "_id" in operation else operation["q"]["_id"]
     return name

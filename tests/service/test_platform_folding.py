@@ -1,0 +1,94 @@
+"""Folding under contention: documents in one transaction, retries within their time, holes that last."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
+
+from chassis import mongo
+from chassis.consumer import BatchConsumer, Handled, Raw
+from chassis.errors import LogUnavailable
+from chassis.projector import Projector
+from chassis.revisions import revision, write_or_lose
+from chassis.settings import Settings
+from contracts import intake
+from tests.service.platform_helpers import figures
+from tests.service.test_projection_runner import record
+
+
+async def test_two_readers_that_write_many_documents_at_once_lose_nothing(database: mongo.Database) -> None:
+    """Enough documents for the transaction: it must yield to whoever was first, and fold again."""
+    readers = [Projector(figures(), database) for _ in range(2)]
+    records = [record(n, str(n % 30), n) for n in range(1, 301)]
+    for first in range(0, 300, 60):
+        await asyncio.gather(*(reader.handle(records[first : first + 60]) for reader in readers))
+    stored = {each["_id"]: each["counts"] async for each in database["view_figures"].find({})}
+    assert stored == {str(k): [n for n in range(1, 301) if n % 30 == k] for k in range(30)}
+    assert await readers[0].progress.complete_to(intake.SOURCE) == 300
+
+
+class _Commits(CommandListener):
+    """The write concern of every transaction that is committed."""
+
+    def __init__(self) -> None:
+        self.concerns: list[object] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "commitTransaction":
+            self.concerns.append(event.command.get("writeConcern"))
+
+    def succeeded(self, event: object) -> None:
+        pass
+
+    def failed(self, event: object) -> None:
+        pass
+
+
+async def test_documents_written_in_one_transaction_are_as_durable_as_others(settings: Settings) -> None:
+    """A transaction takes the client's write concern, not the collection's, unless it is told."""
+    commits = _Commits()
+    client: mongo.Client = AsyncIOMotorClient(settings.mongodb_uri, event_listeners=[commits])
+    try:
+        database = mongo.database(client, settings.database("test"))
+        assert await write_or_lose(database["view"], [revision(str(n), 0, {}) for n in range(20)]) == []
+        assert await database["view"].count_documents({}) == 20
+    finally:
+        client.close()
+    assert commits.concerns == [{"w": "majority", "j": True}]
+
+
+async def test_the_name_of_a_lost_document_is_its_own_whatever_its_fields(database: mongo.Database) -> None:
+    await database["view"].insert_one({"_id": "a", "rev": 1})
+    assert await write_or_lose(database["view"], [revision("a", 0, {"q": {"_id": "b"}})]) == ["a"]
+
+
+async def test_retries_of_a_batch_and_of_its_offsets_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.consumer.MAX_POLL_SECONDS", 3.0)
+    begun = monotonic()
+    partition = TopicPartition("t", 0)
+
+    async def handle(_: Any) -> Handled:
+        if monotonic() - begun < 1.2:
+            raise LogUnavailable("planted")
+        return Handled({partition: 1}, [])
+
+    async def commit(_: Any) -> None:
+        raise KafkaError("planted")
+
+    ended: list[BaseException] = []
+    consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", handle, ended.append)
+    held = SimpleNamespace(assignment=lambda: {partition}, commit=commit)
+    monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
+    batch: list[Raw] = [record(1, "1", 1)]
+    await consumer._on_batch(batch)
+    assert [type(each) for each in ended] == [KafkaError]
+    assert monotonic() - begun < 3.0, "past the whole interval the group gives the partition away"
