@@ -5,27 +5,41 @@ Invariant: an event leads to a reaction once, however often it comes; a rebuild 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from chassis import metrics
 from chassis.clock import Clock
 from chassis.commands import Commands
 from chassis.consumer import Handled, Raw, Stopped
 from chassis.decisions import Answer, CommandContext, Decision, Loaded
+from chassis.errors import DependencyDown, TooLarge, Unserialisable
 from chassis.ids import new_id
+from chassis.keyring import KeyDestroyed, KeyUnknown
 from chassis.mongo import Database, DuplicateKeyError
 from chassis.progress import Progress
 from chassis.projection import Record
 from chassis.projector import read_batch
+from chassis.settings import Settings
 from contracts.event import Event
 from contracts.refused import Refused
 
+FAULTS = (AttributeError, LookupError, TypeError, ValueError, KeyDestroyed, KeyUnknown, TooLarge, Unserialisable)
+"""What trying again does not mend: the partition stops there. A process that ended would meet it again at once."""
+POLL_SECONDS = 0.1
+
 log = structlog.get_logger()
+
+
+class OffsetsLost(DependencyDown):
+    """The broker has forgotten how far a reaction group came: only an operator can say."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,50 @@ class Reactor:
         self._clock = clock
         self._done = database["reactions"]
 
+    async def prepare(self, settings: Settings, group: str) -> None:
+        """Give the group its first offsets, once. Raises OffsetsLost where it had them and has them no more.
+
+        Else it would begin anew, and react today to what happened years ago.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap_servers, group_id=group, enable_auto_commit=False
+        )
+        try:
+            await consumer.start()
+            async with asyncio.timeout(settings.engine_timeout_seconds):
+                for topic in self.topics:
+                    while not await self._begun(consumer, group, settings.topic(topic), settings.partitions):  # noqa: ASYNC110
+                        await asyncio.sleep(POLL_SECONDS)
+        except (KafkaError, TimeoutError) as error:
+            where = settings.kafka_bootstrap_servers
+            message = f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS"
+            raise DependencyDown(message) from error
+        finally:
+            await consumer.stop()
+
+    async def _begun(self, consumer: AIOKafkaConsumer, group: str, topic: str, partition_count: int) -> bool:
+        """Whether every partition has an offset to go on from; False: another process is about to give them theirs."""
+        mark = f"offsets of {group} on {topic}"
+        begun = await self._done.find_one({"_id": mark}) is not None
+        partitions = [TopicPartition(topic, number) for number in range(partition_count)]
+        consumer.assign(partitions)
+        missing = [each for each in partitions if await consumer.committed(each) is None]
+        if begun and missing:
+            raise OffsetsLost(
+                f"Group {group} has lost its offsets on {topic}: name the position to go on from with "
+                f"kafka-consumer-groups.sh --group {group} --topic {topic} --reset-offsets --to-offset N --execute"
+            )
+        if missing:
+            try:
+                await consumer.commit(await consumer.beginning_offsets(missing))
+            except KafkaError:
+                # A member of the group is at work already: whoever started it has set, or is setting, the mark.
+                return False
+        if not begun:
+            with contextlib.suppress(DuplicateKeyError):
+                await self._done.insert_one({"_id": mark, "outcome": "begun"})
+        return True
+
     async def handle(self, raws: Sequence[Raw]) -> Handled:
         """One batch, event by event. What is transient raises, and the same batch is handled again."""
         reads = tuple({event for each in self._reactions for event in each.on})
@@ -94,7 +152,7 @@ class Reactor:
             return None
         try:
             outcome = await self._command(reaction, record, name)
-        except (AttributeError, KeyError, LookupError, TypeError, ValueError) as error:
+        except FAULTS as error:
             log.exception("reaction_failed", reaction=reaction.name, event_id=record.id)
             return f"{type(error).__name__} in reaction {reaction.name} to {record.id}"
         metrics.REACTIONS.labels(reaction.name, outcome).inc()

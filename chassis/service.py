@@ -156,7 +156,9 @@ class Service:
         for eventlog in {id(each): each for each, _ in self._reactions}.values():
             reactions = [reaction for each, reaction in self._reactions if each is eventlog]
             reactor = Reactor(reactions, self.commands(eventlog), self.clock, self.database(self.name))
-            self._consume(broker, f"reactions-{eventlog.source.rpartition('/')[2]}", reactor.topics, reactor.handle)
+            name = f"reactions-{eventlog.source.rpartition('/')[2]}"
+            await reactor.prepare(settings, settings.group(self.name, name))
+            self._consume(broker, name, reactor.topics, reactor.handle)
         try:
             await broker.start()
         except (KafkaError, OSError) as error:
