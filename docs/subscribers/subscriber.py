@@ -6,10 +6,12 @@ KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 python subscriber.py events.db dugnad.int
 
 import asyncio
 import os
+import signal
 import sqlite3
 import sys
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
 from contracts.envelope import Undecodable, decode
 
 TABLES = """
@@ -50,7 +52,9 @@ def completeness(store: sqlite3.Connection) -> list[tuple[str, int, int]]:
 
 
 async def main(path: str, topics: list[str]) -> None:
-    """Follow the topics for ever."""
+    """Follow the topics until SIGTERM."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     store = sqlite3.connect(path)
     store.executescript(TABLES)
     consumer = AIOKafkaConsumer(
@@ -61,9 +65,10 @@ async def main(path: str, topics: list[str]) -> None:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
+    # Leaves the group at the end: others, or the next start, need not wait until it counts as dead.
     async with consumer:
-        while True:
-            batches = await consumer.getmany(timeout_ms=1000, max_records=500)
+        while not stopping.is_set():
+            batches = await consumer.getmany(timeout_ms=500, max_records=500)
             if not batches:
                 continue
             with store:  # one transaction

@@ -45,7 +45,15 @@ def _install(source: Path, place: Path) -> None:
     try:
         for name in _LISTS:
             shutil.copyfile(source / name, making / name)
-        command = [NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", _PLACE / "npm"]
+        command: list[str | Path] = [
+            NODE,
+            _NPM,
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            f"--cache={_PLACE / 'npm'}",
+        ]
         done = subprocess.run(command, cwd=making, capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, f"npm ci in {source}:\n{done.stdout}{done.stderr}"
         if not place.is_dir():

@@ -36,15 +36,15 @@ class Publication:
     types: dict[str, str]
     """`ce_id` to `ce_type`."""
 
-    def of(self, prefix: str) -> dict[str, str]:
-        """The part of one source."""
-        return {id_: type_name for id_, type_name in self.types.items() if id_.startswith(prefix)}
+    heads: dict[str, int]
+    """The last position of each source."""
 
 
 async def publish_examples(settings: Settings, sources: Sequence[str] = tuple(SOURCES)) -> Publication:
     """Append one event of every type of these sources, publish each twice; returns when all are on their topics."""
     await ensure_topics(settings, [topic_of(source) for source in sources])
     types: dict[str, str] = {}
+    heads: dict[str, int] = {}
     client = mongo.connect(settings)
     try:
         for source in sources:
@@ -54,10 +54,11 @@ async def publish_examples(settings: Settings, sources: Sequence[str] = tuple(SO
             await _append(eventlog, events)
             for _ in range(TIMES):
                 await _relay(eventlog, settings, len(events))
+            heads[source] = len(events)
             types |= {f"{source}#{n}": event.type_name() for n, event in enumerate(events, start=1)}
     finally:
         client.close()
-    return Publication(tuple(settings.topic(topic_of(source)) for source in sources), types)
+    return Publication(tuple(settings.topic(topic_of(source)) for source in sources), types, heads)
 
 
 async def _append(eventlog: EventLog, events: Sequence[Event]) -> None:

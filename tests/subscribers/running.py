@@ -5,10 +5,11 @@ Invariant: it is stopped when its group has committed the end of every partition
 
 from __future__ import annotations
 
+import asyncio
 import os
-import signal
-import subprocess
-from collections.abc import Mapping, Sequence
+from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,6 +20,7 @@ from chassis.settings import Settings
 from tests.service.platform_helpers import until
 
 READING_SECONDS = 60.0
+STOPPING_SECONDS = 20.0
 
 
 async def read_all(
@@ -31,41 +33,62 @@ async def read_all(
     environ: Mapping[str, str],
 ) -> list[str]:
     """Run a command until `group` has read the topics to their ends; the lines that it said on its standard output."""
-    output, errors = folder / "stdout", folder / "stderr"
-    with output.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen(
-            [str(part) for part in command],
+    async with _started(settings, command, folder, environ) as process:
+        try:
+            await _until_read(settings, group, topics, process)
+        except AssertionError as error:
+            error.add_note((folder / "stderr").read_text("utf-8"))
+            raise
+        process.terminate()
+        async with asyncio.timeout(STOPPING_SECONDS):
+            await process.wait()
+    return (folder / "stdout").read_text("utf-8").splitlines()
+
+
+@asynccontextmanager
+async def _started(
+    settings: Settings, command: Sequence[str | Path], folder: Path, environ: Mapping[str, str]
+) -> AsyncIterator[Process]:
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        process = await create_subprocess_exec(
+            *command,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=DEVNULL,
             stdout=out,
             stderr=err,
             env={"PATH": os.environ["PATH"], "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers, **environ},
         )
         try:
-            admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-            consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers)
-            await admin.start()
-            await consumer.start()
-            try:
-                partitions = [TopicPartition(topic, n) for topic in topics for n in range(settings.partitions)]
-                ends = {each: end for each, end in (await consumer.end_offsets(partitions)).items() if end > 0}
-
-                async def is_read() -> bool:
-                    assert process.poll() is None, f"ended with {process.returncode}: {errors.read_text()}"
-                    try:
-                        committed = await admin.list_consumer_group_offsets(group)
-                    except GroupCoordinatorNotAvailableError:
-                        # The first group of a broker's life: the topic of offsets is being made.
-                        return False
-                    return all(each in committed and committed[each].offset >= end for each, end in ends.items())
-
-                await until(is_read, f"{group} at the ends of {topics}", READING_SECONDS)
-            finally:
-                await consumer.stop()
-                await admin.close()
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            yield process
         finally:
-            process.kill()
-            process.wait()
-    return output.read_text("utf-8").splitlines()
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def _until_read(settings: Settings, group: str, topics: Sequence[str], process: Process) -> None:
+    ends = await _ends(settings, topics)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+
+    async def is_read() -> bool:
+        assert process.returncode is None, f"ended with {process.returncode}"
+        try:
+            committed = await admin.list_consumer_group_offsets(group)
+        except GroupCoordinatorNotAvailableError:
+            # The first group of a broker's life: the topic of offsets is being made.
+            return False
+        return all(each in committed and committed[each].offset >= end for each, end in ends.items())
+
+    try:
+        await until(is_read, f"{group} at the ends of {', '.join(topics)}", READING_SECONDS)
+    finally:
+        await admin.close()
+
+
+async def _ends(settings: Settings, topics: Sequence[str]) -> dict[TopicPartition, int]:
+    """Where the partitions end that have records."""
+    async with AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers) as consumer:
+        partitions = [TopicPartition(topic, number) for topic in topics for number in range(settings.partitions)]
+        ends = await consumer.end_offsets(partitions)
+    return {each: end for each, end in ends.items() if end > 0}
