@@ -30,8 +30,10 @@ def _alone(match_id: str) -> Subjects:
     return lambda _: [f"match:{match_id}"]
 
 
-def _reading(read: Callable[[str, World], Sequence[str]], match_id: str) -> Subjects:
-    return lambda loaded: read(match_id, world_in(loaded))
+def _reading(read: Callable[[str, World], Sequence[str]], match: SeenMatch) -> Subjects:
+    # Slot and candidate of a match never change: naming them at once saves a round of loading.
+    first = [f"match:{match.match_id}", f"slot:{match['slot_id']}", f"candidate:{match['candidate_id']}"]
+    return lambda loaded: read(match.match_id, world_in(loaded)) if loaded else first
 
 
 async def _change(
@@ -132,7 +134,7 @@ async def answer(
     if body.reason is None:
         raise Refused("reason_missing", ["/reason"], status=422)
     decline = c.Decline(match_id, body.reason, today, on_behalf, body.note)
-    return await _change(matching, context, match, decline, _reading(ending_subjects, match_id), body.note)
+    return await _change(matching, context, match, decline, _reading(ending_subjects, match), body.note)
 
 
 async def present(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
@@ -156,7 +158,7 @@ async def respond(
         raise NotFound
     command = c.Respond(match_id, body.response, matching.clock.today(), body.reason, body.note)
     ends = body.response is EmployerResponse.NOT_RELEVANT
-    subjects = _reading(ending_subjects, match_id) if ends else _alone(match_id)
+    subjects = _reading(ending_subjects, match) if ends else _alone(match_id)
     return await _change(matching, context, match, command, subjects, body.note)
 
 
@@ -175,7 +177,7 @@ async def confirm(matching: Matching, principal: Principal, context: CommandCont
     need = await matching.need(match["need_id"])
     today = matching.clock.today()
     command = c.Confirm(match_id, Party.COUNSELLOR, need.facts, await _facts(matching, match), today)
-    return await _change(matching, context, match, command, _reading(confirm_subjects, match_id))
+    return await _change(matching, context, match, command, _reading(confirm_subjects, match))
 
 
 async def cancel(
@@ -183,4 +185,4 @@ async def cancel(
 ) -> Done:
     match = await matching.own_match(principal, match_id)
     command = c.Cancel(match_id, body.reason, matching.clock.today(), body.note)
-    return await _change(matching, context, match, command, _reading(ending_subjects, match_id), body.note)
+    return await _change(matching, context, match, command, _reading(ending_subjects, match), body.note)

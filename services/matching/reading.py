@@ -27,7 +27,7 @@ from services.matching.shown import (
     ranking_shown,
     slots_shown,
 )
-from services.matching.snapshots import candidate_facts, need_facts
+from services.matching.snapshots import candidate_facts, listed_for, need_facts
 
 NEWEST_FIRST = (("registered_on", -1), ("_id", -1))
 LATEST_FIRST = (("_id", -1),)
@@ -107,7 +107,8 @@ async def ranked(
         raise NotFound
     today = matching.clock.today()
     weights = weights_on(today)
-    people = {each["_id"]: each for each in await matching.view("pool").find({"registered_on": {"$exists": True}})}
+    pool = await matching.view("pool").find({"registered_on": {"$exists": True}})
+    people = {each["_id"]: each for each in pool if listed_for(need.facts.intermediary, each)}
     facts = [candidate_facts(candidate_id, person) for candidate_id, person in people.items()]
     ranking = rank(need.facts, facts, weights, today)
     here = await matching.view("matches").find({"slot_id": slot_id, "stage": {"$ne": Stage.CANCELLED.value}})

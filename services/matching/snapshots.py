@@ -79,6 +79,11 @@ def placed(document: Document) -> bool:
     return any("closed_on" not in trials.get(match_id, {}) for match_id in confirmed | set(trials))
 
 
+def listed_for(intermediary: str, document: Document) -> bool:
+    """Whether counsellors of an intermediary meet a person in a ranking at all: by consent, or as their own."""
+    return bool(document.get("consent", False)) or document.get("intermediary") == intermediary
+
+
 def trial_events(document: Document | None) -> tuple[Event, ...]:
     """What followup has told of the trial of a match, as events."""
     trial = (document or {}).get("trial", {})

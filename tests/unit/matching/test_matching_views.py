@@ -25,7 +25,15 @@ from contracts.intake import (
 )
 from contracts.matching import NeedAssigned, PresentationReversed
 from services.matching.reactions import REACTIONS
-from services.matching.snapshots import candidate_facts, need_facts, placed, short_profile, slot_state, trial_events
+from services.matching.snapshots import (
+    candidate_facts,
+    listed_for,
+    need_facts,
+    placed,
+    short_profile,
+    slot_state,
+    trial_events,
+)
 from services.matching.views import MATCHES, NEEDS, POOL, PROJECTIONS
 from tests.gwt import arrivals, folded, records
 from tests.unit.matching.matching_facts import (
@@ -176,6 +184,13 @@ def test_the_events_of_a_trial_come_back_as_they_were() -> None:
     document = folded(MATCHES, records(followup.SOURCE, [started(), closed()]))["M1"]
     assert [event.data() for event in trial_events(document)] == [started().data(), closed().data()]
     assert trial_events(None) == ()
+
+
+def test_whoever_has_not_consented_is_met_by_their_own_intermediary_alone() -> None:
+    silent = pool(records(intake.SOURCE, person()[:-1]))
+    assert listed_for("refugee_service", silent)
+    assert not listed_for("nav", silent)
+    assert listed_for("nav", pool(records(intake.SOURCE, person())))
 
 
 def test_the_short_profile_says_competence_and_nothing_that_identifies() -> None:
