@@ -44,7 +44,16 @@ PLANTS: dict[str, Plant] = {
     "the key is not ce_partitionkey": (b"another", *record(NEED, position=108)[1:]),
     "the value is not JSON": (record(NEED).key, b"{", record(NEED, position=109).headers),
 }
-TOMORROW = with_header(110, "ce_type", "dugnad.SomethingNew.v1")
+# The first is read as the version that is known, the second is counted as unknown.
+NEWER = ("dugnad.NeedRegistered.v99", "dugnad.SomethingNew.v1")
+
+
+def of_type(position: int, type_name: str) -> Plant:
+    """A record of a type that the schemas do not have."""
+    key, value, headers = record(NEED, position=position)
+    schema = f"https://dugnad.example/schemas/{type_name.removeprefix('dugnad.')}.json".encode()
+    changed = {"ce_type": type_name.encode(), "ce_dataschema": schema}
+    return key, value, [(name, changed.get(name, raw)) for name, raw in headers]
 
 
 async def test_every_message_validates_once_and_each_planted_fault_is_reported(
@@ -57,8 +66,9 @@ async def test_every_message_validates_once_and_each_planted_fault_is_reported(
         for fault, (key, value, headers) in PLANTS.items():
             sent = await producer.send_and_wait(topic, value, key, headers=headers)
             planted[topic, sent.partition, str(sent.offset)] = fault
-        key, value, headers = TOMORROW
-        await producer.send_and_wait(topic, value, key, headers=headers)
+        for position, type_name in enumerate(NEWER, start=201):
+            key, value, headers = of_type(position, type_name)
+            await producer.send_and_wait(topic, value, key, headers=headers)
 
     group = settings.group("test", "node")
     lines = await read_all(
@@ -72,7 +82,9 @@ async def test_every_message_validates_once_and_each_planted_fault_is_reported(
 
     *said, counts = [json.loads(line) for line in lines]
     events = [each for each in said if "id" in each]
-    assert {each["id"]: each["type"] for each in events} == publication.types
+    assert {each["id"]: each["type"] for each in events} == publication.types | {
+        "dugnad/intake#201": "dugnad.NeedRegistered.v99"
+    }
     reported = {
         (each["topic"], each["partition"], each["offset"]): each["invalid"] for each in said if "invalid" in each
     }
@@ -80,7 +92,7 @@ async def test_every_message_validates_once_and_each_planted_fault_is_reported(
     for place, fault in planted.items():
         assert any(fault in found for found in reported[place]), (fault, reported[place])
     assert counts == {
-        "events": len(publication.types),
+        "events": len(publication.types) + 1,
         "duplicates": len(publication.types) * (TIMES - 1),
         "unknown": 1,
         "invalid": len(PLANTS),
