@@ -34,6 +34,7 @@ IDLE_MILLISECONDS = 20
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TRANSIENT = (PyMongoError, LogBusy, LogUnavailable, KeyringUnavailable, Contended)
 EXIT_FAULT = 70
+LOOK_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -92,6 +93,8 @@ class BatchConsumer:
         self.handling_since: float | None = None
         self.joined = False
         """Whether the group has given this member its part (perhaps no partition)."""
+        self._moved: dict[TopicPartition, tuple[int, float]] = {}
+        """Where each partition stood when it was last seen to move or to be idle, and when that was."""
         self._subscriber = broker.subscriber(
             *topics,
             batch=True,
@@ -186,6 +189,35 @@ class BatchConsumer:
                 await asyncio.sleep(RETRY_SECONDS[-3])
             else:
                 return
+
+    async def look(self) -> None:
+        """Note which partitions get on. The library goes on trying after most errors, and says nothing."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        now, moved = monotonic(), {}
+        for partition in consumer.assignment():
+            try:
+                position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
+                highwater = consumer.highwater(partition)
+            except (KafkaError, AssertionError, TimeoutError):
+                continue  # given away meanwhile, or just given: the next look will tell
+            before, since = self._moved.get(partition, (-1, now))
+            idle = highwater is None or position >= highwater or partition in self.stopped
+            moved[partition] = (position, now if idle or position != before else since)
+        self._moved = moved
+
+    def stuck(self, seconds: float) -> list[str]:
+        """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""
+        now = monotonic()
+        lines = [
+            f"{self.name} has not moved on {partition.topic}/{partition.partition} for {int(now - since)} s"
+            for partition, (_, since) in self._moved.items()
+            if now - since > seconds
+        ]
+        if self.handling_since is not None and now - self.handling_since > seconds:
+            lines.append(f"{self.name} has been at one batch for {int(now - self.handling_since)} s")
+        return lines
 
     def faults(self) -> list[str]:
         """What keeps this member from going on, one line each."""

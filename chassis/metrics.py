@@ -84,6 +84,12 @@ STOPPED_PARTITIONS = Gauge(
     ("consumer",),
     registry=REGISTRY,
 )
+PROJECTION_HOLES = Gauge(
+    "dugnad_projection_holes",
+    "Sources of which a projection has missed a position for over a minute.",
+    ("projection",),
+    registry=REGISTRY,
+)
 REACTIONS = Counter(
     "dugnad_reactions",
     "Events that a reaction handled; outcome is appended, nothing or refused.",

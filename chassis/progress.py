@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from chassis.mongo import Collection, Database
@@ -21,12 +23,22 @@ Handled = Mapping[tuple[str, int], Iterable[int]]
 """Positions by source and partition."""
 
 
+@dataclass(frozen=True)
+class Hole:
+    """The first position of a source that is missing though later ones have been handled, since `since` (monotonic)."""
+
+    source: str
+    position: int
+    since: float
+
+
 class Progress:
     """The progress of one projection: a document per source, partition and block, so that no two readers share one."""
 
     def __init__(self, database: Database, projection: str) -> None:
         self._blocks: Collection = database[f"progress_{projection}"]
         self._moved = asyncio.Event()
+        self._holes: dict[str, Hole] = {}
 
     async def record(self, handled: Handled) -> None:
         """Add positions. Repeated and concurrent calls (a rebalance) give the union."""
@@ -64,6 +76,22 @@ class Progress:
         bits = blocks.get(full, 0)
         lowest_zero = (~bits & (bits + 1)).bit_length() - 1
         return full * BLOCK + lowest_zero
+
+    async def holes(self) -> list[Hole]:
+        """The hole of each source that has one; how old it is, is known as far as this process has looked."""
+        highest: dict[str, int] = defaultdict(int)
+        async for each in self._blocks.find({"block": {"$exists": True}}):
+            last = each["block"] * BLOCK + int.from_bytes(bytes(each["bits"]), "little").bit_length()
+            highest[each["source"]] = max(highest[each["source"]], last)
+        found = {}
+        for source, last in highest.items():
+            missing = await self.complete_to(source) + 1
+            if missing <= last:
+                known = self._holes.get(source)
+                still = known is not None and known.position == missing
+                found[source] = known if still and known else Hole(source, missing, monotonic())
+        self._holes = found
+        return list(found.values())
 
     async def has(self, source: str, position: int) -> bool:
         """Whether one position has been handled."""

@@ -22,6 +22,7 @@ from chassis.consumer import Handled, Raw, Stopped
 from chassis.decisions import Answer, CommandContext, Decision, Loaded
 from chassis.errors import DependencyDown, TooLarge, Unserialisable
 from chassis.ids import new_id
+from chassis.kafka import client_options
 from chassis.keyring import KeyDestroyed, KeyUnknown
 from chassis.mongo import Database, DuplicateKeyError
 from chassis.progress import Progress
@@ -81,9 +82,7 @@ class Reactor:
 
         Else it would begin anew, and react today to what happened years ago.
         """
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers, group_id=group, enable_auto_commit=False
-        )
+        consumer = AIOKafkaConsumer(**client_options(settings), group_id=group, enable_auto_commit=False)
         try:
             await consumer.start()
             async with asyncio.timeout(settings.engine_timeout_seconds):

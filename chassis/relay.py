@@ -18,6 +18,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from chassis import metrics
 from chassis.eventlog import EventLog
+from chassis.kafka import client_options
 from chassis.lease import Lease, LeaseLost
 from chassis.ledger import PAGE_COMMITS, LedgerHole, Page
 from chassis.mongo import PyMongoError
@@ -111,7 +112,7 @@ class Relay:
     async def producer(self) -> AsyncIterator[AIOKafkaProducer]:
         """A producer that loses nothing: idempotent, every in-sync replica. What is unsent at the end stays unsent."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            **client_options(self._settings),
             enable_idempotence=True,
             acks="all",
             linger_ms=0,

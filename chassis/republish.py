@@ -17,6 +17,7 @@ from chassis import mongo
 from chassis.clock import Clock
 from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
+from chassis.kafka import client_options
 from chassis.lease import Lease
 from chassis.relay import Relay
 from chassis.settings import Settings
@@ -56,7 +57,7 @@ async def _patiently(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def _delete(topic: str, settings: Settings) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
     try:
         if topic in await admin.list_topics():
@@ -72,9 +73,10 @@ async def _delete(topic: str, settings: Settings) -> None:
 
 async def _main(source: str) -> None:
     settings = Settings()
-    client = mongo.connect(settings)
+    name = source.rpartition("/")[2]
+    client = mongo.connect(settings, settings.uri(name))
     await mongo.ping(client, settings)
-    database = mongo.database(client, settings.database(source.rpartition("/")[2]))
+    database = mongo.database(client, settings.database(name))
     eventlog = EventLog(database, source, topic_of(source), (), Clock())
     position = await republish(eventlog, settings)
     print(f"{source}: sent again up to position {position}")

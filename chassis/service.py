@@ -16,7 +16,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from chassis import consumer, kafka, mongo
+from chassis import consumer, kafka, metrics, mongo
 from chassis.clock import Clock
 from chassis.commands import Commands
 from chassis.consumer import BatchConsumer, Handled, Raw
@@ -35,6 +35,9 @@ from contracts.event import Event
 STUCK_SECONDS = 180.0
 """A batch that takes longer than this is no longer a slow one."""
 PING_SECONDS = 2.0
+WATCH_SECONDS = 10.0
+HOLE_SECONDS = 60.0
+"""A position that others have overtaken for so long does not come late: it is missing."""
 GC_THRESHOLD = 50_000
 
 log = structlog.get_logger()
@@ -62,6 +65,7 @@ class Service:
         self._consumers: list[BatchConsumer] = []
         self._broker: KafkaBroker | None = None
         self._started = False
+        self._watching: asyncio.Task[None] | None = None
 
     def database(self, name: str) -> Database:
         """A database of this service, by the name after the prefix, as the user that it is kept under."""
@@ -142,6 +146,8 @@ class Service:
         # What is alive now stays: scanning it again and again costs a consumer up to a fifth of its time.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+        self._watching = asyncio.create_task(self._watch(), name=f"watch {self.name}")
+        self._watching.add_done_callback(self._watch_ended)
         self._started = True
         log.info("service_started", service=self.name, logs=[each.source for each in self._logs])
 
@@ -174,6 +180,8 @@ class Service:
     async def stop(self) -> None:
         """Finish what is begun, in the order that loses least work: readers, writers, relays."""
         self._started = False
+        if self._watching is not None:
+            self._watching.cancel()
         for each in self._consumers:
             await each.stop()
         if self._broker is not None:
@@ -187,12 +195,30 @@ class Service:
 
     def faults_live(self) -> list[str]:
         """What a restart might mend: a consumer that does not get on with its batch."""
-        now = monotonic()
-        return [
-            f"{each.name} has been at one batch for {int(now - each.handling_since)} s"
-            for each in self._consumers
-            if each.handling_since is not None and now - each.handling_since > STUCK_SECONDS
-        ]
+        return [fault for each in self._consumers for fault in each.stuck(STUCK_SECONDS)]
+
+    async def _watch(self) -> None:
+        """Look, as long as the service runs, for what stands still without an error."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            for each in self._consumers:
+                await each.look()
+            try:
+                await self._look_for_holes()
+            except PyMongoError as error:
+                log.warning("watch_waits", service=self.name, error=type(error).__name__)
+
+    def _watch_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fatal(error)
+
+    async def _look_for_holes(self) -> None:
+        for projector in self._projectors:
+            name = projector.projection.name
+            old = [hole for hole in await projector.progress.holes() if monotonic() - hole.since > HOLE_SECONDS]
+            metrics.PROJECTION_HOLES.labels(name).set(len(old))
+            for hole in old:
+                log.critical("projection_hole", projection=name, source=hole.source, position=hole.position)
 
     async def faults_ready(self) -> list[str]:
         """What keeps this process from doing its work: engines, relays, stopped partitions."""

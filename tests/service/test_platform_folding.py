@@ -17,11 +17,12 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 from chassis import mongo
 from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.errors import LogUnavailable
+from chassis.metrics import PROJECTION_HOLES
 from chassis.projector import Projector
 from chassis.revisions import revision, write_or_lose
 from chassis.settings import Settings
 from contracts import intake
-from tests.service.platform_helpers import figures
+from tests.service.platform_helpers import figures, reading_service, until
 from tests.service.test_projection_runner import record
 
 
@@ -72,12 +73,13 @@ async def test_the_name_of_a_lost_document_is_its_own_whatever_its_fields(databa
 
 
 async def test_retries_of_a_batch_and_of_its_offsets_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chassis.consumer.MAX_POLL_SECONDS", 3.0)
+    monkeypatch.setattr("chassis.consumer.MAX_POLL_SECONDS", 4.0)
+    monkeypatch.setattr("chassis.consumer.RETRY_SECONDS", (0.05, 0.05, 0.05))
     begun = monotonic()
     partition = TopicPartition("t", 0)
 
     async def handle(_: Any) -> Handled:
-        if monotonic() - begun < 1.2:
+        if monotonic() - begun < 1.5:
             raise LogUnavailable("planted")
         return Handled({partition: 1}, [])
 
@@ -91,4 +93,53 @@ async def test_retries_of_a_batch_and_of_its_offsets_share_one_deadline(monkeypa
     batch: list[Raw] = [record(1, "1", 1)]
     await consumer._on_batch(batch)
     assert [type(each) for each in ended] == [KafkaError]
-    assert monotonic() - begun < 3.0, "past the whole interval the group gives the partition away"
+    assert monotonic() - begun < 3.0, "each had a deadline of its own: together past half of the interval"
+
+
+async def test_a_hole_that_lasts_is_an_alarm_until_it_is_filled(
+    database: mongo.Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.service.HOLE_SECONDS", 0.2)
+    service = reading_service(settings, figures())
+    progress = service.view("figures").progress
+    holes = PROJECTION_HOLES.labels("figures")
+    await progress.record({(intake.SOURCE, 0): [1, 2, 4]})
+    await service._look_for_holes()
+    assert holes._value.get() == 0
+    await progress.record({(intake.SOURCE, 1): [6]})
+
+    async def alarmed() -> bool:
+        await service._look_for_holes()
+        return bool(holes._value.get() == 1)
+
+    await until(alarmed, "the alarm", 5)
+    assert [(hole.source, hole.position) for hole in await progress.holes()] == [(intake.SOURCE, 3)]
+    await progress.record({(intake.SOURCE, 0): [3]})
+    await service._look_for_holes()
+    assert holes._value.get() == 0
+    await progress.record({(intake.SOURCE, 0): [5]})
+    assert await progress.holes() == []
+
+
+async def test_a_partition_that_has_more_and_gives_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    idle, moving, hanging = (TopicPartition("t", number) for number in range(3))
+    positions = {idle: 5, moving: 1, hanging: 1}
+
+    async def position(partition: TopicPartition) -> int:
+        return positions[partition]
+
+    async def handle(_: Any) -> Handled:
+        return Handled()
+
+    consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", handle)
+    held = SimpleNamespace(assignment=lambda: set(positions), position=position, highwater=lambda _: 5)
+    monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
+    await consumer.look()
+    begun = monotonic()
+    while monotonic() - begun < 0.2:
+        positions[moving] += 1
+        await consumer.look()
+    assert [line.partition(" for ")[0] for line in consumer.stuck(0.1)] == ["c has not moved on t/2"]
+    positions[hanging] = 2
+    await consumer.look()
+    assert consumer.stuck(0.1) == []
