@@ -88,7 +88,7 @@ def _led(partitions: tuple[Mapping[str, Any], ...]) -> bool:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(ensure_topics(Settings(), TOPICS))
+        asyncio.run(ensure_topics(Settings(environment="development", mongodb_uri=""), TOPICS))
     except DependencyDown as down:
         print(down.message, file=sys.stderr)
         sys.exit(3)
