@@ -12,12 +12,13 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request, cookie_parser
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.ids import new_id
 from chassis.logs import bind_correlation, get_logger
 from chassis.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from chassis.pages import wants_page
 from chassis.problems import MEDIA_TYPE, Problem
 from chassis.texts import chosen_language
 from chassis.webstate import Web
@@ -86,10 +87,14 @@ class Envelope:
         finally:
             exchange.record(self._web.service.name, method)
 
-    async def problem(self, error: Exception, request: Request) -> JSONResponse:
-        """The problem document of an error that no route saw."""
+    async def problem(self, error: Exception, request: Request) -> Response:
+        """The problem document of an error that no route saw; for a browser a page."""
         state = request.state
         rendered = self._web.problems.write(error, state.language, f"urn:dugnad:request:{state.request_id}")
+        if wants_page(request):
+            return self._web.pages.render(
+                request, "problem.html", status=rendered.status, headers=rendered.headers, problem=rendered.document
+            )
         headers = {**rendered.headers, "Content-Language": state.language}
         return JSONResponse(rendered.document, rendered.status, headers=headers, media_type=MEDIA_TYPE)
 

@@ -21,7 +21,7 @@ from chassis import formats
 from chassis.formats import Language
 from chassis.ids import new_id
 from chassis.texts import Texts
-from chassis.webstate import language_of, web_of
+from chassis.webstate import Web, language_of, web_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
@@ -98,12 +98,26 @@ class Pages:
             principal=getattr(request.state, "principal", None),
             csrf_token=None if token is None else web.sessions.csrf_token(token),
             new_key=new_id,
-            menu=self._menu,
+            menu=_services(web) or self._menu,
             service_name=web.service.name,
             here=here(request),
+            here_path=request.url.path,
+            request_is_get=request.method == "GET",
             here_quoted=quote(here(request), safe="/"),
         )
         return HTMLResponse(text, status_code=status, headers={"Content-Language": language, **(headers or {})})
+
+
+def _services(web: Web) -> list[Link]:
+    """In development the way to the pages of all services, whose addresses nobody knows by heart.
+
+    In production they are addresses within the cluster, and no link for people.
+    """
+    if web.settings.environment == "production":
+        return []
+    urls = {name: getattr(web.settings, f"{name}_url") for name in ("intake", "matching", "followup", "reporting")}
+    own = web.service.name
+    return [Link("/" if name == own else f"{url.rstrip('/')}/", f"service.{name}") for name, url in urls.items()]
 
 
 def _alphabetical(item: Any, attribute: str | None) -> tuple[str, str]:

@@ -67,3 +67,14 @@ def test_dates_and_numbers_are_written_in_the_readers_language() -> None:
     assert rendered(source, "en") == "13 January 2025 10.9% 13,000 7.25"
     names = '{{ [{"n": "Åse"}, {"n": "Anne"}, {"n": "Ærlend"}] | alphabetical("n") | map(attribute="n") | join(" ") }}'
     assert rendered(names) == "Anne Ærlend Åse"
+
+
+def test_the_summary_says_which_field_is_meant() -> None:
+    page = rendered('{{ forms.summary({"deadline": "Feltet mangler.", "why": "Velg."}, {"deadline": "Svarfrist?"}) }}')
+    assert '<a href="#deadline">Svarfrist: Feltet mangler.</a>' in page
+    assert '<a href="#why">Velg.</a>' in page
+
+
+def test_no_choice_has_words_where_it_means_something() -> None:
+    page = rendered('{{ forms.choice("f", "Label", [("a", "A")], required=false, nothing="Alle") }}')
+    assert '<option value="">Alle</option>' in page

@@ -76,7 +76,7 @@ async def test_a_login_as_nobody_shows_the_form_again_with_what_is_missing(
 ) -> None:
     answer = await log_in(client, persona)
     assert answer.status_code == 422
-    assert 'href="#persona">Feltet mangler.' in answer.text
+    assert 'href="#persona">Hvem er du: Feltet mangler.' in answer.text
     assert "set-cookie" not in answer.headers
 
 
@@ -204,7 +204,7 @@ async def test_pages_run_no_scripts_and_load_nothing_from_elsewhere(client: http
     assert "script" not in policy
     assert "<script" not in page.text
     assert " style=" not in page.text
-    for address in re.findall(r'(?:src|href|action)="([^"]+)"', page.text):
+    for address in re.findall(r'<(?!a )[a-z]+ [^>]*(?:src|href|action)="([^"]+)"', page.text):
         assert address.startswith(("/", "#")), address
     sheet = await client.get("/static/dugnad.css")
     assert sheet.headers["content-type"].startswith("text/css")
@@ -293,3 +293,30 @@ async def test_the_description_for_people_names_every_route_field_and_scope(clie
         assert wanted in page
     assert 'href="#type-Slot"' in page
     assert 'id="type-Slot"' in page
+
+
+async def test_in_development_every_page_leads_to_the_pages_of_all_services(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/login", headers=BROWSER)).text
+    for url, words in (("8101", "Behov"), ("8102", "Kandidater"), ("8103", "Oppfølging"), ("8104", "Rapporter")):
+        assert f'<a href="http://127.0.0.1:{url}/">{words}</a>' in page
+
+
+async def test_in_production_no_page_shows_addresses_within_the_cluster() -> None:
+    given = settings(environment="production", dev_issuer_key=None, jwks_url="http://127.0.0.1:1/jwks")
+    async with browser(thing_app(StillService(given))) as client:
+        assert "127.0.0.1:8102" not in (await client.get("/docs", headers=BROWSER)).text
+
+
+async def test_the_unexpected_is_a_page_for_a_browser(client: httpx.AsyncClient) -> None:
+    await log_in(client)
+    answer = await client.get("/broken", headers=BROWSER)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert "<h1>Noe gikk galt hos oss</h1>" in answer.text
+    assert "Kari" not in answer.text
+
+
+async def test_whoever_lacks_a_scope_is_led_to_another_role(client: httpx.AsyncClient) -> None:
+    await log_in(client, "operator")
+    answer = await client.get("/things/x?a=1", headers=BROWSER)
+    assert answer.status_code == 403
+    assert '<a href="/login?next=/things/x%3Fa%3D1">Logg inn i en annen rolle</a>' in answer.text
