@@ -20,8 +20,9 @@ _PLAIN = ("municipality", "org_number", "intermediary", "measure", "start_from")
 
 def need_of_form(typed: Mapping[str, str]) -> dict[str, Any]:
     """The body of `POST /needs`; an empty field is left out."""
-    body: dict[str, Any] = {"occupation": occupation_code(typed.get("occupation", ""))}
-    body["municipality"] = typed.get("municipality", "").strip()
+    body: dict[str, Any] = {}
+    if occupation := occupation_code(typed.get("occupation", "")):
+        body["occupation"] = occupation
     for name in _PLAIN:
         if value := typed.get(name, "").strip():
             body[name] = value

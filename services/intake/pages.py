@@ -48,11 +48,12 @@ def router(intake: Intake) -> APIRouter:
         principal: Visitor,
         fresh: Fresh,
         limit: Annotated[int, Query(ge=1, le=SHOWN_AT_MOST)] = SHOWN,
+        registered: str | None = None,
     ) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': '/'})}", status_code=303)
         await fresh.in_views(intake.needs)
-        return await _page(intake, request, principal, limit=limit)
+        return await _page(intake, request, principal, limit=limit, registered=registered)
 
     @routes.post("/")
     async def register(request: Request, principal: Employer, context: Creating) -> Response:
@@ -63,7 +64,8 @@ def router(intake: Intake) -> APIRouter:
         except (ValidationError, Refused) as error:
             wrong = _wrong(request, error)
             return await _page(intake, request, principal, typed=typed, errors=wrong, status=422)
-        return respond_page("/" if done.position is None else f"/?min_position=intake:{done.position}")
+        seen = {} if done.position is None else {"min_position": f"intake:{done.position}"}
+        return respond_page(f"/?{urlencode({**seen, 'registered': done.answer.body['need_id']}, safe=':')}")
 
     return routes
 
@@ -74,6 +76,7 @@ async def _page(
     principal: Principal,
     *,
     limit: int = SHOWN,
+    registered: str | None = None,
     typed: Mapping[str, str] | None = None,
     errors: Errors | None = None,
     status: int = 200,
@@ -81,11 +84,13 @@ async def _page(
     language = language_of(request)
     may_read = "needs:read" in principal.scopes
     found = await list_needs(intake, principal, Paging(limit, None)) if may_read else []
+    needs = [_in_words(need, language) for need in found[:limit]]
     return web_of(request).pages.render(
         request,
         "needs.html",
         status=status,
-        needs=[_in_words(need, language) for need in found[:limit]],
+        needs=needs,
+        registered=next((need for need in needs if need["need_id"] == registered), None),
         more=len(found) > limit,
         shown_at_most=SHOWN_AT_MOST,
         limit=limit,
@@ -131,4 +136,8 @@ def _wrong(request: Request, error: ValidationError | Refused) -> Errors:
     if isinstance(error, Refused):
         return {named(name): sentence for name, sentence in problems.field_errors(error, language).items()}
     located = RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
-    return {named(name): sentence for name, sentence in problems.field_errors(located, language).items()}
+    wrong = {named(name): sentence for name, sentence in problems.field_errors(located, language).items()}
+    if "occupation" in wrong:
+        # Who wrote a word does not know that four digits are wanted, so "at most 4 characters" helps nobody.
+        wrong["occupation"] = web_of(request).texts.say(language, "needs.occupation_choose")
+    return wrong

@@ -52,8 +52,12 @@ async def test_an_employer_registers_a_need_with_two_fields_and_sees_the_promise
     assert "Du har ikke registrert noe behov ennå. Fyll ut skjemaet over." in page
     typed = {**hidden(page), "occupation": "5223 Butikkmedarbeidere", "municipality": "3312"}
     sent = await browser.post("/", data=typed)
-    assert (sent.status_code, sent.headers["Location"]) == (303, "/?min_position=intake:1")
+    (need,) = (await world.as_("employer-lier").get("/needs", min_position="intake:1")).json()["items"]
+    registered = f"/?min_position=intake:1&registered={need['need_id']}"
+    assert (sent.status_code, sent.headers["Location"]) == (303, registered)
     shown = plain((await browser.get(sent.headers["Location"])).text)
+    assert "Butikkmedarbeidere: behovet er registrert. På jobb senest 10. februar 2025." in shown
+    assert "behovet er registrert" not in plain((await browser.get("/?registered=01HZZZZZZZZZZZZZZZZZZZZZZ2")).text)
     assert "Butikkmedarbeidere Lier 1 13. januar 2025 10. februar 2025" in shown
     assert "NAV finner kandidater og viser dem til deg." in shown
     # The same form sent again, as by a double click.
@@ -75,6 +79,9 @@ async def test_what_is_wrong_stands_at_its_field_beside_what_was_typed(world: Wo
     assert answer.status_code == 422
     assert 'id="occupation-error"' in answer.text
     assert 'id="slots-error"' in answer.text
+    assert '<a href="#occupation">Yrke: Velg et yrke fra listen, eller skriv den firesifrede koden.</a>' in answer.text
+    empty = await browser.post("/", data={**typed, "municipality": ""})
+    assert '<a href="#municipality">Kommune: Feltet mangler.</a>' in empty.text
     assert "<details open>" in answer.text
     assert "<script" not in answer.text
     assert "blomst&lt;script&gt;" in answer.text

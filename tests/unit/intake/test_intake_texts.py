@@ -40,6 +40,7 @@ def test_an_employers_labels_are_short() -> None:
 def test_two_fields_are_enough() -> None:
     typed = {"occupation": "5223 Butikkmedarbeidere", "municipality": "3312", "slots": "", "start_from": ""}
     assert need_of_form(typed) == {"occupation": "5223", "municipality": "3312"}
+    assert need_of_form({"occupation": " ", "municipality": ""}) == {}
 
 
 def test_a_form_is_read_as_people_write() -> None:
