@@ -75,7 +75,18 @@ def router(matching: Matching) -> APIRouter:
         except (ValidationError, Refused) as error:
             errors = {f"{step}-{name}": sentence for name, sentence in _wrong(request, error).items()}
             return await match_page(matching, request, principal, match, typed=typed, errors=errors, status=422)
-        return respond_page("/" if principal.candidate_id is not None else f"/matches/{match_id}")
+        return respond_page(f"/matches/{match_id}")
+
+    # A form with errors is shown at the address it was sent to: whoever chooses the other language there asks for that.
+    @routes.get("/slots/{slot_id}/proposal")
+    async def back_to_slot(slot_id: str, _: Counsellor) -> Response:
+        return respond_page(f"/slots/{slot_id}")
+
+    @routes.get("/matches/{match_id}/steps/{step}")
+    async def back_to_match(match_id: str, step: str, _: Stepping) -> Response:
+        if step not in STEPS:
+            raise NotFound
+        return respond_page(f"/matches/{match_id}")
 
     return routes
 
@@ -142,7 +153,7 @@ async def _front(matching: Matching, request: Request, principal: Principal) -> 
     matches: list[Document] = []
     if principal.intermediary is not None and "needs:read" in principal.scopes:
         found = await reading.list_needs(matching, principal, page, intermediary=principal.intermediary)
-        needs = [{**need, **work_in_words(need, language)} for need in found[:SHOWN]]
+        needs = [{**need, **work_in_words(need, language), "waiting": _waiting(need)} for need in found[:SHOWN]]
     elif "matches:read" in principal.scopes:
         found = await reading.list_matches(matching, principal, page)
         matches = [
@@ -158,6 +169,11 @@ async def _front(matching: Matching, request: Request, principal: Principal) -> 
         more=len(needs) >= SHOWN or len(matches) > SHOWN,
         reader=_reader(principal),
     )
+
+
+def _waiting(need: Document) -> bool:
+    """Whether a place is still to be filled: only then do days count."""
+    return any(slot["state"] in ("open", "in_progress") for slot in need["slots"])
 
 
 def _reader(principal: Principal) -> str:

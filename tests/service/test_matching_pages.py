@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import httpx
@@ -91,6 +92,7 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
 
         page = await counsellor.read(f"/slots/{slot_id}")
         assert "Har arbeidet i dette yrket. (20 poeng)" in page
+        assert "Det er 26 dager igjen." in page
         answer = await counsellor.send(page, f"/slots/{slot_id}/proposal")
         assert answer.status_code == 303, answer.text
         match = answer.headers["location"]
@@ -100,6 +102,12 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
         assert wrong.status_code == 422
         assert "Fristen er alt gått ut." in wrong.text
         assert 'aria-invalid="true"' in wrong.text
+        assert '<a href="#question-deadline">Svarfrist: Fristen er alt gått ut.' in wrong.text
+        # The link to the other language leads back to the address of the form.
+        switched = await counsellor._client.get(f"{match}/steps/question")
+        assert (switched.status_code, switched.headers["location"]) == (303, match)
+        proposed = await counsellor._client.get(f"/slots/{slot_id}/proposal")
+        assert (proposed.status_code, proposed.headers["location"]) == (303, f"/slots/{slot_id}")
         asked = await counsellor.send(wrong.text, f"{match}/steps/question", **{"question-deadline": "2025-01-20"})
         assert asked.status_code == 303, asked.text
 
@@ -108,7 +116,9 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
 
         await until(is_asked, "the question is on the candidate's page")
         page = await person.read(match)
-        assert (await person.send(page, f"{match}/steps/answer", **{"answer-answer": "accept"})).status_code == 303
+        said = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "accept"})
+        assert (said.status_code, said.headers["location"]) == (303, match)
+        assert "Har sagt ja" in await person.read(match)
         again = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "decline"})
         assert again.status_code == 422, "the same form sent again with another answer"
 
@@ -136,6 +146,19 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
         assert (await counsellor.send(page, f"{match}/steps/confirmation")).status_code == 303
         page = await counsellor.read(match)
         assert "Avtalen skrives og godkjennes i oppfølgingen." in page
+
+
+async def test_days_over_the_promise_are_said_as_such_while_a_place_is_open(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        (slot_id,) = (await world.need()).slot_ids
+        await world.get(f"/slots/{slot_id}/candidates")
+        world.services[0].clock.set(datetime(2025, 2, 13, 9, tzinfo=UTC))
+        counsellor = browser(world)
+        await counsellor.log_in(COUNSELLOR)
+        assert "3 over fristen" in await counsellor.read("/")
+        page = await counsellor.read(f"/slots/{slot_id}")
+        assert "Det er 3 dager over fristen." in page
+        assert "-3" not in page
 
 
 async def test_pages_hide_what_is_not_the_readers(settings: Settings) -> None:
