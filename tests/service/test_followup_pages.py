@@ -168,7 +168,7 @@ async def test_what_is_wrong_in_a_form_is_said_beside_the_field_and_what_was_typ
     )
     assert answer.status_code == 422
     Outline(answer.text).check()
-    assert '<a href="#end_on">Siste dag kan senest være 2. februar 2026.</a>' in answer.text
+    assert '<a href="#end_on">Siste dag: Siste dag kan senest være 2. februar 2026.</a>' in answer.text
     assert 'value="2026-02-03"' in answer.text
     empty = await act(counsellor, case, "draft")
     assert empty.status_code == 422
