@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-CODE := contracts chassis services deploy tests benchmarks
+CODE := contracts chassis services deploy tests benchmarks docs
 LONGEST := 350
 
 .DEFAULT_GOAL := help

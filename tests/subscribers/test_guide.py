@@ -14,7 +14,7 @@ from contracts import envelope, matching
 from contracts.registry import SOURCES, topic_of
 from deploy.local.places import ROOT
 from tests.subscribers.publishing import TIMES, publish_examples
-from tests.unit.contracts.examples import EXAMPLES, record
+from tests.unit.contracts.examples import GOLDEN, golden_record
 
 GUIDE = (ROOT / "docs" / "events.md").read_text("utf-8")
 KCAT = shutil.which("kcat")
@@ -51,7 +51,7 @@ def test_every_header_is_explained_and_its_example_is_one() -> None:
     assert sorted(described) == sorted([*envelope.REQUIRED_HEADERS, *envelope.OPTIONAL_HEADERS])
     optional = {name for name, (meaning, _) in described.items() if meaning.startswith("optional")}
     assert optional == set(envelope.OPTIONAL_HEADERS)
-    written = {name: raw.decode() for name, raw in record(EXAMPLES["dugnad.NeedRegistered.v1"]).headers}
+    written = {name: raw.decode() for name, raw in golden_record(GOLDEN / "NeedRegistered.v1.json").headers}
     for name in envelope.REQUIRED_HEADERS:
         assert described[name][1] == written[name]
 

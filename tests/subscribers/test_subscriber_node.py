@@ -8,13 +8,14 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from chassis.settings import Settings
+from contracts import intake
 from contracts.schemas import DIRECTORY
 from tests.subscribers.node import NODE
 from tests.subscribers.publishing import TIMES, publish_examples
 from tests.subscribers.running import read_all
 from tests.unit.contracts.examples import EXAMPLES, record
 
-NEED = EXAMPLES["dugnad.NeedRegistered.v1"]
+NEED = EXAMPLES[intake.NeedRegistered.type_name()]
 
 Plant = tuple[bytes, bytes, list[tuple[str, bytes]]]
 
