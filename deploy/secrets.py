@@ -1,4 +1,4 @@
-"""`python3 -m deploy.secrets`: random passwords and keys for `deploy/compose.yaml`, in `deploy/.env`. Needs only Python.
+"""`python3 -m deploy.secrets`: random passwords and keys for `deploy/compose.yaml`, in `deploy/.env`.
 
 Invariant: what is there stays (the databases know it); what is missing is added; only the owner may read the file.
 """

@@ -16,6 +16,8 @@ from deploy.local.places import ROOT
 CONTAINERFILE = Path(__file__).with_name("Containerfile")
 LOCKED_DOWN = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges")
 """As the manifests run it."""
+NETWORK = ("--network=host",)
+"""The engines of the tests listen on the loopback interface."""
 BUILD_SECONDS, PROBE_SECONDS = 900, 60
 
 
@@ -59,7 +61,7 @@ class Containers:
         """Find the options under which containers start here. Raises NotPossible with what the last try said."""
         said = ""
         for options in self._candidates():
-            command = [self.program, "run", "--rm", "--network=host", *options, *LOCKED_DOWN]
+            command = [self.program, "run", "--rm", *NETWORK, *options, *LOCKED_DOWN]
             command += ["--entrypoint=python", image, "-V"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
             if done.returncode == 0:
@@ -70,11 +72,10 @@ class Containers:
 
     def start(self, name: str, image: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Container:
         """A container on the host's network, locked down as in production; its output goes to `log`."""
-        options = [f"--env={key}={value}" for key, value in environ.items()]
+        command = [f"--env={key}={value}" for key, value in environ.items()] + [image, *command]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [self.program, "run", "--rm", f"--name={name}", "--network=host"]
-                + [*self._options, *LOCKED_DOWN, *options, image, *command],
+                [self.program, "run", "--rm", f"--name={name}", *NETWORK, *self._options, *LOCKED_DOWN, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

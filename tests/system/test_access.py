@@ -1,0 +1,101 @@
+"""Who may read what, with the users and rules of `deploy/`: refused by the engines, not by politeness of the code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAuthorizationFailedError, for_code
+
+from chassis.kafka import client_options
+from chassis.mongo import OperationFailure, connect
+from contracts.intake import BACKGROUND_TOPIC
+from contracts.registry import TOPICS
+from deploy.databases import USERS
+from deploy.local import demo
+from deploy.local.documents import find_program
+from deploy.local.player_scenario import expected
+from deploy.local.services import NAMES
+from tests.system.guarded import Guarded, guarded
+
+pytestmark = pytest.mark.timeout(300)
+
+UNAUTHORIZED = 13
+READERS = {
+    "dugnad.intake.v1": {"intake", "matching", "followup", "reporting"},
+    "dugnad.background.v1": {"intake", "reporting"},
+    "dugnad.matching.v1": {"matching", "followup", "reporting"},
+    "dugnad.followup.v1": {"matching", "followup", "reporting"},
+}
+
+
+@pytest.fixture(scope="module")
+async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guarded]:
+    async with guarded(find_program(os.environ), tmp_path_factory.mktemp("guarded")) as system:
+        yield system
+
+
+async def readable(system: Guarded, service: str, topic: str) -> bool:
+    """Whether the broker gives that service records of a topic."""
+    consumer = AIOKafkaConsumer(**client_options(system.settings(service)), enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        consumer.seek(partition, 0)
+        await consumer.getmany(timeout_ms=500)
+    except TopicAuthorizationFailedError:
+        return False
+    finally:
+        await consumer.stop()
+    return True
+
+
+async def refusal(attempt: Awaitable[object]) -> int | None:
+    """The server's code for why not; None where it was done."""
+    try:
+        await attempt
+    except OperationFailure as refused:
+        return refused.code
+    return None
+
+
+async def test_both_cases_run_under_the_deployed_users_and_rules(system: Guarded) -> None:
+    assert await demo.play(dict(system.urls)) == expected()
+
+
+async def test_only_intake_and_reporting_can_read_background_facts(system: Guarded) -> None:
+    found = {topic: {name for name in NAMES if await readable(system, name, topic)} for topic in TOPICS}
+    assert found[BACKGROUND_TOPIC] == {"intake", "reporting"}
+    assert found == READERS
+
+
+@pytest.mark.parametrize("service", NAMES)
+async def test_a_service_can_create_no_topic(system: Guarded, service: str) -> None:
+    admin = AIOKafkaAdminClient(**client_options(system.settings(service)))
+    await admin.start()
+    try:
+        answer = await admin.create_topics([NewTopic("dugnad.other.v1", 1, 1)])
+    finally:
+        await admin.close()
+    assert [for_code(code) for _, code, *_ in answer.topic_errors] == [TopicAuthorizationFailedError]
+
+
+async def test_a_database_user_sees_its_own_database_and_no_other(system: Guarded) -> None:
+    intake = system.environments["intake"]
+    uris = {
+        **{name: system.environments[name]["MONGODB_URI"] for name in NAMES},
+        "keyring": intake["DUGNAD_KEYRING_MONGODB_URI"],
+        "background": intake["DUGNAD_BACKGROUND_MONGODB_URI"],
+    }
+    assert set(uris) == set(USERS)
+    for user, uri in uris.items():
+        client = connect(system.settings("intake"), uri)
+        databases = {name: client[system.settings("intake").database(name)] for name in USERS}
+        reads = {name: await refusal(database["keys"].find_one({})) for name, database in databases.items()}
+        writes = {name: await refusal(database["other"].insert_one({})) for name, database in databases.items()}
+        client.close()
+        assert reads == writes == {name: None if name == user else UNAUTHORIZED for name in USERS}
