@@ -23,7 +23,7 @@ from chassis.errors import LogUnavailable, TooLarge, Unserialisable
 from chassis.ids import new_id
 from chassis.keyring import KeyDestroyed, Keyring, seal, unseal
 from chassis.ledger import Ledger
-from chassis.mongo import Database, PyMongoError
+from chassis.mongo import Database, PyMongoError, causally
 from chassis.writer import GroupWriter, Verdict
 from contracts.envelope import encode_stored
 from contracts.event import Event
@@ -169,7 +169,8 @@ class EventLog:
     async def find(self, claim: str) -> StoredCommit | None:
         """The commit that holds a claim."""
         try:
-            document = await self.commits.find_one({"claims": claim}, {"events": 0})
+            async with causally(self.commits) as session:
+                document = await self.commits.find_one({"claims": claim}, {"events": 0}, session=session)
         except PyMongoError as error:
             raise LogUnavailable(str(error)) from error
         if document is None:
@@ -188,7 +189,9 @@ class EventLog:
         within = {"claims": {"$elemMatch": {"$gte": f"{subject}@", "$lt": f"{subject}A"}}}
         for _ in range(READ_AGAIN):
             try:
-                documents = await self.commits.find(within, {"claims": 1, "events": 1}).to_list(None)
+                async with causally(self.commits) as session:
+                    found_now = self.commits.find(within, {"claims": 1, "events": 1}, session=session)
+                    documents = await found_now.to_list(None)
             except PyMongoError as error:
                 raise LogUnavailable(str(error)) from error
             found = sorted((_version_in(document["claims"], subject), document) for document in documents)

@@ -15,7 +15,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from chassis.ids import new_id
-from chassis.mongo import Collection, DuplicateKeyError
+from chassis.mongo import Collection, DuplicateKeyError, causally
 
 # Dates are compared through $toLong: one engine compares them wrongly, silently, and would give the lease to everybody.
 _EXPIRED: dict[str, Any] = {"$lte": [{"$toLong": "$until"}, {"$toLong": "$$NOW"}]}
@@ -48,11 +48,14 @@ class Lease:
     async def acquire(self) -> bool:
         """Take the lease if it is free. Among any number of racers one gets it."""
         asked = monotonic()
-        found = await self.collection.find_one_and_update(
-            {"_id": self.role, "$expr": _EXPIRED},
-            [{"$set": {"owner": self.owner, "token": {"$add": ["$token", 1]}, "until": self._until()}}],
-            return_document=ReturnDocument.AFTER,
-        )
+        # Causally: what the last holder wrote before its last renewal must be seen by the next one.
+        async with causally(self.collection) as session:
+            found = await self.collection.find_one_and_update(
+                {"_id": self.role, "$expr": _EXPIRED},
+                [{"$set": {"owner": self.owner, "token": {"$add": ["$token", 1]}, "until": self._until()}}],
+                return_document=ReturnDocument.AFTER,
+                session=session,
+            )
         if found is None:
             return False
         self.token, self.published, self._renewed = found["token"], found["published"], asked

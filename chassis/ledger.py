@@ -13,7 +13,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from chassis.mongo import Database, DuplicateKeyError
+from chassis.mongo import Database, DuplicateKeyError, causally
 
 PAGE_COMMITS = 1000
 
@@ -45,27 +45,30 @@ class Ledger:
 
     async def head(self) -> Page | None:
         """The last page, None while nothing has been numbered."""
-        document = await self._pages.find_one({}, sort=[("_id", DESCENDING)])
+        async with causally(self._pages) as session:
+            document = await self._pages.find_one({}, sort=[("_id", DESCENDING)], session=session)
         return None if document is None else _page(document)
 
     async def insert(self, page: Page) -> bool:
         """Make `page` the head. False: somebody else's page is there, or one of its commits is numbered already."""
+        document = {
+            "_id": page.first,
+            "next": page.next,
+            "at": page.at,
+            "commits": [{"id": commit, "n": events} for commit, events in page.commits],
+        }
         try:
-            await self._pages.insert_one(
-                {
-                    "_id": page.first,
-                    "next": page.next,
-                    "at": page.at,
-                    "commits": [{"id": commit, "n": events} for commit, events in page.commits],
-                }
-            )
+            async with causally(self._pages) as session:
+                await self._pages.insert_one(document, session=session)
         except DuplicateKeyError:
             return False
         return True
 
     async def after(self, position: int, limit: int) -> list[Page]:
         """The pages that follow a position, in order and without a hole. Raises LedgerHole."""
-        documents = await self._pages.find({"_id": {"$gt": position}}, sort=[("_id", ASCENDING)]).to_list(limit)
+        async with causally(self._pages) as session:
+            found = self._pages.find({"_id": {"$gt": position}}, sort=[("_id", ASCENDING)], session=session)
+            documents = await found.to_list(limit)
         pages = [_page(document) for document in documents]
         expected = position + 1
         for page in pages:
@@ -77,13 +80,16 @@ class Ledger:
     async def numbered(self, commits: Sequence[str]) -> set[str]:
         """Which of these commits have a position."""
         found: set[str] = set()
-        async for document in self._pages.find({"commits.id": {"$in": list(commits)}}, {"commits.id": 1}):
-            found.update(each["id"] for each in document["commits"])
+        async with causally(self._pages) as session:
+            pages = self._pages.find({"commits.id": {"$in": list(commits)}}, {"commits.id": 1}, session=session)
+            async for document in pages:
+                found.update(each["id"] for each in document["commits"])
         return found.intersection(commits)
 
     async def last_position(self, commit: str) -> int | None:
         """The position of a commit's last event, None while it has none."""
-        document = await self._pages.find_one({"commits.id": commit})
+        async with causally(self._pages) as session:
+            document = await self._pages.find_one({"commits.id": commit}, session=session)
         if document is None:
             return None
         position = int(document["_id"]) - 1

@@ -5,10 +5,18 @@ Invariant: what must not be lost is read with majority from the primary and writ
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
 from pymongo import ReadPreference
 from pymongo.errors import (
     BulkWriteError,
@@ -34,6 +42,7 @@ __all__ = [
     "OperationFailure",
     "PyMongoError",
     "WTimeoutError",
+    "causally",
     "connect",
     "database",
     "ping",
@@ -43,6 +52,9 @@ _Raw = dict[str, Any]
 Client = AsyncIOMotorClient[_Raw]
 Database = AsyncIOMotorDatabase[_Raw]
 Collection = AsyncIOMotorCollection[_Raw]
+
+_seen: WeakKeyDictionary[Client, tuple[Any, Any]] = WeakKeyDictionary()
+"""Per client the latest operation time that a session of it has seen, and the cluster time that goes with it."""
 
 
 def connect(settings: Settings, uri: str | None = None) -> Client:
@@ -65,6 +77,28 @@ def database(client: Client, name: str) -> Database:
         read_concern=ReadConcern("majority"),
         write_concern=WriteConcern(w="majority", j=True),
     )
+
+
+@asynccontextmanager
+async def causally(collection: Collection) -> AsyncIterator[AsyncIOMotorClientSession]:
+    """A session for one operation on a log, which sees whatever any earlier one of this client wrote or read.
+
+    Else, after a failover, a majority read may be older than an acknowledged write. Sessions are not shared: the driver
+    allows one operation at a time on each.
+    """
+    client = cast(Client, collection.database.client)
+    async with await client.start_session(causal_consistency=True) as session:
+        latest = _seen.get(client)
+        if latest is not None:
+            operation_time, cluster_time = latest
+            session.advance_cluster_time(cluster_time)
+            session.advance_operation_time(operation_time)
+        try:
+            yield session
+        finally:
+            latest, mine = _seen.get(client), session.operation_time
+            if mine is not None and (latest is None or mine > latest[0]):
+                _seen[client] = mine, session.cluster_time
 
 
 async def ping(client: Client, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.eventlog import EventLog, claim_of, split_claim
+from chassis.mongo import causally
 
 
 class MissingPredecessor(Exception):
@@ -56,8 +57,9 @@ async def _unnumbered(claims: set[str], log: EventLog) -> set[str]:
     if not claims:
         return set()
     found: dict[str, str] = {}
-    async for commit in log.commits.find({"claims": {"$in": sorted(claims)}}, {"claims": 1}):
-        found.update({claim: commit["_id"] for claim in commit["claims"] if claim in claims})
+    async with causally(log.commits) as session:
+        async for commit in log.commits.find({"claims": {"$in": sorted(claims)}}, {"claims": 1}, session=session):
+            found.update({claim: commit["_id"] for claim in commit["claims"] if claim in claims})
     if lost := claims - found.keys():
         raise MissingPredecessor(f"nobody holds {sorted(lost)[0]} ({len(lost)} such)")
     numbered = await log.ledger.numbered(sorted(set(found.values())))

@@ -21,7 +21,7 @@ from chassis.eventlog import EventLog
 from chassis.kafka import client_options
 from chassis.lease import Lease, LeaseLost
 from chassis.ledger import PAGE_COMMITS, LedgerHole, Page
-from chassis.mongo import PyMongoError
+from chassis.mongo import PyMongoError, causally
 from chassis.ordering import MissingPredecessor, in_order
 from chassis.settings import Settings
 from contracts.envelope import KafkaRecord, encode_stored
@@ -152,11 +152,14 @@ class Relay:
         if head is not None and head.first != self._cleaned:
             # Before anything is read as pending: a numbered commit must not be numbered again.
             ids = [commit for commit, _ in head.commits]
-            await commits.update_many({"_id": {"$in": ids}}, {"$unset": {"pending": ""}})
+            async with causally(commits) as session:
+                await commits.update_many({"_id": {"$in": ids}}, {"$unset": {"pending": ""}}, session=session)
             self._cleaned = head.first
         if head is not None:
             metrics.LEDGER_POSITION.labels(self._log.source).set(head.next - 1)
-        pending = await commits.find({"pending": True}, {"claims": 1, "n": 1}).to_list(PAGE_COMMITS)
+        async with causally(commits) as session:
+            found = commits.find({"pending": True}, {"claims": 1, "n": 1}, session=session)
+            pending = await found.to_list(PAGE_COMMITS)
         metrics.COMMITS_PENDING.labels(self._log.source).set(len(pending))
         if not pending:
             return 0
@@ -189,7 +192,9 @@ class Relay:
 
     async def _send(self, page: Page, producer: AIOKafkaProducer) -> int:
         ids = [commit for commit, _ in page.commits]
-        documents = {each["_id"]: each async for each in self._log.commits.find({"_id": {"$in": ids}})}
+        async with causally(self._log.commits) as session:
+            found = self._log.commits.find({"_id": {"$in": ids}}, session=session)
+            documents = {each["_id"]: each async for each in found}
         topic = self._settings.topic(self._log.topic)
         partitions = sorted(await producer.partitions_for(topic))
         position = page.first

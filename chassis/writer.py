@@ -17,7 +17,7 @@ from bson.raw_bson import RawBSONDocument
 
 from chassis import metrics
 from chassis.errors import LogBusy, LogUnavailable
-from chassis.mongo import BulkWriteError, Collection, PyMongoError
+from chassis.mongo import BulkWriteError, Collection, PyMongoError, causally
 
 MAX_BATCH = 256
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -125,7 +125,9 @@ class GroupWriter:
     async def _insert(self, batch: list[_Waiting]) -> list[_Waiting]:
         """Returns those whose verdict is unknown."""
         try:
-            await self._commits.insert_many([waiting.document for waiting in batch], ordered=False)
+            async with causally(self._commits) as session:
+                documents = [waiting.document for waiting in batch]
+                await self._commits.insert_many(documents, ordered=False, session=session)
         except BulkWriteError as error:
             details: dict[str, Any] = dict(error.details or {})
             if details.get("writeConcernErrors"):
@@ -153,12 +155,15 @@ class GroupWriter:
         return True
 
     async def _own(self, waiting: _Waiting) -> bool:
-        return await self._commits.find_one({"_id": waiting.id}, {"_id": 1}) is not None
+        async with causally(self._commits) as session:
+            return await self._commits.find_one({"_id": waiting.id}, {"_id": 1}, session=session) is not None
 
     async def _not_stored(self, unknown: Sequence[_Waiting]) -> list[_Waiting]:
         ids = [waiting.id for waiting in unknown]
         try:
-            stored = {each["_id"] async for each in self._commits.find({"_id": {"$in": ids}}, {"_id": 1})}
+            async with causally(self._commits) as session:
+                found = self._commits.find({"_id": {"$in": ids}}, {"_id": 1}, session=session)
+                stored = {each["_id"] async for each in found}
         except PyMongoError:
             return list(unknown)
         for waiting in unknown:
