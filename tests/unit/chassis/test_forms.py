@@ -78,3 +78,10 @@ def test_the_summary_says_which_field_is_meant() -> None:
 def test_no_choice_has_words_where_it_means_something() -> None:
     page = rendered('{{ forms.choice("f", "Label", [("a", "A")], required=false, nothing="Alle") }}')
     assert '<option value="">Alle</option>' in page
+
+
+@pytest.mark.parametrize("value", ["None", '""'])
+def test_a_form_that_comes_back_has_chosen_nothing_for_the_reader(value: str) -> None:
+    page = rendered('{{ forms.choice("f", "Label", [("a", "A"), ("b", "B")], ' + value + ") }}")
+    assert page.index('<option value="">') < page.index('<option value="a">')
+    assert "selected" not in page
