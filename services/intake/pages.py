@@ -110,7 +110,10 @@ async def _page(
 
 def _municipality_options() -> list[tuple[str, str]]:
     listed = sorted(municipalities().values(), key=lambda each: sort_key(each.name))
-    return [(each.code, f"{each.name} ({each.county_name})") for each in listed]
+    # Names that exist twice have their county already: Våler (Innlandet).
+    return [
+        (each.code, each.name if each.name.endswith(")") else f"{each.name} ({each.county_name})") for each in listed
+    ]
 
 
 def occupation_name(code: str, language: Language) -> str:

@@ -50,6 +50,8 @@ async def test_an_employer_registers_a_need_with_two_fields_and_sees_the_promise
     page = (await browser.get("/")).text
     assert '<html lang="nb">' in page
     assert "Du har ikke registrert noe behov ennå. Fyll ut skjemaet over." in page
+    assert "Lier (Buskerud)</option>" in page
+    assert "Våler (Innlandet)</option>" in page
     typed = {**hidden(page), "occupation": "5223 Butikkmedarbeidere", "municipality": "3312"}
     sent = await browser.post("/", data=typed)
     (need,) = (await world.as_("employer-lier").get("/needs", min_position="intake:1")).json()["items"]
