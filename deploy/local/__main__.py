@@ -16,14 +16,20 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from deploy.local.demo import play, render
-from deploy.local.documents import find_program
-from deploy.local.engines import Engines
-from deploy.local.kafka import VERSION, verified_jars
-from deploy.local.places import CACHE, ENGINES, shown
-from deploy.local.player_scenario import EXPECTED, expected
-from deploy.local.processes import LocalFault
-from deploy.local.services import ServiceFault, Services
+try:
+    from deploy.local.demo import play, render
+    from deploy.local.documents import find_program
+    from deploy.local.engines import Engines
+    from deploy.local.kafka import VERSION, verified_jars
+    from deploy.local.places import CACHE, ENGINES, shown
+    from deploy.local.player_scenario import EXPECTED, expected
+    from deploy.local.processes import LocalFault
+    from deploy.local.services import ServiceFault, Services
+except ModuleNotFoundError as missing:
+    # Another Python than the one that `make install` installs into, or packages older than the lock.
+    sys.exit(
+        f"{missing.name} is missing in {sys.executable}: install what is locked (`make -B install`), then `make run`"
+    )
 
 EXIT_FAILED, EXIT_ENGINE, EXIT_INTERRUPTED = 1, 3, 130
 SUPERVISION_SECONDS = 0.2
