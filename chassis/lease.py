@@ -7,6 +7,7 @@ conditional on it. A refused renewal is final.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -19,6 +20,7 @@ from chassis.mongo import Collection, DuplicateKeyError, causally
 
 # Dates are compared through $toLong: one engine compares them wrongly, silently, and would give the lease to everybody.
 _EXPIRED: dict[str, Any] = {"$lte": [{"$toLong": "$until"}, {"$toLong": "$$NOW"}]}
+_UNWANTED: dict[str, Any] = {"$lte": [{"$toLong": {"$ifNull": ["$wanted_until", 0]}}, {"$toLong": "$$NOW"}]}
 
 
 class LeaseLost(Exception):
@@ -51,8 +53,11 @@ class Lease:
         # Causally: what the last holder wrote before its last renewal must be seen by the next one.
         async with causally(self.collection) as session:
             found = await self.collection.find_one_and_update(
-                {"_id": self.role, "$expr": _EXPIRED},
-                [{"$set": {"owner": self.owner, "token": {"$add": ["$token", 1]}, "until": self._until()}}],
+                {
+                    "_id": self.role,
+                    "$expr": {"$and": [_EXPIRED, {"$or": [_UNWANTED, {"$eq": ["$wanted_by", self.owner]}]}]},
+                },
+                [{"$set": {"owner": self.owner, "token": {"$add": ["$token", 1]}, "until": self._until(self.seconds)}}],
                 return_document=ReturnDocument.AFTER,
                 session=session,
             )
@@ -62,12 +67,21 @@ class Lease:
         return True
 
     async def keep(self) -> None:
-        """Renew when half of it has passed. To be called before anything is numbered or published. Raises LeaseLost."""
+        """Renew when half of it has passed. To be called before anything is numbered or published.
+
+        Raises LeaseLost, also when somebody demands the role: the holder stops where it has sent nothing by halves.
+        """
         if monotonic() - self._renewed < self.seconds / 2:
             return
         asked = monotonic()
-        await self._write([{"$set": {"until": self._until()}}])
+        await self._write([{"$set": {"until": self._until(self.seconds)}}], {"$expr": _UNWANTED})
         self._renewed = asked
+
+    async def demand(self, seconds: float) -> None:
+        """For so long let nobody renew or take it but this one. Forgotten by itself, should this process end."""
+        await self.collection.update_one(
+            {"_id": self.role}, [{"$set": {"wanted_by": self.owner, "wanted_until": self._until(seconds)}}]
+        )
 
     async def publish_up_to(self, position: int) -> None:
         """Everything up to `position` is acknowledged by the broker. Raises LeaseLost."""
@@ -80,10 +94,11 @@ class Lease:
             {"_id": self.role, "owner": self.owner, "token": self.token}, [{"$set": {"until": "$$NOW"}}]
         )
 
-    def _until(self) -> dict[str, Any]:
-        return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(self.seconds * 1000)}}
+    def _until(self, seconds: float) -> dict[str, Any]:
+        return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(seconds * 1000)}}
 
-    async def _write(self, update: list[dict[str, Any]]) -> None:
-        result = await self.collection.update_one({"_id": self.role, "owner": self.owner, "token": self.token}, update)
+    async def _write(self, update: list[dict[str, Any]], condition: Mapping[str, Any] | None = None) -> None:
+        mine = {"_id": self.role, "owner": self.owner, "token": self.token, **(condition or {})}
+        result = await self.collection.update_one(mine, update)
         if result.matched_count == 0:
             raise LeaseLost(self.role)

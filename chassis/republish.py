@@ -26,6 +26,7 @@ from contracts.registry import SOURCES, topic_of
 
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 60.0
+DEMAND_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -34,10 +35,18 @@ async def republish(eventlog: EventLog, settings: Settings) -> int:
     """Take over from the relay, make the topic anew, send everything. Returns the last position sent.
 
     The relay of a running service waits meanwhile, and goes on behind it. Raises TimeoutError when it does not let go.
+    Offsets go with the topic: a group of reactions starts again only when an operator has named its position.
     """
     lease = Lease(eventlog.database["lease"], eventlog.source, PATIENCE_SECONDS * 2)
     await lease.prepare()
-    await _patiently(lease.acquire)
+
+    async def taken() -> bool:
+        # A relay at work renews for ever: it is told to stop, and no other one begins meanwhile.
+        await lease.demand(DEMAND_SECONDS)
+        return await lease.acquire()
+
+    await _patiently(taken)
+    await lease.demand(0)
     # Before the topic goes: ended between the two, the next relay sends everything again; the other way round, nothing.
     await lease.publish_up_to(0)
     await _delete(settings.topic(eventlog.topic), settings)

@@ -38,6 +38,7 @@ PING_SECONDS = 2.0
 WATCH_SECONDS = 10.0
 HOLE_SECONDS = 60.0
 """A position that others have overtaken for so long does not come late: it is missing."""
+METADATA_SECONDS = 15.0
 GC_THRESHOLD = 50_000
 
 log = structlog.get_logger()
@@ -154,7 +155,12 @@ class Service:
     async def _start_consumers(self) -> None:
         settings = self.settings
         self._broker = broker = KafkaBroker(
-            settings.kafka_bootstrap_servers, security=kafka.security(settings), apply_types=False, logger=None
+            settings.kafka_bootstrap_servers,
+            security=kafka.security(settings),
+            # A topic made anew (`republish`) is only noticed so: by default its readers would rest for five minutes.
+            metadata_max_age_ms=int(METADATA_SECONDS * 1000),
+            apply_types=False,
+            logger=None,
         )
         for projector in self._projectors:
             projection = projector.projection

@@ -15,8 +15,9 @@ from chassis import mongo
 from chassis.clock import Clock
 from chassis.commands import Answer, Commands
 from chassis.eventlog import EventLog, NewCommit, Stored
-from chassis.lease import Lease
+from chassis.lease import Lease, LeaseLost
 from chassis.relay import Relay
+from chassis.republish import republish
 from chassis.settings import Settings
 from chassis.topics import ensure_topics
 from contracts import intake
@@ -137,6 +138,48 @@ async def test_a_relay_that_stands_by_has_no_fault_of_its_own(eventlog: EventLog
 
     await until(clear, "the fault is forgotten", 3)
     await standing_by.stop()
+
+
+async def test_republish_stops_the_relay_of_a_running_service_and_hands_over_to_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.service.METADATA_SECONDS", 2.0)
+    service, log = small_service(settings, figures())
+    await service.start()
+    try:
+        commands, view = service.commands(log), service.view("figures")
+        for n in range(10):
+            await report(commands, str(n % 3), n)
+        assert await view.wait_for(intake.SOURCE, 10, 20)
+        async with asyncio.timeout(40):
+            assert await republish(log, settings) == 10
+        for n in range(10, 20):
+            await report(commands, str(n % 3), n)
+        assert await view.wait_for(intake.SOURCE, 20, 30)
+        counts = {each["_id"]: each["counts"] for each in await view.find()}
+        assert counts == {str(k): [n for n in range(20) if n % 3 == k] for k in range(3)}
+        assert_complete_and_in_order(await on_topic(settings), 20)
+    finally:
+        await service.stop()
+
+
+async def test_a_demand_that_is_given_up_lets_the_holder_go_on(eventlog: EventLog) -> None:
+    collection = eventlog.database["lease"]
+    holder, other = Lease(collection, "relay", 0.0), Lease(collection, "relay", 60)
+    await holder.prepare()
+    assert await holder.acquire()
+    await other.demand(0.2)
+    with pytest.raises(LeaseLost):
+        await holder.keep()
+
+    async def renewed() -> bool:
+        try:
+            await holder.keep()
+        except LeaseLost:
+            return False
+        return True
+
+    await until(renewed, "the demand is forgotten", 5)
 
 
 async def test_the_gauges_tell_what_is_pending_and_where_the_ledger_is(eventlog: EventLog, settings: Settings) -> None:
