@@ -25,12 +25,10 @@ _PLATFORMS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux1")
 
 def base(containers: Containers) -> str:
     """The slim image of Python where it can be had, else one made of Debian's packages. Raises NotPossible."""
-    for image in (SLIM, DEBIAN):
-        if image == SLIM and containers.has(image):
-            return image
-    if subprocess.run([containers.program, "image", "inspect", DEBIAN], capture_output=True).returncode == 0:
-        return DEBIAN
-    return _from_debian(containers)
+    if containers.has(SLIM):
+        return SLIM
+    # `localhost/` is nobody's registry: asking for it fetches nothing.
+    return DEBIAN if containers.has(DEBIAN) else _from_debian(containers)
 
 
 def _from_debian(containers: Containers) -> str:

@@ -5,7 +5,6 @@ Invariant: what cannot be done here is said as one sentence (NotPossible), never
 
 from __future__ import annotations
 
-import resource
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -80,19 +79,13 @@ class Containers:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        return Container(self.program, name, process)
+        return Container(self.program, name, process, log)
 
     def _candidates(self) -> list[tuple[str, ...]]:
         if self.program != "podman":
             return [()]
-        # A machine that may not raise limits can still keep those that it has.
-        kept = tuple(
-            f"--ulimit={name}={min(limit)}:{min(limit)}"
-            for name, limit in (
-                ("nofile", resource.getrlimit(resource.RLIMIT_NOFILE)),
-                ("nproc", resource.getrlimit(resource.RLIMIT_NPROC)),
-            )
-        )
+        # Podman raises the limits of each container, which a machine inside another one may not do; these are enough.
+        kept = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
         return [(), kept, ("--runtime=runc", *kept)]
 
     def _asked(self, *words: str) -> bool:
@@ -102,13 +95,18 @@ class Containers:
 class Container:
     """One that was started here."""
 
-    def __init__(self, program: str, name: str, process: subprocess.Popen[bytes]) -> None:
-        self._program, self.name, self._process = program, name, process
+    def __init__(self, program: str, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._program, self.name, self._process, self._log = program, name, process, log
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
         return self._process.poll()
+
+    @property
+    def said(self) -> str:
+        """The end of its output."""
+        return self._log.read_text()[-3000:]
 
     def ask(self, *command: str) -> str:
         """What a command inside answers."""
@@ -118,7 +116,11 @@ class Container:
     def stop(self, seconds: int = 20) -> int:
         """SIGTERM, then SIGKILL; the exit code of the service."""
         subprocess.run([self._program, "stop", f"--time={seconds}", self.name], capture_output=True)
-        return self._process.wait(seconds + PROBE_SECONDS)
+        return self.wait(seconds + PROBE_SECONDS)
+
+    def wait(self, seconds: float = PROBE_SECONDS) -> int:
+        """The exit code of one that ends by itself."""
+        return self._process.wait(seconds)
 
 
 def last_line(text: str) -> str:
