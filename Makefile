@@ -8,7 +8,7 @@ CODE := contracts chassis services deploy tests benchmarks docs
 LONGEST := 350
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo engines test bench lint format clean
+.PHONY: help install run demo engines test bench image lint format clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -29,6 +29,9 @@ test: $(INSTALLED) ## All tests, or some: make test ARGS="tests/unit -k slot"
 
 bench: $(INSTALLED) ## All benchmarks, or one: make bench NAME=append
 	@$(PY) -m benchmarks $(NAME)
+
+image: $(INSTALLED) ## The image of the services, with podman or docker: make image TAG=dugnad:0.1.0
+	@$(PY) -m deploy.image $(TAG)
 
 lint: $(INSTALLED) ## Style, types and the rules of the house
 	@$(VENV)/bin/ruff check .
