@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
@@ -35,6 +35,7 @@ RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TRANSIENT = (PyMongoError, LogBusy, LogUnavailable, KeyringUnavailable, Contended)
 EXIT_FAULT = 70
 LOOK_SECONDS = 1.0
+STOP_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -71,6 +72,16 @@ def end_process(error: BaseException) -> None:
     """End at once, before the next poll could move past what failed. The supervisor starts a new process."""
     log.critical("process_ends", error=type(error).__name__, exc_info=error)
     os._exit(EXIT_FAULT)
+
+
+async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> None:
+    """Stop a client of the broker, which may be away: then the library waits long, or raises what it has cancelled."""
+    task = asyncio.create_task(stopping)
+    # Waited for, not awaited: its cancellation would be taken for that of the caller, who has more to stop.
+    await asyncio.wait({task}, timeout=STOP_SECONDS)
+    if not task.done() or task.cancelled() or task.exception() is not None:
+        task.cancel()
+        log.warning("broker_left_without_notice", client=name)
 
 
 class BatchConsumer:
@@ -113,7 +124,7 @@ class BatchConsumer:
     async def stop(self) -> None:
         """Leave the group."""
         self._stopping = True
-        await self._subscriber.stop()
+        await stop_client(self.name, self._subscriber.stop())
 
     async def _parse(self, records: tuple[Raw, ...]) -> StreamMessage[Any]:
         return StreamMessage(raw_message=records, body=b"")

@@ -57,7 +57,11 @@ class Relay:
         """Start the task; whatever it does not foresee ends the process."""
 
         def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
+            if task.cancelled():
+                # Asked by nobody, it came out of a client's inside: the relay would be gone without a word.
+                if not task.cancelling():
+                    fatal(RuntimeError(f"the relay of {self._log.source} was cancelled from within"))
+            elif (error := task.exception()) is not None:
                 fatal(error)
 
         self._task = asyncio.create_task(self.run(), name=f"relay {self._log.source}")
@@ -123,14 +127,7 @@ class Relay:
             await producer.start()
             yield producer
         finally:
-            # Its own stop sends the rest first: without a broker it would wait for ever, since an idempotent producer
-            # never gives up; with one, the rest would go out behind what failed.
-            if producer._sender.sender_task is not None:
-                producer._sender.sender_task.cancel()
-            try:
-                await asyncio.wait_for(producer.stop(), STOP_SECONDS)
-            except TimeoutError:
-                await producer.client.close()
+            await _abandon(producer)
 
     async def _work(self, lease: Lease, producer: AIOKafkaProducer) -> None:
         metrics.RELAY_ACTIVE.labels(self._log.source).set(1)
@@ -272,3 +269,20 @@ class Relay:
             await asyncio.wait_for(waiting.wait(), seconds)
         except TimeoutError:
             return
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Close a producer without sending the rest, as its own stop would.
+
+    Without a broker that would wait for ever, since an idempotent producer never gives up; with one, the rest would go
+    out behind what failed.
+    """
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()
+        # Waited for, not awaited: its cancellation must not be taken for that of the relay, which would end unnoticed.
+        await asyncio.wait({sender}, timeout=STOP_SECONDS)
+    if sender is None or sender.done():
+        await producer.stop()
+    else:
+        await producer.client.close()

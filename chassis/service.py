@@ -188,10 +188,9 @@ class Service:
         self._started = False
         if self._watching is not None:
             self._watching.cancel()
-        for each in self._consumers:
-            await each.stop()
+        await asyncio.gather(*(each.stop() for each in self._consumers))
         if self._broker is not None:
-            await self._broker.stop()
+            await consumer.stop_client(self.name, self._broker.stop())
         for eventlog in self._logs:
             await eventlog.stop()
         for relay in self._relays:

@@ -125,6 +125,21 @@ async def test_a_broker_that_is_away_hinders_no_stop_and_loses_nothing(engines: 
         await again.stop()
 
 
+async def test_a_cancellation_out_of_a_clients_inside_does_not_end_the_relay_without_a_word(
+    eventlog: EventLog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leaking() -> None:
+        raise asyncio.CancelledError
+
+    ended: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+    relay = Relay(eventlog, settings)
+    monkeypatch.setattr(relay, "number", leaking)
+    relay.start(ended.set_result)
+    async with asyncio.timeout(10):
+        assert "cancelled" in str(await ended)
+    await relay.stop()
+
+
 async def test_a_relay_that_stands_by_has_no_fault_of_its_own(eventlog: EventLog, settings: Settings) -> None:
     holder = Lease(eventlog.database["lease"], eventlog.source, 60)
     await holder.prepare()
