@@ -14,7 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Everything a service needs to know of its surroundings. Environment variables begin with `DUGNAD_`."""
 
-    model_config = SettingsConfigDict(env_prefix="DUGNAD_", extra="ignore", frozen=True, populate_by_name=True)
+    # Errors hide what was given: they go to the log, and passwords are among it.
+    model_config = SettingsConfigDict(
+        env_prefix="DUGNAD_", extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     environment: Literal["development", "production"] = "production"
     kafka_bootstrap_servers: str = Field(
