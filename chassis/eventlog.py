@@ -27,6 +27,8 @@ from chassis.mongo import Database, PyMongoError, causally
 from chassis.writer import GroupWriter, Verdict
 from contracts.envelope import encode_stored
 from contracts.event import Event
+from contracts.registry import class_of
+from contracts.upcasters import upcast
 
 MAX_EVENT_BYTES = 768 * 1024
 """A stored event must fit into a Kafka record (1 MiB by default) with its headers, or it would stop the relay."""
@@ -208,7 +210,8 @@ class EventLog:
         return Loaded(subject, len(found), tuple(events), tuple(versions))
 
     async def _event(self, stored: Mapping[str, Any], unseal_it: bool) -> Event:
-        known = self._by_type[stored["type"]]
+        known = class_of(stored["type"])
+        assert known is not None, "what was appended here is in the contracts for ever"
         opened = None
         if unseal_it and "sealed" in stored and self.keyring is not None:
             try:
@@ -217,7 +220,7 @@ class EventLog:
                 key = None
             if key is not None:
                 opened = unseal(key, bytes(stored["sealed"]), f"{stored['type']} {stored['subject']}")
-        return known.from_data(stored["data"], occurred=stored["time"], sealed=opened)
+        return known.from_data(upcast(stored["type"], stored["data"]), occurred=stored["time"], sealed=opened)
 
     async def document(self, commit: NewCommit) -> dict[str, Any]:
         """What `append` stores: sealed, checked, with its claims. Raises TooLarge, Unserialisable, KeyringError."""

@@ -90,6 +90,9 @@ PROJECTION_HOLES = Gauge(
     ("projection",),
     registry=REGISTRY,
 )
+PARKED = Gauge(
+    "dugnad_parked_events", "Events that could not be handled, and those behind them.", ("consumer",), registry=REGISTRY
+)
 REACTIONS = Counter(
     "dugnad_reactions",
     "Events that a reaction handled; outcome is appended, nothing or refused.",

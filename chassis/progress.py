@@ -64,10 +64,7 @@ class Progress:
 
     async def complete_to(self, source: str) -> int:
         """The last position up to which everything of a source has been handled; 0 for nothing."""
-        collapsed = await self._collapsed(source)
-        blocks: dict[int, int] = defaultdict(int)
-        async for each in self._blocks.find({"source": source, "block": {"$gte": collapsed}}):
-            blocks[each["block"]] |= int.from_bytes(bytes(each["bits"]), "little")
+        collapsed, blocks = await self._union(source)
         full = collapsed
         while blocks.get(full) == FULL:
             full += 1
@@ -76,6 +73,23 @@ class Progress:
         bits = blocks.get(full, 0)
         lowest_zero = (~bits & (bits + 1)).bit_length() - 1
         return full * BLOCK + lowest_zero
+
+    async def missing(self, source: str, head: int) -> int:
+        """How many positions of a source up to `head` have not been handled."""
+        collapsed, blocks = await self._union(source)
+        handled = min(collapsed * BLOCK, head)
+        for block, bits in blocks.items():
+            wanted = max(0, min(BLOCK, head - block * BLOCK))
+            handled += (bits & ((1 << wanted) - 1)).bit_count()
+        return head - handled
+
+    async def _union(self, source: str) -> tuple[int, dict[int, int]]:
+        """How many leading blocks are full, and the bits of those that follow, over all partitions."""
+        collapsed = await self._collapsed(source)
+        blocks: dict[int, int] = defaultdict(int)
+        async for each in self._blocks.find({"source": source, "block": {"$gte": collapsed}}):
+            blocks[each["block"]] |= int.from_bytes(bytes(each["bits"]), "little")
+        return collapsed, blocks
 
     async def holes(self) -> list[Hole]:
         """The hole of each source that has one; how old it is, is known as far as this process has looked."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic
 
@@ -19,7 +19,7 @@ from faststream.kafka import KafkaBroker
 from chassis import consumer, kafka, metrics, mongo
 from chassis.clock import Clock
 from chassis.commands import Commands
-from chassis.consumer import BatchConsumer, Handled, Raw
+from chassis.consumer import BatchConsumer
 from chassis.errors import ClockWentBack, DependencyDown
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
@@ -27,6 +27,7 @@ from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
 from chassis.projector import Projector, View
 from chassis.reactor import Reaction, Reactor
+from chassis.reading import Reader
 from chassis.relay import Relay
 from chassis.settings import Settings
 from chassis.topics import ensure_topics
@@ -42,8 +43,6 @@ METADATA_SECONDS = 15.0
 GC_THRESHOLD = 50_000
 
 log = structlog.get_logger()
-
-Handler = Callable[[Sequence[Raw]], Awaitable[Handled]]
 
 
 class Service:
@@ -164,24 +163,26 @@ class Service:
         )
         for projector in self._projectors:
             projection = projector.projection
-            self._consume(broker, projection.name, projection.topics, projector.handle)
+            self._consume(broker, projection.name, projection.topics, projector.reader)
         for eventlog in {id(each): each for each, _ in self._reactions}.values():
             reactions = [reaction for each, reaction in self._reactions if each is eventlog]
             reactor = Reactor(reactions, self.commands(eventlog), self.clock, self.database(self.name))
             name = f"reactions-{eventlog.source.rpartition('/')[2]}"
             await reactor.prepare(settings, settings.group(self.name, name))
-            self._consume(broker, name, reactor.topics, reactor.handle)
+            self._consume(broker, name, reactor.topics, reactor.reader)
         try:
             await broker.start()
         except (KafkaError, OSError) as error:
             where = settings.kafka_bootstrap_servers
             message = f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS"
             raise DependencyDown(message) from error
+        for each in self._consumers:
+            each.start_releasing()
 
-    def _consume(self, broker: KafkaBroker, name: str, topics: Sequence[str], handle: Handler) -> None:
+    def _consume(self, broker: KafkaBroker, name: str, topics: Sequence[str], reader: Reader) -> None:
         names = [self.settings.topic(topic) for topic in topics]
         group = self.settings.group(self.name, name)
-        self._consumers.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, handle, self._fatal))
+        self._consumers.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, reader, self._fatal))
 
     async def stop(self) -> None:
         """Finish what is begun, in the order that loses least work: readers, writers, relays."""
