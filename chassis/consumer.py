@@ -136,6 +136,11 @@ class BatchConsumer:
         )
         self._subscriber(self._on_batch)
 
+    async def start(self) -> None:
+        """Join the group, where the broker was started before."""
+        await self._subscriber.start()
+        self.start_releasing()
+
     def start_releasing(self) -> None:
         """Look from time to time for parked events that an operator has marked."""
         self._releasing = asyncio.create_task(self._release_forever(), name=f"release {self.name}")

@@ -48,6 +48,8 @@ class Projection:
     keys: Callable[[Record], Sequence[str]]
     fold: Callable[[str, Document | None, Record], Document | None]
     indexes: tuple[tuple[str, ...], ...] = ()
+    version: int = 1
+    """Of the fold. With another version than what is served, a new generation is built beside it, and then served."""
 
 
 def fold_all(projection: Projection, records: Iterable[Record]) -> dict[str, Document]:

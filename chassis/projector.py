@@ -25,11 +25,13 @@ from contracts.registry import SOURCES, topic_of
 class Projector:
     """Folds batches of one projection into its collection."""
 
-    def __init__(self, projection: Projection, database: Database) -> None:
+    def __init__(self, projection: Projection, database: Database, name: str | None = None) -> None:
+        """`name` is the generation's, the suffix of its collections; else the projection's own."""
+        name = projection.name if name is None else name
         self.projection = projection
-        self.progress = Progress(database, projection.name)
-        self._documents = database[f"view_{projection.name}"]
-        parking = Parking(database, projection.name)
+        self.progress = Progress(database, name)
+        self._documents = database[f"view_{name}"]
+        parking = Parking(database, name)
         self.reader = Reader(projection.name, projection.reads, self.apply, self.progress, parking)
 
     async def prepare(self) -> None:
@@ -84,12 +86,17 @@ class Projector:
 class View:
     """Queries on the documents of a projection. Tombstones are not there."""
 
-    def __init__(self, projection: Projection, database: Database, progress: Progress) -> None:
+    def __init__(self, projection: Projection, database: Database, generation: str | None = None) -> None:
         self.name = projection.name
         self.sources = frozenset(source for source in SOURCES if topic_of(source) in projection.topics)
         """The logs that it reads."""
-        self.progress = progress
-        self._documents = database[f"view_{projection.name}"]
+        self._database = database
+        self.show(f"{projection.name}_1" if generation is None else generation)
+
+    def show(self, generation: str, progress: Progress | None = None) -> None:
+        """Let queries see a generation, by its name. The progress of whoever folds it here wakes those that wait."""
+        self.progress = Progress(self._database, generation) if progress is None else progress
+        self._documents = self._database[f"view_{generation}"]
 
     async def get(self, key: str) -> Document | None:
         """One document with its `_id`, None where there is none or it is gone."""

@@ -25,10 +25,11 @@ from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
 from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
-from chassis.projector import Projector, View
+from chassis.projector import View
 from chassis.reactor import Reaction, Reactor
 from chassis.reading import Reader
 from chassis.relay import Relay
+from chassis.serving import Serving
 from chassis.settings import Settings
 from chassis.topics import ensure_topics
 from contracts.event import Event
@@ -37,6 +38,7 @@ STUCK_SECONDS = 180.0
 """A batch that takes longer than this is no longer a slow one."""
 PING_SECONDS = 2.0
 WATCH_SECONDS = 10.0
+FOLLOW_SECONDS = 0.5
 HOLE_SECONDS = 60.0
 """A position that others have overtaken for so long does not come late: it is missing."""
 METADATA_SECONDS = 15.0
@@ -58,14 +60,13 @@ class Service:
         self._clients = {settings.mongodb_uri: mongo.connect(settings)}
         self._logs: list[EventLog] = []
         self._relays: list[Relay] = []
-        self._projectors: list[Projector] = []
+        self._projections: list[Serving] = []
         self._reactions: list[tuple[EventLog, Reaction]] = []
-        self._views: dict[str, View] = {}
         self._commands: dict[str, Commands] = {}
-        self._consumers: list[BatchConsumer] = []
+        self._reacting: list[BatchConsumer] = []
         self._broker: KafkaBroker | None = None
         self._started = False
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     def database(self, name: str) -> Database:
         """A database of this service, by the name after the prefix, as the user that it is kept under."""
@@ -96,11 +97,9 @@ class Service:
 
     def add_projection(self, projection: Projection) -> View:
         """Fold a projection in this process, into this service's own database."""
-        database = self.database(self.name)
-        projector = Projector(projection, database)
-        self._projectors.append(projector)
-        view = self._views[projection.name] = View(projection, database, projector.progress)
-        return view
+        serving = Serving(projection, self.database(self.name), self.settings, self.name, self._fatal)
+        self._projections.append(serving)
+        return serving.view
 
     def add_reaction(self, eventlog: EventLog, reaction: Reaction) -> None:
         """React to events with commands on `eventlog`. All reactions of a service share one consumer group."""
@@ -108,7 +107,7 @@ class Service:
 
     def view(self, name: str) -> View:
         """Queries on a projection of this service."""
-        return self._views[name]
+        return next(each.view for each in self._projections if each.projection.name == name)
 
     async def turn_clock(self, at: datetime | None) -> None:
         """Set the business clock of this process, None: follow the machine clock. For development.
@@ -129,14 +128,14 @@ class Service:
         for client in self._clients.values():
             await mongo.ping(client, self.settings)
         topics = {each.topic for each in self._logs}
-        topics.update(topic for each in self._projectors for topic in each.projection.topics)
+        topics.update(topic for each in self._projections for topic in each.projection.topics)
         topics.update(topic for _, reaction in self._reactions for topic in reaction.topics)
         await ensure_topics(self.settings, sorted(topics))
         try:
             for eventlog in self._logs:
                 await eventlog.prepare()
-            for projector in self._projectors:
-                await projector.prepare()
+            for serving in self._projections:
+                await serving.prepare()
         except PyMongoError as error:
             raise DependencyDown(f"MongoDB refuses the indexes of {self.name}: {error}") from error
         for eventlog, relay in zip(self._logs, self._relays, strict=True):
@@ -146,8 +145,10 @@ class Service:
         # What is alive now stays: scanning it again and again costs a consumer up to a fifth of its time.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        self._watching = asyncio.create_task(self._watch(), name=f"watch {self.name}")
-        self._watching.add_done_callback(self._watch_ended)
+        for watching in (self._watch(), self._follow()):
+            task = asyncio.create_task(watching)
+            task.add_done_callback(self._watch_ended)
+            self._watching.append(task)
         self._started = True
         log.info("service_started", service=self.name, logs=[each.source for each in self._logs])
 
@@ -161,9 +162,8 @@ class Service:
             apply_types=False,
             logger=None,
         )
-        for projector in self._projectors:
-            projection = projector.projection
-            self._consume(broker, projection.name, projection.topics, projector.reader)
+        for serving in self._projections:
+            serving.join(broker)
         for eventlog in {id(each): each for each, _ in self._reactions}.values():
             reactions = [reaction for each, reaction in self._reactions if each is eventlog]
             reactor = Reactor(reactions, self.commands(eventlog), self.clock, self.database(self.name))
@@ -179,16 +179,20 @@ class Service:
         for each in self._consumers:
             each.start_releasing()
 
+    @property
+    def _consumers(self) -> list[BatchConsumer]:
+        return [*(member for serving in self._projections for member in serving.members), *self._reacting]
+
     def _consume(self, broker: KafkaBroker, name: str, topics: Sequence[str], reader: Reader) -> None:
         names = [self.settings.topic(topic) for topic in topics]
         group = self.settings.group(self.name, name)
-        self._consumers.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, reader, self._fatal))
+        self._reacting.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, reader, self._fatal))
 
     async def stop(self) -> None:
         """Finish what is begun, in the order that loses least work: readers, writers, relays."""
         self._started = False
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         await asyncio.gather(*(each.stop() for each in self._consumers))
         if self._broker is not None:
             await consumer.stop_client(self.name, self._broker.stop())
@@ -214,14 +218,25 @@ class Service:
             except PyMongoError as error:
                 log.warning("watch_waits", service=self.name, error=type(error).__name__)
 
+    async def _follow(self) -> None:
+        """Follow the pointers: another process may have rebuilt what is served here."""
+        assert self._broker is not None
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            for serving in self._projections:
+                try:
+                    await serving.look(self._broker)
+                except (PyMongoError, DependencyDown) as error:
+                    log.warning("follow_waits", service=self.name, error=type(error).__name__)
+
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fatal(error)
 
     async def _look_for_holes(self) -> None:
-        for projector in self._projectors:
-            name = projector.projection.name
-            old = [hole for hole in await projector.progress.holes() if monotonic() - hole.since > HOLE_SECONDS]
+        for serving in self._projections:
+            name = serving.projection.name
+            old = [hole for hole in await serving.projector.progress.holes() if monotonic() - hole.since > HOLE_SECONDS]
             metrics.PROJECTION_HOLES.labels(name).set(len(old))
             for hole in old:
                 log.critical("projection_hole", projection=name, source=hole.source, position=hole.position)
@@ -236,5 +251,6 @@ class Service:
             faults.append("MongoDB does not answer")
         faults.extend(relay.fault for relay in self._relays if relay.fault is not None)
         faults.extend(fault for each in self._consumers for fault in each.faults())
+        faults.extend(f"{each.projection.name} is being rebuilt" for each in self._projections if not each.shown)
         faults.extend(f"{each.name} has no partitions yet" for each in self._consumers if not each.joined)
         return faults

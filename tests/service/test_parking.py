@@ -230,7 +230,7 @@ async def test_a_record_that_is_no_event_parks_and_its_partition_goes_on(
             return await view.complete_to(intake.SOURCE) == 40
 
         await until(complete, "all events folded around the record that is none")
-        parked = await service.database("small")["parked_figures"].find({}).to_list(10)
+        parked = await service.database("small")["parked_figures_1"].find({}).to_list(10)
         assert [(each["partition"], each["offset"], bytes(each["value"])) for each in parked] == [
             (2, offset, b"not an event")
         ]
@@ -247,7 +247,7 @@ async def test_a_marked_event_is_taken_up_again_by_the_running_service(eventlog:
     service = reading_service(settings, flaw.projection())
     await service.start()
     try:
-        parked = service.database("small")["parked_picky"]
+        parked = service.database("small")["parked_picky_1"]
 
         async def three_parked() -> bool:
             return await parked.count_documents({}) == 3

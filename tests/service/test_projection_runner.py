@@ -139,7 +139,7 @@ async def test_a_tombstone_stays_invisible_whatever_comes_later(database: mongo.
     projection = Projection("mortal", (intake.TOPIC,), (intake.WorkforceReported,), figures().keys, gone_at_three)
     projector = Projector(projection, database)
     await projector.handle([record(n, "1", n) for n in range(1, 6)])
-    view = View(projection, database, projector.progress)
+    view = View(projection, database, projection.name)
     assert await view.get("1") is None
     assert await view.find() == []
     stored = await database["view_mortal"].find_one({"_id": "1"})
