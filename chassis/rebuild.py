@@ -152,11 +152,11 @@ class Rebuild:
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             await member.stop()
-            await broker.stop()
+            await consumer.stop_client(name, broker.stop())
 
     async def _folded(self, projector: Projector) -> int:
-        sources = await topic_heads(self._settings, self.projection.topics)
-        return sum([await projector.progress.complete_to(source) for source in sources])
+        heads = await topic_heads(self._settings, self.projection.topics)
+        return sum(heads.values()) - sum((await behind(projector, heads)).values())
 
     async def roll_back(self) -> tuple[Generation, Generation] | None:
         """Serve the previous generation again; None where there is none. What came since it folds when it is served."""

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 async def behind(projector: Projector, heads: Mapping[str, int]) -> dict[str, int]:
     """How many positions are missing per source up to these heads; empty when it has come to them."""
-    found = {source: head - await projector.progress.complete_to(source) for source, head in heads.items()}
+    found = {source: await projector.progress.missing(source, head) for source, head in heads.items()}
     return {source: missing for source, missing in found.items() if missing > 0}
 
 

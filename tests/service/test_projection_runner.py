@@ -194,6 +194,7 @@ async def test_completeness_is_the_first_hole_over_all_partitions(database: mong
     assert await progress.complete_to("another") == 0
     assert await progress.has("s", 6)
     assert not await progress.has("s", 7)
+    assert await progress.missing("s", 9) == 3
 
 
 async def test_full_blocks_collapse_and_stay_complete(database: mongo.Database) -> None:
@@ -204,6 +205,7 @@ async def test_full_blocks_collapse_and_stay_complete(database: mongo.Database) 
     assert await progress.complete_to("s") == BLOCK + 2
     assert await database["progress_p"].count_documents({"block": 0}) == 0
     assert await progress.has("s", 17)
+    assert await progress.missing("s", BLOCK + 5) == 3
     # A duplicate of what is collapsed does not make it incomplete again.
     await progress.record({("s", 0): [17]})
     assert await progress.complete_to("s") == BLOCK + 2
