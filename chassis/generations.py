@@ -28,6 +28,7 @@ class Generation:
     """What had been recorded by then; None: everything, and what comes."""
     until: Mapping[str, int] | None = None
     """The last position of each source that belongs to it; None: everything."""
+    created: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -143,4 +144,5 @@ def _generation(found: Mapping[str, Any]) -> Generation:
         fold_version=found["fold_version"],
         as_of=found["as_of"],
         until=None if until is None else dict(until),
+        created=found["created"],
     )

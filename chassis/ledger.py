@@ -49,6 +49,13 @@ class Ledger:
             document = await self._pages.find_one({}, sort=[("_id", DESCENDING)], session=session)
         return None if document is None else _page(document)
 
+    async def head_at(self, at: datetime) -> Page | None:
+        """The last page recorded by an instant; final once nothing is recorded before it any more."""
+        async with causally(self._pages) as session:
+            # `at` never goes back along the pages, so the last one that fits is the one before the first that does not.
+            found = await self._pages.find_one({"at": {"$lte": at}}, sort=[("_id", DESCENDING)], session=session)
+        return None if found is None else _page(found)
+
     async def insert(self, page: Page) -> bool:
         """Make `page` the head. False: somebody else's page is there, or one of its commits is numbered already."""
         document = {

@@ -39,6 +39,8 @@ class Progress:
         self._blocks: Collection = database[f"progress_{projection}"]
         self._moved = asyncio.Event()
         self._holes: dict[str, Hole] = {}
+        self.moved_at = monotonic()
+        """When this process last recorded anything here, or began to."""
 
     async def record(self, handled: Handled) -> None:
         """Add positions. Repeated and concurrent calls (a rebalance) give the union."""
@@ -59,6 +61,7 @@ class Progress:
                     continue
                 writes.append(revision(name, before["rev"], {**fields, "bits": bits}))
             waiting = {name: waiting[name] for name in await write_or_lose(self._blocks, writes)}
+        self.moved_at = monotonic()
         self._moved.set()
         self._moved = asyncio.Event()
 
@@ -82,6 +85,26 @@ class Progress:
             wanted = max(0, min(BLOCK, head - block * BLOCK))
             handled += (bits & ((1 << wanted) - 1)).bit_count()
         return head - handled
+
+    async def missing_intervals(self, source: str, most: int) -> list[tuple[int, int]]:
+        """The first intervals, both ends included, that are missing though later positions have been handled."""
+        collapsed, blocks = await self._union(source)
+        found: list[tuple[int, int]] = []
+        for block in range(collapsed, max((block for block, bits in blocks.items() if bits), default=-1) + 1):
+            bits, first = blocks.get(block, 0), block * BLOCK + 1
+            last_block = not any(bits for later, bits in blocks.items() if later > block)
+            gaps = ~bits & ((1 << (bits.bit_length() if last_block else BLOCK)) - 1)
+            while gaps:
+                start = (gaps & -gaps).bit_length() - 1
+                length = (~(gaps >> start) & ((gaps >> start) + 1)).bit_length() - 1
+                gaps &= ~(((1 << length) - 1) << start)
+                if found and found[-1][1] == first + start - 1:
+                    found[-1] = (found[-1][0], first + start + length - 1)
+                elif len(found) == most:
+                    return found
+                else:
+                    found.append((first + start, first + start + length - 1))
+        return found
 
     async def _union(self, source: str) -> tuple[int, dict[int, int]]:
         """How many leading blocks are full, and the bits of those that follow, over all partitions."""

@@ -117,6 +117,10 @@ class View:
         cursor = self._documents.find({"gone": {"$exists": False}, **(where or {})}, sort=order).limit(limit)
         return [_shown(each) async for each in cursor]
 
+    async def estimated_count(self) -> int:
+        """About how many documents there are, those that are gone among them: known without looking at each one."""
+        return int(await self._documents.estimated_document_count())
+
     async def wait_for(self, source: str, position: int, seconds: float) -> bool:
         """Whether the view has handled a position within so many seconds."""
         return await self.progress.wait_for(source, position, seconds)

@@ -11,12 +11,13 @@ import gc
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from chassis import consumer, kafka, metrics, mongo
+from chassis import consumer, kafka, metrics, mongo, operations
 from chassis.clock import Clock
 from chassis.commands import Commands
 from chassis.consumer import BatchConsumer
@@ -61,6 +62,7 @@ class Service:
         self._logs: list[EventLog] = []
         self._relays: list[Relay] = []
         self._projections: list[Serving] = []
+        self._overview = operations.Overview(settings)
         self._reactions: list[tuple[EventLog, Reaction]] = []
         self._commands: dict[str, Commands] = {}
         self._reacting: list[BatchConsumer] = []
@@ -108,6 +110,14 @@ class Service:
     def view(self, name: str) -> View:
         """Queries on a projection of this service."""
         return next(each.view for each in self._projections if each.projection.name == name)
+
+    async def projections(self) -> list[dict[str, Any]]:
+        """Where each projection stands. Raises DependencyDown."""
+        return await self._overview.of(self._projections)
+
+    async def log_heads(self, at: datetime | None) -> list[dict[str, Any]]:
+        """Per log its last position, or the last one recorded by an instant. Raises TooYoung."""
+        return await operations.log_heads(self._logs, self.clock, at)
 
     async def turn_clock(self, at: datetime | None) -> None:
         """Set the business clock of this process, None: follow the machine clock. For development.

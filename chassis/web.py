@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from chassis import apidocs, development, login
+from chassis import apidocs, development, login, operations
 from chassis.auth import require, visitor
 from chassis.errors import DependencyDown
 from chassis.jsonbody import check_body
@@ -113,7 +113,7 @@ def create_app(
         app.add_exception_handler(kind, answer_problem)
     if settings.environment == "development":
         app.include_router(development.router)
-    for router in (*routers, login.router, apidocs.router, _probes):
+    for router in (*routers, operations.router, login.router, apidocs.router, _probes):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     described: list[dict[str, object]] = []
