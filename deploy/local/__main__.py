@@ -20,6 +20,7 @@ try:
     from deploy.local.demo import play, render
     from deploy.local.documents import find_program
     from deploy.local.engines import Engines
+    from deploy.local.environment import kept
     from deploy.local.kafka import VERSION, verified_jars
     from deploy.local.places import CACHE, ENGINES, shown
     from deploy.local.player_scenario import EXPECTED, expected
@@ -68,7 +69,8 @@ async def engines() -> int:
     async with await _engines() as started:
         for variable, value in started.variables.items():
             _say(f"export {variable}='{value}'")
-        await _supervised(started, None, asyncio.Event().wait())
+        with kept({**started.variables, "DUGNAD_ENVIRONMENT": "development"}):
+            await _supervised(started, None, asyncio.Event().wait())
     return 0
 
 
@@ -89,7 +91,8 @@ async def _system() -> AsyncIterator[tuple[Engines, Services]]:
         began = time.monotonic()
         async with Services(engines.variables) as services:
             _say(f"Services are ready after {time.monotonic() - began:.1f} s.")
-            yield engines, services
+            with kept({**engines.variables, **services.variables}):
+                yield engines, services
 
 
 async def _engines() -> Engines:
