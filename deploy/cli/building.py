@@ -88,11 +88,8 @@ def _plan(
     name: str, serving: Generation, unfinished: Generation | None, until: Mapping[str, int], *, kept: bool
 ) -> list[str]:
     ends = ", ".join(f"{source} {position}" for source, position in sorted(until.items())) or "nothing yet"
-    begin = (
-        f"{name}: build a new generation"
-        if unfinished is None
-        else f"{name}: go on with generation {unfinished.number}"
-    )
+    what = "build a new generation" if unfinished is None else f"go on with generation {unfinished.number}"
+    begin = f"{name}: {what}"
     if kept:
         return [f"{begin} up to {ends}", f"then keep it; generation {serving.number} stays served"]
     return [f"{begin} up to {ends} and what comes", f"then serve it in place of generation {serving.number}"]

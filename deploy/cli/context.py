@@ -22,7 +22,7 @@ from contracts.registry import SOURCES, topic_of
 from deploy.cli.arguments import SERVICES
 from deploy.cli.outcome import Fault, Usage
 from deploy.cli.output import Output
-from deploy.local.environment import PATH
+from deploy.environment import PATH
 
 BROKER = "KAFKA_BOOTSTRAP_SERVERS"
 _OWNERS = {"background": "intake"}

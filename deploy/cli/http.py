@@ -50,9 +50,7 @@ async def _token(settings: Settings, client: httpx.AsyncClient) -> str:
         raise Usage(f"{TOKEN} is unset: set it to a token with the scope operate")
     answer = await client.post("/dev/token", json={"persona": "operator"})
     if not answer.is_success:
-        raise Fault(
-            f"{client.base_url} gives no token for the operator: see that it runs in development, or set {TOKEN}"
-        )
+        raise Fault(f"{client.base_url} gives the operator no token: run it in development, or set {TOKEN}")
     token: str = answer.json()["access_token"]
     return token
 

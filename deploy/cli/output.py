@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 LINE_SECONDS = 2.0
 
@@ -56,7 +56,7 @@ class Progress:
         self._what, self._to_stderr = what, to_stderr
         self._said: float | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,7 +89,7 @@ class _Bar(Progress):
         )
         self._task = self._bar.add_task(what, total=None, rate=0.0, eta="–")
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 

@@ -27,9 +27,7 @@ async def republish_service(context: Context) -> int:
         head = await each.ledger.head()
         events = 0 if head is None else head.next - 1
         planned.append({"source": each.source, "topic": settings.topic(each.topic), "events": events})
-    plan = [
-        f"delete the topic {each['topic']} and send {each['events']} events of {each['source']}" for each in planned
-    ]
+    plan = [f"delete topic {each['topic']}, send the {each['events']} events of {each['source']}" for each in planned]
     if not context.options.yes:
         context.output.give({"plan": planned, "done": False}, plan)
         raise unconfirmed()

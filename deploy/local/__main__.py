@@ -17,10 +17,10 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 try:
+    from deploy.environment import kept
     from deploy.local.demo import play, render
     from deploy.local.documents import find_program
     from deploy.local.engines import Engines
-    from deploy.local.environment import kept
     from deploy.local.kafka import VERSION, verified_jars
     from deploy.local.places import CACHE, ENGINES, shown
     from deploy.local.player_scenario import EXPECTED, expected

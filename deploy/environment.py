@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local.places import RUN
-
-PATH = RUN / "environment"
+PATH = Path(__file__).resolve().parents[1] / ".cache" / "run" / "environment"
 
 
 @contextmanager
