@@ -14,7 +14,7 @@ import structlog
 from aiokafka import TopicPartition
 from pymongo import ASCENDING
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.consumer import Handled, Raw, Stopped
 from chassis.mongo import Database
 from chassis.progress import Progress
@@ -77,6 +77,7 @@ def read_batch(raws: Sequence[Raw], reads: Sequence[type[Event]]) -> Batch:
                     occurred=envelope.time,
                     recorded=envelope.recorded,
                     correlation=envelope.correlation,
+                    traceparent=envelope.traceparent,
                 )
                 batch.arrivals.append(Arrival(partition, raw.offset, record))
         except (Undecodable, UnknownType) as error:
@@ -99,6 +100,11 @@ def without_rest(batch: Batch, arrival: Arrival, reason: str) -> Batch:
     )
 
 
+def about(record: Record) -> telemetry.Attributes:
+    """What a trace says of an event: which one it is, never what is in it."""
+    return {"dugnad.event": record.id, "dugnad.type": record.type, "dugnad.position": record.position}
+
+
 class Projector:
     """Folds batches of one projection into its collection."""
 
@@ -115,6 +121,11 @@ class Projector:
     async def handle(self, raws: Sequence[Raw]) -> Handled:
         """One batch. Raises PyMongoError with nothing committed; the same batch may be handled again."""
         batch = read_batch(raws, self.projection.reads)
+        traces = ((each.record.traceparent, about(each.record)) for each in batch.arrivals)
+        with telemetry.spans(f"fold {self.projection.name}", traces, kind=telemetry.SpanKind.CONSUMER):
+            return await self._handle(batch)
+
+    async def _handle(self, batch: Batch) -> Handled:
         while True:
             try:
                 await self._write(batch)
