@@ -23,6 +23,7 @@ from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.errors import ClockWentBack, DependencyDown
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
+from chassis.measures import measure_log
 from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
 from chassis.projector import Projector, View
@@ -209,9 +210,17 @@ class Service:
             for each in self._consumers:
                 await each.look()
             try:
-                await self._look_for_holes()
+                await self.measure()
             except PyMongoError as error:
                 log.warning("watch_waits", service=self.name, error=type(error).__name__)
+
+    async def measure(self) -> None:
+        """Set the gauges that only looking tells: lag, age of what waits, holes. Raises PyMongoError."""
+        for each in self._consumers:
+            await each.measure()
+        for eventlog in self._logs:
+            await measure_log(eventlog)
+        await self._look_for_holes()
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
