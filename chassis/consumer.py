@@ -225,21 +225,27 @@ class BatchConsumer:
 
     async def measure(self) -> None:
         """Set the gauges of how far this member is behind."""
+        asking = asyncio.create_task(self._ask_for_ends())
+        try:
+            # Waited for, not awaited: a cancellation out of the library's inside must not end whoever measures.
+            await asyncio.wait({asking}, timeout=LOOK_SECONDS)
+        finally:
+            asking.cancel()
+        if asking.done() and not asking.cancelled() and (error := asking.exception()) is not None:
+            # What waited at the last look goes on growing old.
+            log.info("lag_not_measured", consumer=self.name, error=type(error).__name__)
+        metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
+        metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
+
+    async def _ask_for_ends(self) -> None:
         consumer = self._subscriber.consumer
         if consumer is None:
             return
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                # Asked of the broker: the ends that come with records stand still for a partition that is paused.
-                ends = await consumer.end_offsets(consumer.assignment())
-                for partition in self.lag.unknown(ends):
-                    self.lag.begin(partition, await consumer.committed(partition) or 0)
-            self.lag.look(monotonic(), ends)
-        except (KafkaError, TimeoutError) as error:
-            # What waited at the last look goes on growing old.
-            log.warning("lag_not_measured", consumer=self.name, error=type(error).__name__)
-        metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
-        metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
+        # Asked of the broker: the ends that come with records stand still for a partition that is paused.
+        ends = await consumer.end_offsets(consumer.assignment())
+        for partition in self.lag.unknown(ends):
+            self.lag.begin(partition, await consumer.committed(partition) or 0)
+        self.lag.look(monotonic(), ends)
 
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""

@@ -94,7 +94,7 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[Active]:
     """Record the work of the block, as a child of a `traceparent`, else of what this task is at, else a new trace."""
-    active = _begin(name, parent or _current.get(), attributes, kind)
+    active = _begin(name, _current.get() if parent is None else parent, attributes, kind)
     token = _current.set(active.traceparent)
     try:
         yield active
