@@ -25,6 +25,7 @@ from faststream.message import StreamMessage
 from chassis import metrics
 from chassis.errors import Contended, LogBusy, LogUnavailable
 from chassis.keyring import KeyringUnavailable
+from chassis.lag import Lag
 from chassis.mongo import PyMongoError
 
 MAX_RECORDS = 500
@@ -121,6 +122,7 @@ class BatchConsumer:
         """Whether the group has given this member its part (perhaps no partition)."""
         self._moved: dict[TopicPartition, tuple[int, float]] = {}
         """Where each partition stood when it was last seen to move or to be idle, and when that was."""
+        self.lag = Lag()
         self._subscriber = broker.subscriber(
             *topics,
             batch=True,
@@ -187,6 +189,8 @@ class BatchConsumer:
         running = [each for each in records if TopicPartition(each.topic, each.partition) not in self.stopped]
         if not running:
             return
+        for each in running:
+            self.lag.begin(TopicPartition(each.topic, each.partition), each.offset)
         self.handling_since = monotonic()
         # One for both: past the whole interval the group gives the partitions away in the middle of the batch.
         deadline = self.handling_since + MAX_POLL_SECONDS / 2
@@ -200,6 +204,7 @@ class BatchConsumer:
             for stopped in handled.stopped:
                 self._stop_partition(stopped)
             await self._commit(handled.offsets, deadline)
+            self.lag.done(handled.offsets)
 
     async def _until_done(self, action: Callable[[], Awaitable[Handled]], deadline: float) -> Handled:
         """Transient errors are tried again in place, within half of the poll interval; then the process ends."""
@@ -266,6 +271,30 @@ class BatchConsumer:
             moved[partition] = (position, now if idle or position != before else since)
         self._moved = moved
 
+    async def measure(self) -> None:
+        """Set the gauges of how far this member is behind."""
+        asking = asyncio.create_task(self._ask_for_ends())
+        try:
+            # Waited for, not awaited: a cancellation out of the library's inside must not end whoever measures.
+            await asyncio.wait({asking}, timeout=LOOK_SECONDS)
+        finally:
+            asking.cancel()
+        if asking.done() and not asking.cancelled() and (error := asking.exception()) is not None:
+            # What waited at the last look goes on growing old.
+            log.info("lag_not_measured", consumer=self.name, error=type(error).__name__)
+        metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
+        metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
+
+    async def _ask_for_ends(self) -> None:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        # Asked of the broker: the ends that come with records stand still for a partition that is paused.
+        ends = await consumer.end_offsets(consumer.assignment())
+        for partition in self.lag.unknown(ends):
+            self.lag.begin(partition, await consumer.committed(partition) or 0)
+        self.lag.look(monotonic(), ends)
+
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""
         now = monotonic()
@@ -301,4 +330,5 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library
         # A rebalance forgets pauses: what was stopped is fetched again from its committed offset, and stops again.
         self._consumer.joined = True
         self._consumer.stopped.clear()
+        self._consumer.lag.forget()
         metrics.STOPPED_PARTITIONS.labels(self._consumer.name).set(0)

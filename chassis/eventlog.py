@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import bson
 from pymongo import ASCENDING
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.clock import Clock, machine_now, milliseconds
 from chassis.decisions import Answer, Loaded
 from chassis.errors import LogUnavailable, TooLarge, Unserialisable
@@ -140,6 +140,15 @@ class EventLog:
 
         Raises LogBusy, TooLarge, Unserialisable (nothing stored), LogUnavailable (unknown: the command's claim tells).
         """
+        about: telemetry.Attributes = {"dugnad.log": self.source, "dugnad.events": len(commit.events)}
+        with telemetry.span("append", parent=commit.traceparent, attributes=about) as active:
+            outcome = await self._append(replace(commit, traceparent=active.traceparent))
+            if isinstance(outcome, Stored):
+                active.note({"dugnad.commit": outcome.commit_id})
+            active.note({"dugnad.outcome": type(outcome).__name__.lower()})
+        return outcome
+
+    async def _append(self, commit: NewCommit) -> Stored | Conflict:
         document = await self.document(commit)
         try:
             encoded = bson.encode(document)

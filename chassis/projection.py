@@ -31,6 +31,7 @@ class Record:
     occurred: datetime
     recorded: datetime
     correlation: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any
 
 from pymongo import ASCENDING
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.consumer import Handled, Raw
 from chassis.mongo import Database
 from chassis.parking import Parking
 from chassis.progress import Progress
 from chassis.projection import Document, Projection, fold_one, visible
-from chassis.reading import Arrival, Reader, Unhandled
+from chassis.reading import Arrival, Reader, Unhandled, about
 from chassis.revisions import Write, revision, write_or_lose
 from contracts.registry import SOURCES, topic_of
 
@@ -46,6 +46,11 @@ class Projector:
 
     async def apply(self, arrivals: Sequence[Arrival]) -> None:
         """Fold events into documents. Raises Unhandled for one on which the fold raises, with nothing of it written."""
+        traces = ((each.record.traceparent, about(each.record)) for each in arrivals)
+        with telemetry.spans(f"fold {self.projection.name}", traces, kind=telemetry.SpanKind.CONSUMER):
+            await self._apply(arrivals)
+
+    async def _apply(self, arrivals: Sequence[Arrival]) -> None:
         by_key: dict[str, list[Arrival]] = {}
         for arrival in arrivals:
             try:

@@ -15,7 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.clock import Clock
 from chassis.commands import Commands
 from chassis.decisions import Answer, CommandContext, Decision, Loaded
@@ -27,7 +27,7 @@ from chassis.mongo import Database, DuplicateKeyError
 from chassis.parking import Parking
 from chassis.progress import Progress
 from chassis.projection import Record
-from chassis.reading import Arrival, Reader, Unhandled
+from chassis.reading import Arrival, Reader, Unhandled, about
 from chassis.settings import Settings
 from contracts.event import Event
 from contracts.refused import Refused
@@ -137,7 +137,14 @@ class Reactor:
         if await self._done.find_one({"_id": name}) is not None:
             return None
         try:
-            outcome = await self._command(reaction, record, name)
+            with telemetry.span(
+                f"react {reaction.name}",
+                parent=record.traceparent,
+                attributes=about(record),
+                kind=telemetry.SpanKind.CONSUMER,
+            ) as active:
+                outcome = await self._command(reaction, record, name)
+                active.note({"dugnad.outcome": outcome})
         except FAULTS as error:
             log.exception("reaction_failed", reaction=reaction.name, event_id=record.id)
             return f"{type(error).__name__} in reaction {reaction.name} to {record.id}"
@@ -156,6 +163,7 @@ class Reactor:
             actor=f"reaction:{reaction.name}",
             correlation=record.correlation or record.id,
             causation=record.id,
+            traceparent=telemetry.current(),
         )
 
         def decide(loaded: Mapping[str, Loaded]) -> Decision:

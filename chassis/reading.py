@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 from aiokafka import TopicPartition
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.consumer import Handled, Raw, Stopped
 from chassis.parking import BEHIND, MAX_SUBJECTS, Parked, Parking, State, subject_of
 from chassis.progress import Progress
@@ -104,6 +104,11 @@ def _must_be_known(envelope: Envelope, known: type[Event] | None) -> None:
         raise Undecodable(f"{envelope.type} is newer than this version of the contracts")
 
 
+def about(record: Record) -> telemetry.Attributes:
+    """What a trace says of an event: which one it is, never what is in it."""
+    return {"dugnad.event": record.id, "dugnad.type": record.type, "dugnad.position": record.position}
+
+
 def _record(envelope: Envelope) -> Record:
     return Record(
         event=envelope.event,
@@ -116,6 +121,7 @@ def _record(envelope: Envelope) -> Record:
         occurred=envelope.time,
         recorded=envelope.recorded,
         correlation=envelope.correlation,
+        traceparent=envelope.traceparent,
     )
 
 

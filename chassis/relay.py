@@ -7,7 +7,7 @@ Not guaranteed: exactly once. Readers drop what they have folded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.eventlog import EventLog
 from chassis.kafka import client_options
 from chassis.lease import Lease, LeaseLost
@@ -209,8 +209,9 @@ class Relay:
             for partition, records in waiting.items()
         ]
         try:
-            # Every acknowledgement, before `published` moves: a lost one would be a skipped event.
-            await asyncio.gather(*sending)
+            with telemetry.spans("publish", _traces(page, documents), kind=telemetry.SpanKind.PRODUCER):
+                # Every acknowledgement, before `published` moves: a lost one would be a skipped event.
+                await asyncio.gather(*sending)
         finally:
             for task in sending:
                 task.cancel()
@@ -286,3 +287,12 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
         await producer.stop()
     else:
         await producer.client.close()
+
+
+def _traces(page: Page, commits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str | None, telemetry.Attributes]]:
+    """The trace that each commit of a page belongs to. Headers carry the commit's own, the same at every sending."""
+    position = page.first
+    for commit, events in page.commits:
+        about: telemetry.Attributes = {"dugnad.commit": commit, "dugnad.position": position, "dugnad.events": events}
+        yield commits[commit]["traceparent"], about
+        position += events

@@ -24,6 +24,7 @@ from chassis.consumer import BatchConsumer
 from chassis.errors import ClockWentBack, DependencyDown
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
+from chassis.measures import measure_log
 from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
 from chassis.projector import View
@@ -224,7 +225,7 @@ class Service:
             for each in self._consumers:
                 await each.look()
             try:
-                await self._look_for_holes()
+                await self.measure()
             except PyMongoError as error:
                 log.warning("watch_waits", service=self.name, error=type(error).__name__)
 
@@ -238,6 +239,14 @@ class Service:
                     await serving.look(self._broker)
                 except (PyMongoError, DependencyDown) as error:
                     log.warning("follow_waits", service=self.name, error=type(error).__name__)
+
+    async def measure(self) -> None:
+        """Set the gauges that only looking tells: lag, age of what waits, holes. Raises PyMongoError."""
+        for each in self._consumers:
+            await each.measure()
+        for eventlog in self._logs:
+            await measure_log(eventlog)
+        await self._look_for_holes()
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -95,6 +95,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Ours come from the middleware: the framework's would hold paths and queries, and the texts of errors.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         dependencies=[Depends(check_body)],
         lifespan=lifespan,
     )
