@@ -50,7 +50,7 @@ async def _run(verb: Callable[[Context], Awaitable[int]], options: argparse.Name
     except DependencyDown as down:
         raise Wanting(down.message) from down
     except PyMongoError as error:
-        where = context.settings.mongodb_uri.rsplit("@", 1)[-1]
+        where = context.settings.mongodb_uri.removeprefix("mongodb://").rsplit("@", 1)[-1]
         name = type(error).__name__
         raise Wanting(f"MongoDB at {where} fails ({name}): see that it runs, or set MONGODB_URI") from error
     except KafkaError as error:
