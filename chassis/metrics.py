@@ -86,7 +86,7 @@ BATCH_SECONDS = Histogram(
 )
 STOPPED_PARTITIONS = Gauge(
     "dugnad_stopped_partitions",
-    "Partitions stopped by a record that cannot be decoded or folded.",
+    "Partitions stopped since too many subjects are parked.",
     ("consumer",),
     registry=REGISTRY,
 )

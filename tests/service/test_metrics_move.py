@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from faststream.kafka import KafkaBroker
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic import SecretStr
@@ -17,8 +17,10 @@ from chassis import metrics
 from chassis.commands import Commands
 from chassis.consumer import BatchConsumer, Handled, Raw, Stopped
 from chassis.eventlog import EventLog
+from chassis.kafka import client_options
 from chassis.keyroutes import keyring_router
 from chassis.measures import measure_log
+from chassis.reading import Reader
 from chassis.relay import Relay
 from chassis.service import Service
 from chassis.settings import Settings
@@ -98,17 +100,24 @@ async def _alarm(eventlog: EventLog, service: Service, moved: Moved) -> None:
     await eventlog.commits.delete_one({"_id": "orphan"})
 
 
+class Halting:
+    """Handles nothing."""
+
+    async def handle(self, raws: Sequence[Raw]) -> Handled:
+        first = raws[0]
+        return Handled({}, [Stopped(TopicPartition(first.topic, first.partition), first.offset, "planted")])
+
+    async def release(self, partitions: Iterable[TopicPartition]) -> int:
+        return 0
+
+
 @asynccontextmanager
 async def _halting(settings: Settings) -> AsyncIterator[BatchConsumer]:
     """A consumer that can handle nothing."""
 
-    async def handle(raws: Sequence[Raw]) -> Handled:
-        first = raws[0]
-        return Handled({}, [Stopped(TopicPartition(first.topic, first.partition), first.offset, "planted")])
-
     broker = KafkaBroker(settings.kafka_bootstrap_servers, apply_types=False, logger=None)
     topic, group = settings.topic(intake.TOPIC), settings.group("small", "halting")
-    consumer = BatchConsumer(broker, "small.halting", [topic], group, handle)
+    consumer = BatchConsumer(broker, "small.halting", [topic], group, Halting())
     await broker.start()
     try:
         yield consumer
@@ -140,14 +149,13 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
 
     service, eventlog = small_service(settings, figures())
     service.add_reaction(eventlog, withdraw_at(13))
-    projector = service._projectors[0]
-    folding, handle = asyncio.Event(), projector.handle
+    folding, handle = asyncio.Event(), Reader.handle
 
-    async def late(raws: Sequence[Raw]) -> Handled:
+    async def late(self: Reader, raws: Sequence[Raw]) -> Handled:
         await folding.wait()
-        return await handle(raws)
+        return await handle(self, raws)
 
-    monkeypatch.setattr(projector, "handle", late)
+    monkeypatch.setattr(Reader, "handle", late)
     await service.start()
     try:
         await _alarm(eventlog, service, moved)
@@ -161,7 +169,7 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
 
         await until(behind, "a projection that does not fold is behind")
         folding.set()
-        await projector.progress.record({(intake.SOURCE, 0): [1000]})
+        await service._projections[0].projector.progress.record({(intake.SOURCE, 0): [1000]})
 
         async def missing() -> bool:
             await service.measure()
@@ -169,6 +177,9 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
 
         await until(missing, "a hole")
         await _ask(service)
+        async with AIOKafkaProducer(**client_options(settings)) as producer:
+            await producer.send_and_wait(settings.topic(intake.TOPIC), b"not an event", partition=0)
+        await moved.until("dugnad_parked_events")
         async with _halting(settings):
             await moved.until("dugnad_stopped_partitions", "dugnad_reactions", "dugnad_projection_records")
     finally:
