@@ -259,41 +259,27 @@ class BatchConsumer:
         consumer = self._subscriber.consumer
         if consumer is None:
             return
-        now, moved = monotonic(), {}
+        now, moved, ends = monotonic(), {}, {}
         for partition in consumer.assignment():
             try:
                 position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
                 highwater = consumer.highwater(partition)
             except (KafkaError, AssertionError, TimeoutError):
                 continue  # given away meanwhile, or just given: the next look will tell
+            self.lag.begin(partition, position)
+            if highwater is not None:
+                ends[partition] = highwater
             before, since = self._moved.get(partition, (-1, now))
             idle = highwater is None or position >= highwater or partition in self.stopped
             moved[partition] = (position, now if idle or position != before else since)
         self._moved = moved
+        # As the records told: asked for beside them, the client of a broker that is away does not stop in order.
+        self.lag.look(now, ends)
 
-    async def measure(self) -> None:
-        """Set the gauges of how far this member is behind."""
-        asking = asyncio.create_task(self._ask_for_ends())
-        try:
-            # Waited for, not awaited: a cancellation out of the library's inside must not end whoever measures.
-            await asyncio.wait({asking}, timeout=LOOK_SECONDS)
-        finally:
-            asking.cancel()
-        if asking.done() and not asking.cancelled() and (error := asking.exception()) is not None:
-            # What waited at the last look goes on growing old.
-            log.info("lag_not_measured", consumer=self.name, error=type(error).__name__)
+    def measure(self) -> None:
+        """Set the gauges of how far this member was behind when it last looked."""
         metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
         metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
-
-    async def _ask_for_ends(self) -> None:
-        consumer = self._subscriber.consumer
-        if consumer is None:
-            return
-        # Asked of the broker: the ends that come with records stand still for a partition that is paused.
-        ends = await consumer.end_offsets(consumer.assignment())
-        for partition in self.lag.unknown(ends):
-            self.lag.begin(partition, await consumer.committed(partition) or 0)
-        self.lag.look(monotonic(), ends)
 
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""

@@ -6,7 +6,7 @@ clock, so neither the business clock nor another machine's can bend them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from aiokafka import TopicPartition
 
@@ -28,7 +28,7 @@ class Lag:
         self._ends: dict[TopicPartition, int] = {}
 
     def begin(self, partition: TopicPartition, offset: int) -> None:
-        """A batch begins at an offset: all before it is done, unless it is known better."""
+        """The first that is known of a partition: all before an offset is done."""
         self._done.setdefault(partition, offset)
 
     def done(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -40,10 +40,6 @@ class Lag:
         self._done.clear()
         self._heads.clear()
         self._ends.clear()
-
-    def unknown(self, partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
-        """Those of which it is not known how far they are done."""
-        return [each for each in partitions if each not in self._done]
 
     def look(self, now: float, ends: Mapping[TopicPartition, int]) -> None:
         """The ends of all partitions that are this member's, as they are now."""

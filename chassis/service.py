@@ -222,8 +222,6 @@ class Service:
         """Look, as long as the service runs, for what stands still without an error."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            for each in self._consumers:
-                await each.look()
             try:
                 await self.measure()
             except PyMongoError as error:
@@ -243,7 +241,8 @@ class Service:
     async def measure(self) -> None:
         """Set the gauges that only looking tells: lag, age of what waits, holes. Raises PyMongoError."""
         for each in self._consumers:
-            await each.measure()
+            await each.look()
+            each.measure()
         for eventlog in self._logs:
             await measure_log(eventlog)
         await self._look_for_holes()
