@@ -117,10 +117,16 @@ class Rebuild:
         if parked and not force:
             raise Incomplete(generation, parked)
         if until is None:
+            await self._serve(generation)
+        return generation
+
+    async def _serve(self, generation: Generation) -> None:
+        """Move the pointer forward, whoever moves it meanwhile; never back behind a newer generation."""
+        while True:
             serving = await self.generations.serving()
             assert serving is not None, "a pointer is never removed"
-            await self.generations.flip(generation, over=serving)
-        return generation
+            if serving.number >= generation.number or await self.generations.flip(generation, over=serving):
+                return
 
     async def _fold(self, projector: Projector, generation: Generation, tell: Callable[[Headway], None]) -> None:
         settings = self._settings
