@@ -103,8 +103,8 @@ async def test_a_broker_killed_under_load_comes_back_empty_and_republish_loses_n
         finally:
             await engines.restart_kafka_empty()
         await more(done, 10)
-    await service.stop()
     marked = await log.database["lease"].find_one({"_id": intake.SOURCE})
+    await service.stop()
     assert marked is not None
     assert marked["published"] >= 100
     total = sum(map(len, done.values()))
