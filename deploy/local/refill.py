@@ -8,29 +8,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from aiokafka.errors import KafkaError
+
 from chassis import mongo
 from chassis.clock import Clock
 from chassis.eventlog import EventLog
 from chassis.heads import topic_heads
-from chassis.mongo import Client
-from chassis.republish import republish
+from chassis.mongo import Client, PyMongoError
+from chassis.republish import OnlyOnTopic, republish
 from chassis.settings import Settings
 from contracts.registry import SOURCES, topic_of
+from deploy.local.processes import LocalFault
 
 SERVICES = ("intake", "matching", "followup", "reporting")
 
 
-async def refill(variables: Mapping[str, str], *, prefix: str = "") -> dict[str, int]:
+async def refill(variables: Mapping[str, str], *, prefix: str | None = None) -> dict[str, int]:
     """The events sent again, per source; empty where every topic has what was published.
 
-    Raises KafkaError, TimeoutError, PyMongoError.
+    `prefix`: another one than the environment's. Raises LocalFault.
     """
     settings = Settings(
         environment="development",
         kafka_bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"],
         mongodb_uri=variables["MONGODB_URI"],
-        prefix=prefix,
     )
+    if prefix is not None:
+        settings = settings.model_copy(update={"prefix": prefix})
     client = mongo.connect(settings)
     try:
         logs = [
@@ -41,6 +45,9 @@ async def refill(variables: Mapping[str, str], *, prefix: str = "") -> dict[str,
         for log in short:
             await _begin_reactions_anew(client, settings, log)
         return dict(zip((log.origin for log in short), await _republished(short, settings), strict=True))
+    except (KafkaError, PyMongoError, TimeoutError, OnlyOnTopic) as error:
+        reason = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
+        raise LocalFault(f"Kafka's topics could not be filled again ({reason}): run it again") from error
     finally:
         client.close()
 
