@@ -107,6 +107,8 @@ class EventLog:
     """Wakes the relay of this process."""
 
     def __post_init__(self) -> None:
+        self.origin = self.source
+        """The source that the log began under; `source` is the one that it writes under now."""
         self.commits = self.database["commits"]
         self.ledger = Ledger(self.database)
         self._append_seconds = metrics.APPEND_SECONDS.labels(self.source)
@@ -120,7 +122,16 @@ class EventLog:
         await self.commits.create_index(
             [("pending", ASCENDING)], name="pending", partialFilterExpression={"pending": True}
         )
+        await self.follow()
         await self.ledger.prepare()
+
+    async def follow(self) -> None:
+        """Write under the source that the log's database names: `dugnad/intake~2` after a restored backup."""
+        async with causally(self.commits) as session:
+            found = await self.database["epoch"].find_one({"_id": self.origin}, session=session)
+        epoch = 1 if found is None else int(found["number"])
+        self.source = self.origin if epoch == 1 else f"{self.origin}~{epoch}"
+        self.ledger = Ledger(self.database, epoch)
 
     def start(self) -> None:
         """Start the writer task."""

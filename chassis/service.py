@@ -96,7 +96,7 @@ class Service:
 
     def commands(self, eventlog: EventLog) -> Commands:
         """The command runner of a log: one per process, since it holds the locks of the subjects."""
-        return self._commands.setdefault(eventlog.source, Commands(eventlog))
+        return self._commands.setdefault(eventlog.origin, Commands(eventlog))
 
     def add_projection(self, projection: Projection) -> View:
         """Fold a projection in this process, into this service's own database."""
@@ -129,8 +129,8 @@ class Service:
             self.clock.follow_machine()
             return
         for eventlog in self._logs:
-            head = await eventlog.ledger.head()
-            if head is not None and at < head.at:
+            latest = await eventlog.ledger.latest()
+            if latest is not None and at < latest:
                 raise ClockWentBack(f"{at.isoformat()} is before the last entry of {eventlog.source}")
         self.clock.set(at)
 
@@ -178,7 +178,7 @@ class Service:
         for eventlog in {id(each): each for each, _ in self._reactions}.values():
             reactions = [reaction for each, reaction in self._reactions if each is eventlog]
             reactor = Reactor(reactions, self.commands(eventlog), self.clock, self.database(self.name))
-            name = f"reactions-{eventlog.source.rpartition('/')[2]}"
+            name = f"reactions-{eventlog.origin.rpartition('/')[2]}"
             await reactor.prepare(settings, settings.group(self.name, name))
             self._consume(broker, name, reactor.topics, reactor.reader)
         try:

@@ -25,6 +25,7 @@ try:
     from deploy.local.places import CACHE, ENGINES, shown
     from deploy.local.player_scenario import EXPECTED, expected
     from deploy.local.processes import LocalFault
+    from deploy.local.refill import refill, told
     from deploy.local.services import ServiceFault, Services
 except ModuleNotFoundError as missing:
     # Another Python than the one that `make install` installs into, or packages older than the lock.
@@ -88,6 +89,8 @@ async def _system() -> AsyncIterator[tuple[Engines, Services]]:
     began = time.monotonic()
     async with await _engines() as engines:
         _say(f"Engines are ready after {time.monotonic() - began:.1f} s: {engines.description}.")
+        if sent := await refill(engines.variables):
+            _say(told(sent))
         began = time.monotonic()
         async with Services(engines.variables) as services:
             _say(f"Services are ready after {time.monotonic() - began:.1f} s.")
