@@ -144,8 +144,9 @@ class Rebuild:
         reading = projector.reader if generation.until is None else Until(projector.reader, generation.until)
         name = f"rebuild.{generation.name}"
         member = BatchConsumer(broker, name, topics, group_of(settings, self._service, generation), reading, fail)
-        await broker.start()
+        # Before anything is read: what is folded meanwhile is this process's work.
         begun, first = monotonic(), await self._folded(projector)
+        await broker.start()
         try:
             while True:
                 heads = dict(generation.until or await topic_heads(settings, self.projection.topics))

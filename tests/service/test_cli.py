@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
@@ -63,7 +65,7 @@ def database(mongo: Client, settings: Settings) -> Database:
 
 
 @pytest.fixture
-def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Dugnad:
+def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dugnad]:
     """Runs a command; gives exit code, standard output and standard error."""
     settings = world.settings
     variables = {
@@ -83,7 +85,11 @@ def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
-    return run
+    yield run
+    # A command is a process of its own in life; here it would leave its quiet logger to the tests that follow.
+    structlog.reset_defaults()
+    for library in ("aiokafka", "faststream"):
+        logging.getLogger(library).setLevel(logging.NOTSET)
 
 
 async def needs(world: World, count: int) -> int:
