@@ -78,6 +78,8 @@ def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    # As in a process of its own: what other tests have set up to log would end up in the answer.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
 
     async def run(*argv: str) -> tuple[int, str, str]:
         capsys.readouterr()
