@@ -65,6 +65,8 @@ def _quiet() -> None:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A logger that were kept would go on writing to this stream when it is no longer there.
+        cache_logger_on_first_use=False,
     )
     for library in ("aiokafka", "faststream"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
