@@ -15,7 +15,8 @@ from benchmarks.harness import Result, Stopwatch, at_least, own_settings
 from chassis import mongo
 from chassis.consumer import MAX_RECORDS, Raw
 from chassis.projection import Document, Projection, Record, fold_one
-from chassis.projector import Projector, read_batch
+from chassis.projector import Projector
+from chassis.reading import read_batch
 from contracts import followup, intake, matching
 from contracts.envelope import encode
 from contracts.event import Event

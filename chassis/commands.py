@@ -35,6 +35,8 @@ class Commands:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._locks = SubjectLocks()
+        self.source = log.source
+        """The log that the commands append to."""
 
     async def run(
         self,

@@ -25,6 +25,7 @@ from faststream.message import StreamMessage
 from chassis import metrics
 from chassis.errors import Contended, LogBusy, LogUnavailable
 from chassis.keyring import KeyringUnavailable
+from chassis.lag import Lag
 from chassis.mongo import PyMongoError
 
 MAX_RECORDS = 500
@@ -36,6 +37,7 @@ TRANSIENT = (PyMongoError, LogBusy, LogUnavailable, KeyringUnavailable, Contende
 EXIT_FAULT = 70
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 5.0
+RELEASE_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -53,7 +55,7 @@ class Raw(Protocol):
 
 @dataclass(frozen=True)
 class Stopped:
-    """A record that cannot be decoded or folded: its partition stops there, until a new version can read it."""
+    """Where a partition stops: too much is parked already, so that the fault is not in single events."""
 
     partition: TopicPartition
     offset: int
@@ -84,8 +86,20 @@ async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> None:
         log.warning("broker_left_without_notice", client=name)
 
 
+class Reading(Protocol):
+    """What a consumer does about its records (`chassis.reading.Reader`)."""
+
+    async def handle(self, raws: Sequence[Raw]) -> Handled:
+        """One batch. Raises what is transient."""
+        ...
+
+    async def release(self, partitions: Iterable[TopicPartition]) -> int:
+        """Take up again what was parked, of these partitions. Raises what is transient."""
+        ...
+
+
 class BatchConsumer:
-    """One consumer group's member; `handle` gets the records of a batch in arrival order."""
+    """One consumer group's member; its reader gets the records of a batch in arrival order."""
 
     def __init__(
         self,
@@ -93,11 +107,13 @@ class BatchConsumer:
         name: str,
         topics: Sequence[str],
         group: str,
-        handle: Callable[[Sequence[Raw]], Awaitable[Handled]],
+        reader: Reading,
         fatal: Callable[[BaseException], None] = end_process,
     ) -> None:
         self.name = name
-        self._handle = handle
+        self._reader = reader
+        self._one_at_a_time = asyncio.Lock()
+        self._releasing: asyncio.Task[None] | None = None
         self._fatal = fatal
         self._stopping = False
         self.stopped: dict[TopicPartition, Stopped] = {}
@@ -106,6 +122,7 @@ class BatchConsumer:
         """Whether the group has given this member its part (perhaps no partition)."""
         self._moved: dict[TopicPartition, tuple[int, float]] = {}
         """Where each partition stood when it was last seen to move or to be idle, and when that was."""
+        self.lag = Lag()
         self._subscriber = broker.subscriber(
             *topics,
             batch=True,
@@ -121,10 +138,39 @@ class BatchConsumer:
         )
         self._subscriber(self._on_batch)
 
+    async def start(self) -> None:
+        """Join the group, where the broker was started before."""
+        await self._subscriber.start()
+        self.start_releasing()
+
+    def start_releasing(self) -> None:
+        """Look from time to time for parked events that an operator has marked."""
+        self._releasing = asyncio.create_task(self._release_forever(), name=f"release {self.name}")
+        self._releasing.add_done_callback(self._release_ended)
+
     async def stop(self) -> None:
         """Leave the group."""
         self._stopping = True
+        if self._releasing is not None:
+            self._releasing.cancel()
         await stop_client(self.name, self._subscriber.stop())
+
+    async def _release_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RELEASE_SECONDS)
+            consumer = self._subscriber.consumer
+            if consumer is None:
+                continue
+            try:
+                # Between batches: a later event of the subject must not overtake the one that is released.
+                async with self._one_at_a_time:
+                    await self._reader.release(consumer.assignment())
+            except TRANSIENT as error:
+                log.warning("release_waits", consumer=self.name, error=type(error).__name__)
+
+    def _release_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fatal(error)
 
     async def _parse(self, records: tuple[Raw, ...]) -> StreamMessage[Any]:
         return StreamMessage(raw_message=records, body=b"")
@@ -143,15 +189,22 @@ class BatchConsumer:
         running = [each for each in records if TopicPartition(each.topic, each.partition) not in self.stopped]
         if not running:
             return
+        for each in running:
+            self.lag.begin(TopicPartition(each.topic, each.partition), each.offset)
         self.handling_since = monotonic()
         # One for both: past the whole interval the group gives the partitions away in the middle of the batch.
         deadline = self.handling_since + MAX_POLL_SECONDS / 2
+        async with self._one_at_a_time:
+            await self._take_now(running, deadline)
+        self.handling_since = None
+
+    async def _take_now(self, running: Sequence[Raw], deadline: float) -> None:
         with metrics.BATCH_SECONDS.labels(self.name).time():
-            handled = await self._until_done(lambda: self._handle(running), deadline)
+            handled = await self._until_done(lambda: self._reader.handle(running), deadline)
             for stopped in handled.stopped:
                 self._stop_partition(stopped)
             await self._commit(handled.offsets, deadline)
-        self.handling_since = None
+            self.lag.done(handled.offsets)
 
     async def _until_done(self, action: Callable[[], Awaitable[Handled]], deadline: float) -> Handled:
         """Transient errors are tried again in place, within half of the poll interval; then the process ends."""
@@ -206,17 +259,27 @@ class BatchConsumer:
         consumer = self._subscriber.consumer
         if consumer is None:
             return
-        now, moved = monotonic(), {}
+        now, moved, ends = monotonic(), {}, {}
         for partition in consumer.assignment():
             try:
                 position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
                 highwater = consumer.highwater(partition)
             except (KafkaError, AssertionError, TimeoutError):
                 continue  # given away meanwhile, or just given: the next look will tell
+            self.lag.begin(partition, position)
+            if highwater is not None:
+                ends[partition] = highwater
             before, since = self._moved.get(partition, (-1, now))
             idle = highwater is None or position >= highwater or partition in self.stopped
             moved[partition] = (position, now if idle or position != before else since)
         self._moved = moved
+        # As the records told: asked for beside them, the client of a broker that is away does not stop in order.
+        self.lag.look(now, ends)
+
+    def measure(self) -> None:
+        """Set the gauges of how far this member was behind when it last looked."""
+        metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
+        metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
 
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""
@@ -253,4 +316,5 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library
         # A rebalance forgets pauses: what was stopped is fetched again from its committed offset, and stops again.
         self._consumer.joined = True
         self._consumer.stopped.clear()
+        self._consumer.lag.forget()
         metrics.STOPPED_PARTITIONS.labels(self._consumer.name).set(0)

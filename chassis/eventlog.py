@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import bson
 from pymongo import ASCENDING
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.clock import Clock, machine_now, milliseconds
 from chassis.decisions import Answer, Loaded
 from chassis.errors import LogUnavailable, TooLarge, Unserialisable
@@ -27,6 +27,8 @@ from chassis.mongo import Database, PyMongoError, causally
 from chassis.writer import GroupWriter, Verdict
 from contracts.envelope import encode_stored
 from contracts.event import Event
+from contracts.registry import class_of
+from contracts.upcasters import upcast
 
 MAX_EVENT_BYTES = 768 * 1024
 """A stored event must fit into a Kafka record (1 MiB by default) with its headers, or it would stop the relay."""
@@ -105,6 +107,8 @@ class EventLog:
     """Wakes the relay of this process."""
 
     def __post_init__(self) -> None:
+        self.origin = self.source
+        """The source that the log began under; `source` is the one that it writes under now."""
         self.commits = self.database["commits"]
         self.ledger = Ledger(self.database)
         self._append_seconds = metrics.APPEND_SECONDS.labels(self.source)
@@ -118,7 +122,16 @@ class EventLog:
         await self.commits.create_index(
             [("pending", ASCENDING)], name="pending", partialFilterExpression={"pending": True}
         )
+        await self.follow()
         await self.ledger.prepare()
+
+    async def follow(self) -> None:
+        """Write under the source that the log's database names: `dugnad/intake~2` after a restored backup."""
+        async with causally(self.commits) as session:
+            found = await self.database["epoch"].find_one({"_id": self.origin}, session=session)
+        epoch = 1 if found is None else int(found["number"])
+        self.source = self.origin if epoch == 1 else f"{self.origin}~{epoch}"
+        self.ledger = Ledger(self.database, epoch)
 
     def start(self) -> None:
         """Start the writer task."""
@@ -138,6 +151,15 @@ class EventLog:
 
         Raises LogBusy, TooLarge, Unserialisable (nothing stored), LogUnavailable (unknown: the command's claim tells).
         """
+        about: telemetry.Attributes = {"dugnad.log": self.source, "dugnad.events": len(commit.events)}
+        with telemetry.span("append", parent=commit.traceparent, attributes=about) as active:
+            outcome = await self._append(replace(commit, traceparent=active.traceparent))
+            if isinstance(outcome, Stored):
+                active.note({"dugnad.commit": outcome.commit_id})
+            active.note({"dugnad.outcome": type(outcome).__name__.lower()})
+        return outcome
+
+    async def _append(self, commit: NewCommit) -> Stored | Conflict:
         document = await self.document(commit)
         try:
             encoded = bson.encode(document)
@@ -208,7 +230,8 @@ class EventLog:
         return Loaded(subject, len(found), tuple(events), tuple(versions))
 
     async def _event(self, stored: Mapping[str, Any], unseal_it: bool) -> Event:
-        known = self._by_type[stored["type"]]
+        known = class_of(stored["type"])
+        assert known is not None, "what was appended here is in the contracts for ever"
         opened = None
         if unseal_it and "sealed" in stored and self.keyring is not None:
             try:
@@ -217,7 +240,7 @@ class EventLog:
                 key = None
             if key is not None:
                 opened = unseal(key, bytes(stored["sealed"]), f"{stored['type']} {stored['subject']}")
-        return known.from_data(stored["data"], occurred=stored["time"], sealed=opened)
+        return known.from_data(upcast(stored["type"], stored["data"]), occurred=stored["time"], sealed=opened)
 
     async def document(self, commit: NewCommit) -> dict[str, Any]:
         """What `append` stores: sealed, checked, with its claims. Raises TooLarge, Unserialisable, KeyringError."""

@@ -16,7 +16,7 @@ from contracts.registry import SOURCES
 
 WAIT_SECONDS = 2.0
 _SOURCES = {source.rpartition("/")[2]: source for source in SOURCES}
-Position = Annotated[str, Query(pattern=rf"^({'|'.join(_SOURCES)}):[0-9]{{1,15}}$")]
+Position = Annotated[str, Query(pattern=rf"^({'|'.join(_SOURCES)})(~[0-9]{{1,3}})?:[0-9]{{1,15}}$")]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Freshness:
         """Wait a moment for the views that read the source. Raises Problem 503 where one is further behind."""
         for view in views:
             for source, position in self.positions:
-                if source in view.sources and not await view.wait_for(source, position, WAIT_SECONDS):
+                if source.partition("~")[0] in view.sources and not await view.wait_for(source, position, WAIT_SECONDS):
                     raise busy("view_behind")
 
 
@@ -44,7 +44,13 @@ async def freshness(
 ) -> Freshness:
     """The dependency of queries on views."""
     asked = (each.partition(":") for each in min_position or ())
-    return Freshness(tuple((_SOURCES[name], int(position)) for name, _, position in asked))
+    return Freshness(tuple((_source(name), int(position)) for name, _, position in asked))
+
+
+def _source(name: str) -> str:
+    """`intake~2` is a log that was continued after its database was restored."""
+    begun, tilde, epoch = name.partition("~")
+    return _SOURCES[begun] + tilde + epoch
 
 
 Fresh = Annotated[Freshness, Depends(freshness)]

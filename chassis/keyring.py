@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import JsonValue
 
+from chassis import telemetry
 from chassis.clock import machine_now
 from chassis.errors import DependencyDown
 from chassis.mongo import Database, DuplicateKeyError, PyMongoError
@@ -138,7 +139,7 @@ class RemoteKeyring:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
-        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT)
+        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT, event_hooks={"request": [telemetry.carry]})
         self._elapsed = elapsed
         self._held: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 

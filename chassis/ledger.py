@@ -34,10 +34,13 @@ class Page:
 
 
 class Ledger:
-    """The pages of one log."""
+    """The pages of one log. A log that was continued under a new source has a ledger for each of them."""
 
-    def __init__(self, database: Database) -> None:
-        self._pages = database["ledger"]
+    def __init__(self, database: Database, epoch: int = 1) -> None:
+        self.epoch = epoch
+        self._pages = database["ledger" if epoch == 1 else f"ledger~{epoch}"]
+        self.earlier: tuple[Ledger, ...] = tuple(Ledger(database, each) for each in range(1, epoch))
+        """Finished ones: their positions stand under the earlier sources."""
 
     async def prepare(self) -> None:
         """Create the index that lets no commit be numbered twice, and finds a commit's position."""
@@ -48,6 +51,21 @@ class Ledger:
         async with causally(self._pages) as session:
             document = await self._pages.find_one({}, sort=[("_id", DESCENDING)], session=session)
         return None if document is None else _page(document)
+
+    async def head_at(self, at: datetime) -> Page | None:
+        """The last page recorded by an instant; final once nothing is recorded before it any more."""
+        async with causally(self._pages) as session:
+            # `at` never goes back along the pages, so the last one that fits is the one before the first that does not.
+            found = await self._pages.find_one({"at": {"$lte": at}}, sort=[("_id", DESCENDING)], session=session)
+        return None if found is None else _page(found)
+
+    async def latest(self) -> datetime | None:
+        """The recorded time of the last page, also where that is in an earlier ledger."""
+        for ledger in (self, *reversed(self.earlier)):
+            head = await ledger.head()
+            if head is not None:
+                return head.at
+        return None
 
     async def insert(self, page: Page) -> bool:
         """Make `page` the head. False: somebody else's page is there, or one of its commits is numbered already."""
@@ -84,6 +102,8 @@ class Ledger:
             pages = self._pages.find({"commits.id": {"$in": list(commits)}}, {"commits.id": 1}, session=session)
             async for document in pages:
                 found.update(each["id"] for each in document["commits"])
+        for ledger in self.earlier:
+            found |= await ledger.numbered(commits)
         return found.intersection(commits)
 
     async def last_position(self, commit: str) -> int | None:

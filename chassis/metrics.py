@@ -58,7 +58,13 @@ COMMANDS_REPEATED = Counter(
 COMMITS_PENDING = Gauge(
     "dugnad_commits_pending", "Commits not yet in the ledger, at most a page of them.", ("log",), registry=REGISTRY
 )
+COMMITS_PENDING_SECONDS = Gauge(
+    "dugnad_commits_pending_seconds", "Age of the oldest commit not yet in the ledger.", ("log",), registry=REGISTRY
+)
 LEDGER_POSITION = Gauge("dugnad_ledger_position", "Last position in the ledger.", ("log",), registry=REGISTRY)
+RELAY_LAG = Gauge(
+    "dugnad_relay_lag_events", "Events in the ledger and not yet known to be published.", ("log",), registry=REGISTRY
+)
 EVENTS_PUBLISHED = Counter("dugnad_events_published", "Events acknowledged by the broker.", ("log",), registry=REGISTRY)
 RELAY_ACTIVE = Gauge("dugnad_relay_active", "1 while this process holds the lease.", ("log",), registry=REGISTRY)
 LEDGER_ALARMS = Counter(
@@ -80,7 +86,19 @@ BATCH_SECONDS = Histogram(
 )
 STOPPED_PARTITIONS = Gauge(
     "dugnad_stopped_partitions",
-    "Partitions stopped by a record that cannot be decoded or folded.",
+    "Partitions stopped since too many subjects are parked.",
+    ("consumer",),
+    registry=REGISTRY,
+)
+CONSUMER_LAG = Gauge(
+    "dugnad_consumer_lag_events",
+    "Events in this process's partitions that a projection or its reactions have not handled.",
+    ("consumer",),
+    registry=REGISTRY,
+)
+CONSUMER_LAG_SECONDS = Gauge(
+    "dugnad_consumer_lag_seconds",
+    "For how long the oldest of them has been seen to wait: how stale the view is.",
     ("consumer",),
     registry=REGISTRY,
 )
@@ -89,6 +107,9 @@ PROJECTION_HOLES = Gauge(
     "Sources of which a projection has missed a position for over a minute.",
     ("projection",),
     registry=REGISTRY,
+)
+PARKED = Gauge(
+    "dugnad_parked_events", "Events that could not be handled, and those behind them.", ("consumer",), registry=REGISTRY
 )
 REACTIONS = Counter(
     "dugnad_reactions",

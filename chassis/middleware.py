@@ -15,6 +15,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis import telemetry
 from chassis.ids import new_id
 from chassis.logs import bind_correlation, get_logger
 from chassis.metrics import HTTP_REQUESTS, HTTP_SECONDS
@@ -31,8 +32,8 @@ LANGUAGE_COOKIE = "dugnad_language"
 _CORRELATION = re.compile(
     r"[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{16,64}"
 )
-_TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _QUIET = frozenset({"/livez", "/readyz", "/static"})
+_UNTRACED = ("/livez", "/readyz", "/static/")
 
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_POLICY = (
@@ -66,15 +67,28 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(self, scope, send)
+        headers = Headers(scope=scope)
+        caller = telemetry.well_formed(headers.get("traceparent"))
+        if scope["path"].startswith(_UNTRACED):
+            await self._answer(_Exchange(self, scope, send, headers, caller), receive)
+            return
+        with telemetry.span("request", parent=caller, kind=telemetry.SpanKind.SERVER) as active:
+            exchange = _Exchange(self, scope, send, headers, active.traceparent)
+            try:
+                await self._answer(exchange, receive)
+            finally:
+                exchange.tell(active)
+
+    async def _answer(self, exchange: _Exchange, receive: Receive) -> None:
+        scope = exchange.scope
         method = scope["method"]
         if method == "HEAD":
             # Answered as GET; the server leaves the body out.
-            scope = exchange.scope = {**scope, "method": "GET"}
+            exchange.scope = {**scope, "method": "GET"}
         try:
             if method not in ("GET", "HEAD", "OPTIONS"):
-                receive = await _whole_body(scope, receive)
-            await self._app(scope, receive, exchange.send)
+                receive = await _whole_body(exchange.scope, receive)
+            await self._app(exchange.scope, receive, exchange.send)
         except _Gone:
             exchange.status = 499
         except Problem as problem:
@@ -85,7 +99,7 @@ class Envelope:
                 raise
             await exchange.answer(error)
         finally:
-            exchange.record(self._web.service.name, method)
+            exchange.record(self._web.service.name)
 
     async def problem(self, error: Exception, request: Request) -> Response:
         """The problem document of an error that no route saw; for a browser a page."""
@@ -115,14 +129,15 @@ class Envelope:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, envelope: Envelope, scope: Scope, send: Send) -> None:
+    def __init__(self, envelope: Envelope, scope: Scope, send: Send, headers: Headers, traceparent: str | None) -> None:
         self._envelope, self._send, self.scope = envelope, send, scope
         self._begun = monotonic()
         self.status = 0
-        headers = Headers(scope=scope)
+        # A made-up method would be a label of its own.
+        self._method = scope["method"] if scope["method"] in _METHODS else "other"
         self._state = scope.setdefault("state", {})
         self._state["request_id"] = new_id()
-        self._state["correlation"] = _correlation(headers)
+        self._state["correlation"] = _correlation(headers, traceparent)
         self._state["language"] = chosen_language(
             headers.get("accept-language"), cookie_parser(headers.get("cookie", "")).get(LANGUAGE_COOKIE)
         )
@@ -147,11 +162,24 @@ class _Exchange:
         response = await self._envelope.problem(error, Request(self.scope))
         await response(self.scope, _nothing, self.send)
 
-    def record(self, service: str, method: str) -> None:
+    def tell(self, active: telemetry.Active) -> None:
+        """Name the span and say how the request ended."""
+        active.rename(f"{self._method} {self.route}")
+        active.note(
+            {
+                "http.request.method": self._method,
+                "http.route": self.route,
+                "http.response.status_code": self.status,
+                "dugnad.request": self._state["request_id"],
+                "dugnad.correlation": self._state["correlation"],
+            }
+        )
+        if self.status >= 500:
+            active.fail(str(self.status))
+
+    def record(self, service: str) -> None:
         seconds = monotonic() - self._begun
-        route = self.route
-        # A made-up method would be a label of its own.
-        method = method if method in _METHODS else "other"
+        route, method = self.route, self._method
         HTTP_REQUESTS.labels(service, route, method, str(self.status)).inc()
         HTTP_SECONDS.labels(service, route, method).observe(seconds)
         say = _log.debug if route in _QUIET else _log.info
@@ -161,12 +189,11 @@ class _Exchange:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _correlation(headers: Headers) -> str:
+def _correlation(headers: Headers, traceparent: str | None) -> str:
     given = headers.get(CORRELATION_HEADER, "")
     if _CORRELATION.fullmatch(given):
         return given
-    trace = _TRACE.fullmatch(headers.get("traceparent", ""))
-    return trace[1] if trace else new_id()
+    return new_id() if traceparent is None else traceparent.split("-")[1]
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> Receive:

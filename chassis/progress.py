@@ -39,6 +39,8 @@ class Progress:
         self._blocks: Collection = database[f"progress_{projection}"]
         self._moved = asyncio.Event()
         self._holes: dict[str, Hole] = {}
+        self.moved_at = monotonic()
+        """When this process last recorded anything here, or began to."""
 
     async def record(self, handled: Handled) -> None:
         """Add positions. Repeated and concurrent calls (a rebalance) give the union."""
@@ -59,15 +61,13 @@ class Progress:
                     continue
                 writes.append(revision(name, before["rev"], {**fields, "bits": bits}))
             waiting = {name: waiting[name] for name in await write_or_lose(self._blocks, writes)}
+        self.moved_at = monotonic()
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def complete_to(self, source: str) -> int:
         """The last position up to which everything of a source has been handled; 0 for nothing."""
-        collapsed = await self._collapsed(source)
-        blocks: dict[int, int] = defaultdict(int)
-        async for each in self._blocks.find({"source": source, "block": {"$gte": collapsed}}):
-            blocks[each["block"]] |= int.from_bytes(bytes(each["bits"]), "little")
+        collapsed, blocks = await self._union(source)
         full = collapsed
         while blocks.get(full) == FULL:
             full += 1
@@ -76,6 +76,43 @@ class Progress:
         bits = blocks.get(full, 0)
         lowest_zero = (~bits & (bits + 1)).bit_length() - 1
         return full * BLOCK + lowest_zero
+
+    async def missing(self, source: str, head: int) -> int:
+        """How many positions of a source up to `head` have not been handled."""
+        collapsed, blocks = await self._union(source)
+        handled = min(collapsed * BLOCK, head)
+        for block, bits in blocks.items():
+            wanted = max(0, min(BLOCK, head - block * BLOCK))
+            handled += (bits & ((1 << wanted) - 1)).bit_count()
+        return head - handled
+
+    async def missing_intervals(self, source: str, most: int) -> list[tuple[int, int]]:
+        """The first intervals, both ends included, that are missing though later positions have been handled."""
+        collapsed, blocks = await self._union(source)
+        found: list[tuple[int, int]] = []
+        for block in range(collapsed, max((block for block, bits in blocks.items() if bits), default=-1) + 1):
+            bits, first = blocks.get(block, 0), block * BLOCK + 1
+            last_block = not any(bits for later, bits in blocks.items() if later > block)
+            gaps = ~bits & ((1 << (bits.bit_length() if last_block else BLOCK)) - 1)
+            while gaps:
+                start = (gaps & -gaps).bit_length() - 1
+                length = (~(gaps >> start) & ((gaps >> start) + 1)).bit_length() - 1
+                gaps &= ~(((1 << length) - 1) << start)
+                if found and found[-1][1] == first + start - 1:
+                    found[-1] = (found[-1][0], first + start + length - 1)
+                elif len(found) == most:
+                    return found
+                else:
+                    found.append((first + start, first + start + length - 1))
+        return found
+
+    async def _union(self, source: str) -> tuple[int, dict[int, int]]:
+        """How many leading blocks are full, and the bits of those that follow, over all partitions."""
+        collapsed = await self._collapsed(source)
+        blocks: dict[int, int] = defaultdict(int)
+        async for each in self._blocks.find({"source": source, "block": {"$gte": collapsed}}):
+            blocks[each["block"]] |= int.from_bytes(bytes(each["bits"]), "little")
+        return collapsed, blocks
 
     async def holes(self) -> list[Hole]:
         """The hole of each source that has one; how old it is, is known as far as this process has looked."""

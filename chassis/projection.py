@@ -31,6 +31,7 @@ class Record:
     occurred: datetime
     recorded: datetime
     correlation: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Projection:
     keys: Callable[[Record], Sequence[str]]
     fold: Callable[[str, Document | None, Record], Document | None]
     indexes: tuple[tuple[str, ...], ...] = ()
+    version: int = 1
+    """Of the fold. With another version than what is served, a new generation is built beside it, and then served."""
 
 
 def fold_all(projection: Projection, records: Iterable[Record]) -> dict[str, Document]:

@@ -7,142 +7,67 @@ revision that was folded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import structlog
-from aiokafka import TopicPartition
 from pymongo import ASCENDING
 
-from chassis import metrics
-from chassis.consumer import Handled, Raw, Stopped
+from chassis import metrics, telemetry
+from chassis.consumer import Handled, Raw
 from chassis.mongo import Database
+from chassis.parking import Parking
 from chassis.progress import Progress
-from chassis.projection import Document, Projection, Record, fold_one, visible
+from chassis.projection import Document, Projection, fold_one, visible
+from chassis.reading import Arrival, Reader, Unhandled, about
 from chassis.revisions import Write, revision, write_or_lose
-from contracts.envelope import Undecodable, UnknownType, decode
-from contracts.event import TYPE_PATTERN, Event
 from contracts.registry import SOURCES, topic_of
-
-log = structlog.get_logger()
-
-
-class Unfoldable(Exception):
-    """A fold raised on an event: a fault in the code, or an event that it should have been written for."""
-
-    def __init__(self, arrival: Arrival, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__} in the fold of {arrival.record.id}")
-        self.arrival = arrival
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A record that the projection reads, and where it came from."""
-
-    partition: TopicPartition
-    offset: int
-    record: Record
-
-
-@dataclass
-class Batch:
-    """A decoded batch. `positions` are of all records, also of those that nobody here reads."""
-
-    arrivals: list[Arrival]
-    positions: dict[TopicPartition, list[tuple[int, str, int]]]
-    """Offset, source and position, per partition in order."""
-    stopped: dict[TopicPartition, Stopped]
-
-
-def read_batch(raws: Sequence[Raw], reads: Sequence[type[Event]]) -> Batch:
-    """Decode; a record that cannot be decoded ends its partition's part of the batch."""
-    names = {each.__name__ for each in reads}
-    batch = Batch([], {}, {})
-    for raw in raws:
-        partition = TopicPartition(raw.topic, raw.partition)
-        if partition in batch.stopped:
-            continue
-        try:
-            envelope = decode(raw.key, raw.value, raw.headers)
-            name = TYPE_PATTERN.match(envelope.type)
-            if name is not None and name["name"] in names:
-                record = Record(
-                    event=envelope.event,
-                    type=envelope.type,
-                    source=envelope.source,
-                    subject=envelope.subject,
-                    partition_key=envelope.partition_key,
-                    position=envelope.sequence,
-                    id=envelope.id,
-                    occurred=envelope.time,
-                    recorded=envelope.recorded,
-                    correlation=envelope.correlation,
-                )
-                batch.arrivals.append(Arrival(partition, raw.offset, record))
-        except (Undecodable, UnknownType) as error:
-            batch.stopped[partition] = Stopped(partition, raw.offset, str(error))
-            continue
-        batch.positions.setdefault(partition, []).append((raw.offset, envelope.source, envelope.sequence))
-    return batch
-
-
-def without_rest(batch: Batch, arrival: Arrival, reason: str) -> Batch:
-    """The batch without a record that cannot be handled, and without what follows it in its partition."""
-    partition, offset = arrival.partition, arrival.offset
-    return Batch(
-        [each for each in batch.arrivals if each.partition != partition or each.offset < offset],
-        {
-            name: [each for each in positions if name != partition or each[0] < offset]
-            for name, positions in batch.positions.items()
-        },
-        {**batch.stopped, partition: Stopped(partition, offset, reason)},
-    )
 
 
 class Projector:
     """Folds batches of one projection into its collection."""
 
-    def __init__(self, projection: Projection, database: Database) -> None:
+    def __init__(self, projection: Projection, database: Database, name: str | None = None) -> None:
+        """`name` is the generation's, the suffix of its collections; else the projection's own."""
+        name = projection.name if name is None else name
         self.projection = projection
-        self.progress = Progress(database, projection.name)
-        self._documents = database[f"view_{projection.name}"]
+        self.progress = Progress(database, name)
+        self._documents = database[f"view_{name}"]
+        parking = Parking(database, name)
+        self.reader = Reader(projection.name, projection.reads, self.apply, self.progress, parking)
 
     async def prepare(self) -> None:
         """Create the indexes that its queries need."""
+        await self.reader.parking.prepare()
         for fields in self.projection.indexes:
             await self._documents.create_index([(name, ASCENDING) for name in fields])
 
     async def handle(self, raws: Sequence[Raw]) -> Handled:
         """One batch. Raises PyMongoError with nothing committed; the same batch may be handled again."""
-        batch = read_batch(raws, self.projection.reads)
-        while True:
-            try:
-                await self._write(batch)
-                break
-            except Unfoldable as error:
-                batch = without_rest(batch, error.arrival, str(error))
-        await self._record_progress(batch)
-        offsets = {partition: each[-1][0] + 1 for partition, each in batch.positions.items() if each}
-        return Handled(offsets, list(batch.stopped.values()))
+        return await self.reader.handle(raws)
 
-    async def _write(self, batch: Batch) -> None:
+    async def apply(self, arrivals: Sequence[Arrival]) -> None:
+        """Fold events into documents. Raises Unhandled for one on which the fold raises, with nothing of it written."""
+        traces = ((each.record.traceparent, about(each.record)) for each in arrivals)
+        with telemetry.spans(f"fold {self.projection.name}", traces, kind=telemetry.SpanKind.CONSUMER):
+            await self._apply(arrivals)
+
+    async def _apply(self, arrivals: Sequence[Arrival]) -> None:
         by_key: dict[str, list[Arrival]] = {}
-        for arrival in batch.arrivals:
+        for arrival in arrivals:
             try:
                 keys = self.projection.keys(arrival.record)
-            except Exception as error:  # a key function is pure code: whatever it raises stops the partition, loudly
-                raise Unfoldable(arrival, error) from error
+            except Exception as error:  # a key function is pure code: whatever it raises parks the event
+                raise Unhandled(arrival, f"{type(error).__name__} in the fold") from error
             for key in keys:
                 by_key.setdefault(key, []).append(arrival)
         folded = dropped = 0
         while by_key:
             stored = {each["_id"]: each async for each in self._documents.find({"_id": {"$in": list(by_key)}})}
             writes: list[Write] = []
-            for key, arrivals in by_key.items():
+            for key, of_key in by_key.items():
                 before = stored.get(key)
-                after, changes = self._fold(key, before, arrivals)
+                after, changes = self._fold(key, before, of_key)
                 folded += changes
-                dropped += len(arrivals) - changes
+                dropped += len(of_key) - changes
                 if changes:
                     writes.append(revision(key, 0 if before is None else before["rev"], after))
             # Written meanwhile by another reader (a rebalance): fold those again before any offset moves.
@@ -156,31 +81,27 @@ class Projector:
         for arrival in arrivals:
             try:
                 after = fold_one(self.projection, key, state, arrival.record)
-            except Exception as error:  # a fold is pure code: whatever it raises stops the partition, loudly
-                raise Unfoldable(arrival, error) from error
+            except Exception as error:  # a fold is pure code: whatever it raises parks the event
+                raise Unhandled(arrival, f"{type(error).__name__} in the fold") from error
             changes += state is None or after["at"] != state["at"]
             state = after
         return state or {}, changes
-
-    async def _record_progress(self, batch: Batch) -> None:
-        handled: dict[tuple[str, int], list[int]] = {}
-        for partition, positions in batch.positions.items():
-            for _, source, position in positions:
-                handled.setdefault((source, partition.partition), []).append(position)
-        ignored = sum(map(len, handled.values())) - len(batch.arrivals)
-        metrics.RECORDS.labels(self.projection.name, "ignored").inc(max(0, ignored))
-        await self.progress.record(handled)
 
 
 class View:
     """Queries on the documents of a projection. Tombstones are not there."""
 
-    def __init__(self, projection: Projection, database: Database, progress: Progress) -> None:
+    def __init__(self, projection: Projection, database: Database, generation: str | None = None) -> None:
         self.name = projection.name
         self.sources = frozenset(source for source in SOURCES if topic_of(source) in projection.topics)
         """The logs that it reads."""
-        self.progress = progress
-        self._documents = database[f"view_{projection.name}"]
+        self._database = database
+        self.show(f"{projection.name}_1" if generation is None else generation)
+
+    def show(self, generation: str, progress: Progress | None = None) -> None:
+        """Let queries see a generation, by its name. The progress of whoever folds it here wakes those that wait."""
+        self.progress = Progress(self._database, generation) if progress is None else progress
+        self._documents = self._database[f"view_{generation}"]
 
     async def get(self, key: str) -> Document | None:
         """One document with its `_id`, None where there is none or it is gone."""
@@ -200,6 +121,10 @@ class View:
             order.append(("_id", ASCENDING))
         cursor = self._documents.find({"gone": {"$exists": False}, **(where or {})}, sort=order).limit(limit)
         return [_shown(each) async for each in cursor]
+
+    async def estimated_count(self) -> int:
+        """About how many documents there are, those that are gone among them: known without looking at each one."""
+        return int(await self._documents.estimated_document_count())
 
     async def wait_for(self, source: str, position: int, seconds: float) -> bool:
         """Whether the view has handled a position within so many seconds."""

@@ -15,25 +15,25 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.clock import Clock
 from chassis.commands import Commands
-from chassis.consumer import Handled, Raw, Stopped
 from chassis.decisions import Answer, CommandContext, Decision, Loaded
 from chassis.errors import DependencyDown, TooLarge, Unserialisable
 from chassis.ids import new_id
 from chassis.kafka import client_options
 from chassis.keyring import KeyDestroyed, KeyUnknown
 from chassis.mongo import Database, DuplicateKeyError
+from chassis.parking import Parking
 from chassis.progress import Progress
 from chassis.projection import Record
-from chassis.projector import read_batch
+from chassis.reading import Arrival, Reader, Unhandled, about
 from chassis.settings import Settings
 from contracts.event import Event
 from contracts.refused import Refused
 
 FAULTS = (AttributeError, LookupError, TypeError, ValueError, KeyDestroyed, KeyUnknown, TooLarge, Unserialisable)
-"""What trying again does not mend: the partition stops there. A process that ended would meet it again at once."""
+"""What trying again does not mend: the event is parked. A process that ended would meet it again at once."""
 POLL_SECONDS = 0.1
 
 log = structlog.get_logger()
@@ -71,8 +71,10 @@ class Reactor:
 
     def __init__(self, reactions: Sequence[Reaction], commands: Commands, clock: Clock, database: Database) -> None:
         self.topics = tuple(dict.fromkeys(topic for each in reactions for topic in each.topics))
-        self.progress = Progress(database, "reactions")
         self._reactions = reactions
+        reads = tuple({event for each in reactions for event in each.on})
+        name = f"reactions_{commands.source.rpartition('/')[2]}"
+        self.reader = Reader(name, reads, self.apply, Progress(database, name), Parking(database, name))
         self._commands = commands
         self._clock = clock
         self._done = database["reactions"]
@@ -82,6 +84,7 @@ class Reactor:
 
         Else it would begin anew, and react today to what happened years ago.
         """
+        await self.reader.parking.prepare()
         consumer = AIOKafkaConsumer(**client_options(settings), group_id=group, enable_auto_commit=False)
         try:
             await consumer.start()
@@ -119,30 +122,14 @@ class Reactor:
                 await self._done.insert_one({"_id": mark, "outcome": "begun"})
         return True
 
-    async def handle(self, raws: Sequence[Raw]) -> Handled:
-        """One batch, event by event. What is transient raises, and the same batch is handled again."""
-        reads = tuple({event for each in self._reactions for event in each.on})
-        batch = read_batch(raws, reads)
-        for arrival in batch.arrivals:
-            partition, offset = arrival.partition, arrival.offset
-            if partition in batch.stopped and offset >= batch.stopped[partition].offset:
-                continue
+    async def apply(self, arrivals: Sequence[Arrival]) -> None:
+        """React, event by event. Raises Unhandled for one that a reaction failed on; else what is transient."""
+        for arrival in arrivals:
             for reaction in self._reactions:
                 if isinstance(arrival.record.event, reaction.on):
                     reason = await self._react(reaction, arrival.record)
                     if reason is not None:
-                        batch.stopped[partition] = Stopped(partition, offset, reason)
-                        break
-        handled: dict[tuple[str, int], list[int]] = {}
-        offsets: dict[TopicPartition, int] = {}
-        for partition, positions in batch.positions.items():
-            stopped = batch.stopped.get(partition)
-            for offset, source, position in positions:
-                if stopped is None or offset < stopped.offset:
-                    handled.setdefault((source, partition.partition), []).append(position)
-                    offsets[partition] = offset + 1
-        await self.progress.record(handled)
-        return Handled(offsets, list(batch.stopped.values()))
+                        raise Unhandled(arrival, reason)
 
     async def _react(self, reaction: Reaction, record: Record) -> str | None:
         """Returns why it cannot be done, None where it is done (also: nothing to do, refused)."""
@@ -150,7 +137,14 @@ class Reactor:
         if await self._done.find_one({"_id": name}) is not None:
             return None
         try:
-            outcome = await self._command(reaction, record, name)
+            with telemetry.span(
+                f"react {reaction.name}",
+                parent=record.traceparent,
+                attributes=about(record),
+                kind=telemetry.SpanKind.CONSUMER,
+            ) as active:
+                outcome = await self._command(reaction, record, name)
+                active.note({"dugnad.outcome": outcome})
         except FAULTS as error:
             log.exception("reaction_failed", reaction=reaction.name, event_id=record.id)
             return f"{type(error).__name__} in reaction {reaction.name} to {record.id}"
@@ -169,6 +163,7 @@ class Reactor:
             actor=f"reaction:{reaction.name}",
             correlation=record.correlation or record.id,
             causation=record.id,
+            traceparent=telemetry.current(),
         )
 
         def decide(loaded: Mapping[str, Loaded]) -> Decision:

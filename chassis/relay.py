@@ -7,8 +7,9 @@ Not guaranteed: exactly once. Readers drop what they have folded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.eventlog import EventLog
 from chassis.kafka import client_options
 from chassis.lease import Lease, LeaseLost
@@ -24,7 +25,8 @@ from chassis.ledger import PAGE_COMMITS, LedgerHole, Page
 from chassis.mongo import PyMongoError, causally
 from chassis.ordering import MissingPredecessor, in_order
 from chassis.settings import Settings
-from contracts.envelope import KafkaRecord, encode_stored
+from chassis.startcheck import RelayRefuses, check_clock, check_topic, records_lost
+from contracts.envelope import KafkaRecord, Undecodable, encode_stored
 
 LEASE_SECONDS = 5.0
 POLL_SECONDS = 0.25
@@ -33,6 +35,8 @@ PAGES_AT_ONCE = 8
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 STOP_SECONDS = 3.0
 BATCH_BYTES = 256 * 1024
+CLOCK_SECONDS = 1.0
+"""How long a comparison with the database's clock holds."""
 
 _partition_of = DefaultPartitioner()
 
@@ -50,6 +54,9 @@ class Relay:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._cleaned = 0
+        self._clock_compared: float | None = None
+        self._offsets: dict[int, int] = {}
+        """Per partition the last acknowledged offset since the topic was last looked at."""
         self.fault: str | None = None
         """Why the relay does not work, for `/readyz`; None while it does or another process does."""
 
@@ -98,7 +105,7 @@ class Relay:
                     await self._work(lease, producer)
             except LeaseLost:
                 log.warning("relay_lease_lost", source=self._log.source, token=lease.token)
-            except (LedgerHole, MissingPredecessor) as error:
+            except (LedgerHole, MissingPredecessor, RelayRefuses, Undecodable) as error:
                 self._alarm(error)
                 await self._release_and_pause(lease, BACKOFF_SECONDS[-1])
             except (PyMongoError, KafkaError, TimeoutError) as error:
@@ -132,6 +139,7 @@ class Relay:
     async def _work(self, lease: Lease, producer: AIOKafkaProducer) -> None:
         metrics.RELAY_ACTIVE.labels(self._log.source).set(1)
         self._cleaned = 0
+        await self._look(lease)
         while not self._stopping.is_set():
             self._log.appended.clear()
             await lease.keep()
@@ -142,8 +150,22 @@ class Relay:
                 await self._pause(POLL_SECONDS, woken=True)
         await lease.release()
 
+    async def _look(self, lease: Lease) -> None:
+        """Before anything is numbered or published under this lease."""
+        self._offsets.clear()
+        await check_topic(self._log, lease, self._settings)
+
+    async def _compare_clocks(self) -> None:
+        if self._settings.environment != "production":
+            return
+        if self._clock_compared is None or monotonic() - self._clock_compared > CLOCK_SECONDS:
+            self._clock_compared = None
+            await check_clock(self._log.database)
+            self._clock_compared = monotonic()
+
     async def number(self) -> int:
         """One round: number what is pending. Returns the number of commits that got a position."""
+        await self._compare_clocks()
         ledger, commits = self._log.ledger, self._log.commits
         head = await ledger.head()
         if head is not None and head.first != self._cleaned:
@@ -165,11 +187,12 @@ class Relay:
             return 0
         first = 1 if head is None else head.next
         now = self._log.clock.now()
+        latest = await ledger.latest() if head is None else head.at
         page = Page(
             first=first,
             next=first + sum(each["n"] for each in ordered),
             # Never back: the recorded time is an order in time too.
-            at=now if head is None else max(now, head.at),
+            at=now if latest is None else max(now, latest),
             commits=tuple((each["_id"], each["n"]) for each in ordered),
         )
         if not await ledger.insert(page):
@@ -209,8 +232,9 @@ class Relay:
             for partition, records in waiting.items()
         ]
         try:
-            # Every acknowledgement, before `published` moves: a lost one would be a skipped event.
-            await asyncio.gather(*sending)
+            with telemetry.spans("publish", _traces(page, documents), kind=telemetry.SpanKind.PRODUCER):
+                # Every acknowledgement, before `published` moves: a lost one would be a skipped event.
+                await asyncio.gather(*sending)
         finally:
             for task in sending:
                 task.cancel()
@@ -233,7 +257,11 @@ class Relay:
             ):
                 rest.pop()
             async with asyncio.timeout(self._settings.engine_timeout_seconds):
-                await (await producer.send_batch(batch, topic, partition=partition))
+                sent = await (await producer.send_batch(batch, topic, partition=partition))
+            if sent.offset <= self._offsets.get(partition, -1):
+                # A broker that came back empty while this lease lasted.
+                raise records_lost(self._log.origin, f"partition {partition} begins again at {sent.offset}")
+            self._offsets[partition] = sent.offset
 
     def _record(self, commit: dict[str, Any], event: dict[str, Any], position: int, page: Page) -> KafkaRecord:
         return encode_stored(
@@ -286,3 +314,12 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
         await producer.stop()
     else:
         await producer.client.close()
+
+
+def _traces(page: Page, commits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str | None, telemetry.Attributes]]:
+    """The trace that each commit of a page belongs to. Headers carry the commit's own, the same at every sending."""
+    position = page.first
+    for commit, events in page.commits:
+        about: telemetry.Attributes = {"dugnad.commit": commit, "dugnad.position": position, "dugnad.events": events}
+        yield commits[commit]["traceparent"], about
+        position += events

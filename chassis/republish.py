@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from copy import copy
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,6 +18,7 @@ from chassis import mongo
 from chassis.clock import Clock
 from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
+from chassis.heads import topic_head
 from chassis.kafka import client_options
 from chassis.lease import Lease
 from chassis.relay import Relay
@@ -31,12 +33,51 @@ DEMAND_SECONDS = 5.0
 log = structlog.get_logger()
 
 
+class OnlyOnTopic(Exception):
+    """The topic has events that the database lost: made anew, it would lose them too."""
+
+
 async def republish(eventlog: EventLog, settings: Settings) -> int:
     """Take over from the relay, make the topic anew, send everything. Returns the last position sent.
 
-    The relay of a running service waits meanwhile, and goes on behind it. Raises TimeoutError when it does not let go.
+    The relay of a running service waits meanwhile, and goes on behind it. Raises TimeoutError when it does not let go,
+    and OnlyOnTopic for a log that was continued after a restored backup, while its topic still has records.
     Offsets go with the topic: a group of reactions starts again only when an operator has named its position.
     """
+    await eventlog.follow()
+    logs = list(epochs(eventlog))
+    leases = [await take_over(each) for each in logs]
+    kept = await eventlog.database["epoch"].find_one({"_id": eventlog.origin})
+    if kept is not None and await topic_head(settings, eventlog.topic):
+        for lease in leases:
+            await lease.release()
+        raise OnlyOnTopic(f"{eventlog.origin} was continued: its topic has {kept['lost']}, the database has not")
+    # Before the topic goes: ended between the two, the next relay sends everything again; the other way round, nothing.
+    for lease in leases:
+        await lease.publish_up_to(0)
+    await _delete(settings.topic(eventlog.topic), settings)
+    await ensure_topics(settings, [eventlog.topic])
+    for each, lease in zip(logs, leases, strict=True):
+        relay = Relay(each, settings)
+        async with relay.producer() as producer:
+            while await relay.publish(lease, producer):
+                log.info("republished", source=each.source, position=lease.published)
+    for lease in leases:
+        await lease.release()
+    return leases[-1].published
+
+
+def epochs(eventlog: EventLog) -> Iterator[EventLog]:
+    """The log under each source that it ever had, the present one last."""
+    for ledger in (*eventlog.ledger.earlier, eventlog.ledger):
+        each = copy(eventlog)
+        each.ledger = ledger
+        each.source = eventlog.origin if ledger.epoch == 1 else f"{eventlog.origin}~{ledger.epoch}"
+        yield each
+
+
+async def take_over(eventlog: EventLog) -> Lease:
+    """The lease on a log's relay, from whoever has it. Raises TimeoutError when he does not let go."""
     lease = Lease(eventlog.database["lease"], eventlog.source, PATIENCE_SECONDS * 2)
     await lease.prepare()
 
@@ -47,16 +88,7 @@ async def republish(eventlog: EventLog, settings: Settings) -> int:
 
     await _patiently(taken)
     await lease.demand(0)
-    # Before the topic goes: ended between the two, the next relay sends everything again; the other way round, nothing.
-    await lease.publish_up_to(0)
-    await _delete(settings.topic(eventlog.topic), settings)
-    await ensure_topics(settings, [eventlog.topic])
-    relay = Relay(eventlog, settings)
-    async with relay.producer() as producer:
-        while await relay.publish(lease, producer):
-            log.info("republished", source=eventlog.source, position=lease.published)
-    await lease.release()
-    return lease.published
+    return lease
 
 
 async def _patiently(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -97,6 +129,9 @@ if __name__ == "__main__":
         sys.exit(2)
     try:
         asyncio.run(_main(sys.argv[1]))
+    except OnlyOnTopic as kept:
+        print(kept, file=sys.stderr)
+        sys.exit(1)
     except DependencyDown as down:
         print(down.message, file=sys.stderr)
         sys.exit(3)

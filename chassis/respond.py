@@ -18,6 +18,7 @@ from fastapi import Depends, Header, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from chassis import telemetry
 from chassis.auth import authenticated
 from chassis.decisions import CommandContext, Done
 from chassis.problems import Problem
@@ -33,7 +34,6 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 _ETAG = re.compile(r'"(0|[1-9][0-9]{0,14})"')
 _WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4}(?:\.[0-9]{1,3})?)(?:$|[,;\s])", re.IGNORECASE)
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 IdempotencyKey = Annotated[
     str | None,
@@ -86,14 +86,13 @@ def _context(
         raise Problem(400, "idempotency_key_malformed")
     route = f"{request.method} {request.scope['route'].path}"
     claimed = hashlib.sha256(f"{principal.client}\n{route}\n{key}".encode()).hexdigest()
-    traceparent = request.headers.get("traceparent", "")
     return CommandContext(
         claim=f"command:{claimed}",
         # The path is part of what was sent: the same key for another need is another command, not a repeated one.
         body=request.url.path.encode() + b"\n" + body,
         actor=principal.sub,
         correlation=correlation_of(request),
-        traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
+        traceparent=telemetry.current(),
         if_match=if_match,
         wait=wait,
     )

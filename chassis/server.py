@@ -21,6 +21,7 @@ from chassis.issuer import NotInProduction
 from chassis.logs import configure_logs, get_logger
 from chassis.metrics import serve_metrics
 from chassis.settings import Settings
+from chassis.telemetry import begin_traces
 
 EXIT_DEPENDENCY = 3
 GRACE_SECONDS = 10
@@ -87,6 +88,7 @@ async def _serve(create_app: Callable[[Settings], FastAPI], settings: Settings, 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
+    stop_traces = begin_traces(name)
     listening = _listen(settings)
     stop_metrics = serve_metrics(settings.host, settings.metrics_port) if settings.metrics_port else None
     try:
@@ -101,6 +103,7 @@ async def _serve(create_app: Callable[[Settings], FastAPI], settings: Settings, 
         listening.close()
         if stop_metrics is not None:
             stop_metrics()
+        stop_traces()
     _log.info("stopped", service=name)
 
 

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from chassis import consumer, kafka, metrics, mongo
+from chassis import consumer, kafka, metrics, mongo, operations
 from chassis.clock import Clock
 from chassis.commands import Commands
-from chassis.consumer import BatchConsumer, Handled, Raw
+from chassis.consumer import BatchConsumer
 from chassis.errors import ClockWentBack, DependencyDown
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
+from chassis.measures import measure_log
 from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
-from chassis.projector import Projector, View
+from chassis.projector import View
 from chassis.reactor import Reaction, Reactor
+from chassis.reading import Reader
 from chassis.relay import Relay
+from chassis.serving import Serving
 from chassis.settings import Settings
 from chassis.topics import ensure_topics
 from contracts.event import Event
@@ -36,14 +40,13 @@ STUCK_SECONDS = 180.0
 """A batch that takes longer than this is no longer a slow one."""
 PING_SECONDS = 2.0
 WATCH_SECONDS = 10.0
+FOLLOW_SECONDS = 0.5
 HOLE_SECONDS = 60.0
 """A position that others have overtaken for so long does not come late: it is missing."""
 METADATA_SECONDS = 15.0
 GC_THRESHOLD = 50_000
 
 log = structlog.get_logger()
-
-Handler = Callable[[Sequence[Raw]], Awaitable[Handled]]
 
 
 class Service:
@@ -59,14 +62,14 @@ class Service:
         self._clients = {settings.mongodb_uri: mongo.connect(settings)}
         self._logs: list[EventLog] = []
         self._relays: list[Relay] = []
-        self._projectors: list[Projector] = []
+        self._projections: list[Serving] = []
+        self._overview = operations.Overview(settings)
         self._reactions: list[tuple[EventLog, Reaction]] = []
-        self._views: dict[str, View] = {}
         self._commands: dict[str, Commands] = {}
-        self._consumers: list[BatchConsumer] = []
+        self._reacting: list[BatchConsumer] = []
         self._broker: KafkaBroker | None = None
         self._started = False
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     def database(self, name: str) -> Database:
         """A database of this service, by the name after the prefix, as the user that it is kept under."""
@@ -93,15 +96,13 @@ class Service:
 
     def commands(self, eventlog: EventLog) -> Commands:
         """The command runner of a log: one per process, since it holds the locks of the subjects."""
-        return self._commands.setdefault(eventlog.source, Commands(eventlog))
+        return self._commands.setdefault(eventlog.origin, Commands(eventlog))
 
     def add_projection(self, projection: Projection) -> View:
         """Fold a projection in this process, into this service's own database."""
-        database = self.database(self.name)
-        projector = Projector(projection, database)
-        self._projectors.append(projector)
-        view = self._views[projection.name] = View(projection, database, projector.progress)
-        return view
+        serving = Serving(projection, self.database(self.name), self.settings, self.name, self._fatal)
+        self._projections.append(serving)
+        return serving.view
 
     def add_reaction(self, eventlog: EventLog, reaction: Reaction) -> None:
         """React to events with commands on `eventlog`. All reactions of a service share one consumer group."""
@@ -109,7 +110,15 @@ class Service:
 
     def view(self, name: str) -> View:
         """Queries on a projection of this service."""
-        return self._views[name]
+        return next(each.view for each in self._projections if each.projection.name == name)
+
+    async def projections(self) -> list[dict[str, Any]]:
+        """Where each projection stands. Raises DependencyDown."""
+        return await self._overview.of(self._projections)
+
+    async def log_heads(self, at: datetime | None) -> list[dict[str, Any]]:
+        """Per log its last position, or the last one recorded by an instant. Raises TooYoung."""
+        return await operations.log_heads(self._logs, self.clock, at)
 
     async def turn_clock(self, at: datetime | None) -> None:
         """Set the business clock of this process, None: follow the machine clock. For development.
@@ -120,8 +129,8 @@ class Service:
             self.clock.follow_machine()
             return
         for eventlog in self._logs:
-            head = await eventlog.ledger.head()
-            if head is not None and at < head.at:
+            latest = await eventlog.ledger.latest()
+            if latest is not None and at < latest:
                 raise ClockWentBack(f"{at.isoformat()} is before the last entry of {eventlog.source}")
         self.clock.set(at)
 
@@ -130,14 +139,14 @@ class Service:
         for client in self._clients.values():
             await mongo.ping(client, self.settings)
         topics = {each.topic for each in self._logs}
-        topics.update(topic for each in self._projectors for topic in each.projection.topics)
+        topics.update(topic for each in self._projections for topic in each.projection.topics)
         topics.update(topic for _, reaction in self._reactions for topic in reaction.topics)
         await ensure_topics(self.settings, sorted(topics))
         try:
             for eventlog in self._logs:
                 await eventlog.prepare()
-            for projector in self._projectors:
-                await projector.prepare()
+            for serving in self._projections:
+                await serving.prepare()
         except PyMongoError as error:
             raise DependencyDown(f"MongoDB refuses the indexes of {self.name}: {error}") from error
         for eventlog, relay in zip(self._logs, self._relays, strict=True):
@@ -147,8 +156,10 @@ class Service:
         # What is alive now stays: scanning it again and again costs a consumer up to a fifth of its time.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        self._watching = asyncio.create_task(self._watch(), name=f"watch {self.name}")
-        self._watching.add_done_callback(self._watch_ended)
+        for watching in (self._watch(), self._follow()):
+            task = asyncio.create_task(watching)
+            task.add_done_callback(self._watch_ended)
+            self._watching.append(task)
         self._started = True
         log.info("service_started", service=self.name, logs=[each.source for each in self._logs])
 
@@ -162,32 +173,37 @@ class Service:
             apply_types=False,
             logger=None,
         )
-        for projector in self._projectors:
-            projection = projector.projection
-            self._consume(broker, projection.name, projection.topics, projector.handle)
+        for serving in self._projections:
+            serving.join(broker)
         for eventlog in {id(each): each for each, _ in self._reactions}.values():
             reactions = [reaction for each, reaction in self._reactions if each is eventlog]
             reactor = Reactor(reactions, self.commands(eventlog), self.clock, self.database(self.name))
-            name = f"reactions-{eventlog.source.rpartition('/')[2]}"
+            name = f"reactions-{eventlog.origin.rpartition('/')[2]}"
             await reactor.prepare(settings, settings.group(self.name, name))
-            self._consume(broker, name, reactor.topics, reactor.handle)
+            self._consume(broker, name, reactor.topics, reactor.reader)
         try:
             await broker.start()
         except (KafkaError, OSError) as error:
             where = settings.kafka_bootstrap_servers
             message = f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS"
             raise DependencyDown(message) from error
+        for each in self._consumers:
+            each.start_releasing()
 
-    def _consume(self, broker: KafkaBroker, name: str, topics: Sequence[str], handle: Handler) -> None:
+    @property
+    def _consumers(self) -> list[BatchConsumer]:
+        return [*(member for serving in self._projections for member in serving.members), *self._reacting]
+
+    def _consume(self, broker: KafkaBroker, name: str, topics: Sequence[str], reader: Reader) -> None:
         names = [self.settings.topic(topic) for topic in topics]
         group = self.settings.group(self.name, name)
-        self._consumers.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, handle, self._fatal))
+        self._reacting.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, reader, self._fatal))
 
     async def stop(self) -> None:
         """Finish what is begun, in the order that loses least work: readers, writers, relays."""
         self._started = False
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         await asyncio.gather(*(each.stop() for each in self._consumers))
         if self._broker is not None:
             await consumer.stop_client(self.name, self._broker.stop())
@@ -206,21 +222,39 @@ class Service:
         """Look, as long as the service runs, for what stands still without an error."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            for each in self._consumers:
-                await each.look()
             try:
-                await self._look_for_holes()
+                await self.measure()
             except PyMongoError as error:
                 log.warning("watch_waits", service=self.name, error=type(error).__name__)
+
+    async def _follow(self) -> None:
+        """Follow the pointers: another process may have rebuilt what is served here."""
+        assert self._broker is not None
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            for serving in self._projections:
+                try:
+                    await serving.look(self._broker)
+                except (PyMongoError, DependencyDown) as error:
+                    log.warning("follow_waits", service=self.name, error=type(error).__name__)
+
+    async def measure(self) -> None:
+        """Set the gauges that only looking tells: lag, age of what waits, holes. Raises PyMongoError."""
+        for each in self._consumers:
+            await each.look()
+            each.measure()
+        for eventlog in self._logs:
+            await measure_log(eventlog)
+        await self._look_for_holes()
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fatal(error)
 
     async def _look_for_holes(self) -> None:
-        for projector in self._projectors:
-            name = projector.projection.name
-            old = [hole for hole in await projector.progress.holes() if monotonic() - hole.since > HOLE_SECONDS]
+        for serving in self._projections:
+            name = serving.projection.name
+            old = [hole for hole in await serving.projector.progress.holes() if monotonic() - hole.since > HOLE_SECONDS]
             metrics.PROJECTION_HOLES.labels(name).set(len(old))
             for hole in old:
                 log.critical("projection_hole", projection=name, source=hole.source, position=hole.position)
@@ -235,5 +269,6 @@ class Service:
             faults.append("MongoDB does not answer")
         faults.extend(relay.fault for relay in self._relays if relay.fault is not None)
         faults.extend(fault for each in self._consumers for fault in each.faults())
+        faults.extend(f"{each.projection.name} is being rebuilt" for each in self._projections if not each.shown)
         faults.extend(f"{each.name} has no partitions yet" for each in self._consumers if not each.joined)
         return faults

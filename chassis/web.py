@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from chassis import apidocs, development, login
+from chassis import apidocs, development, login, operations
 from chassis.auth import require, visitor
 from chassis.errors import DependencyDown
 from chassis.jsonbody import check_body
@@ -95,6 +95,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Ours come from the middleware: the framework's would hold paths and queries, and the texts of errors.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         dependencies=[Depends(check_body)],
         lifespan=lifespan,
     )
@@ -113,7 +115,7 @@ def create_app(
         app.add_exception_handler(kind, answer_problem)
     if settings.environment == "development":
         app.include_router(development.router)
-    for router in (*routers, login.router, apidocs.router, _probes):
+    for router in (*routers, operations.router, login.router, apidocs.router, _probes):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     described: list[dict[str, object]] = []

@@ -5,10 +5,10 @@ Invariant: there is one per app, made by `create_app`; a route reaches nothing e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.requests import Request
 
@@ -45,6 +45,14 @@ class Hosted(Protocol):
 
     async def turn_clock(self, at: datetime | None) -> None:
         """Set the business clock; None: follow the machine clock. Raises ClockWentBack."""
+        ...
+
+    async def projections(self) -> Sequence[Mapping[str, Any]]:
+        """Where each projection stands (`chassis.operations`). Raises DependencyDown."""
+        ...
+
+    async def log_heads(self, at: datetime | None) -> Sequence[Mapping[str, Any]]:
+        """Per log the last position, or the last one recorded by an instant. Raises TooYoung."""
         ...
 
 

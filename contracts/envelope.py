@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from contracts.event import TYPE_PATTERN, Event
 from contracts.registry import BY_TYPE, class_of
+from contracts.upcasters import upcast
 
 # The header names are a public contract: `asyncapi.yaml` lists the same.
 SPEC_VERSION = "ce_specversion"
@@ -111,7 +112,7 @@ class Envelope:
         known = class_of(self.type)
         if known is None:
             raise UnknownType(self.type)
-        return read_event(known, self.data, occurred=self.time)
+        return read_event(known, self.data, occurred=self.time, type_name=self.type)
 
 
 def encode(
@@ -238,8 +239,8 @@ def position(headers: Headers) -> int:
     return _sequence(text)
 
 
-def read_event(known: type[E], data: bytes, *, occurred: datetime) -> E:
-    """The event of a class that the reader has chosen by `ce_type`. Raises Undecodable."""
+def read_event(known: type[E], data: bytes, *, occurred: datetime, type_name: str | None = None) -> E:
+    """The event of a class chosen by `ce_type`; data of an older version are brought up to date. Raises Undecodable."""
     try:
         parsed = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -247,7 +248,7 @@ def read_event(known: type[E], data: bytes, *, occurred: datetime) -> E:
     if not isinstance(parsed, dict):
         raise Undecodable(f"the value of {known.type_name()} is not a JSON object")
     try:
-        return known.from_data(parsed, occurred=occurred)
+        return known.from_data(upcast(type_name or known.type_name(), parsed), occurred=occurred)
     except ValidationError as error:
         # Only where and what: pydantic's own text repeats the input, which would end up in logs.
         wrong = "; ".join(f"/{'/'.join(map(str, e['loc']))} {e['type']}" for e in error.errors(include_input=False))

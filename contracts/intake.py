@@ -52,10 +52,14 @@ class NeedEvent(Event):
 
 
 class NeedRegistered(NeedEvent):
-    """An employer asks for people. Each slot is one place with its own clock."""
+    """An employer asks for people. Each slot is one place with its own clock. Since v2 with the county."""
+
+    VERSION: ClassVar[int] = 2
 
     municipality: str
     """Municipality number, four digits, of the division in force on the day of registration."""
+    county: str | None = None
+    """County number, two digits, of the municipality."""
     occupation: str
     """STYRK-08, four digits."""
     slot_ids: tuple[str, ...]

@@ -108,6 +108,12 @@ class StillService:
         else:
             self.clock.set(at)
 
+    async def projections(self) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    async def log_heads(self, at: datetime | None) -> Sequence[Mapping[str, Any]]:
+        return []
+
     async def key(self, person: str) -> bytes:
         if person not in self.keys:
             raise KeyUnknown(person)

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 try:
+    from deploy.environment import kept
     from deploy.local.demo import play, render
     from deploy.local.documents import find_program
     from deploy.local.engines import Engines
@@ -24,6 +25,7 @@ try:
     from deploy.local.places import CACHE, ENGINES, shown
     from deploy.local.player_scenario import EXPECTED, expected
     from deploy.local.processes import LocalFault
+    from deploy.local.refill import refill, told
     from deploy.local.services import ServiceFault, Services
 except ModuleNotFoundError as missing:
     # Another Python than the one that `make install` installs into, or packages older than the lock.
@@ -68,7 +70,8 @@ async def engines() -> int:
     async with await _engines() as started:
         for variable, value in started.variables.items():
             _say(f"export {variable}='{value}'")
-        await _supervised(started, None, asyncio.Event().wait())
+        with kept({**started.variables, "DUGNAD_ENVIRONMENT": "development"}):
+            await _supervised(started, None, asyncio.Event().wait())
     return 0
 
 
@@ -86,10 +89,13 @@ async def _system() -> AsyncIterator[tuple[Engines, Services]]:
     began = time.monotonic()
     async with await _engines() as engines:
         _say(f"Engines are ready after {time.monotonic() - began:.1f} s: {engines.description}.")
+        if sent := await refill(engines.variables):
+            _say(told(sent))
         began = time.monotonic()
         async with Services(engines.variables) as services:
             _say(f"Services are ready after {time.monotonic() - began:.1f} s.")
-            yield engines, services
+            with kept({**engines.variables, **services.variables}):
+                yield engines, services
 
 
 async def _engines() -> Engines:

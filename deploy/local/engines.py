@@ -146,6 +146,13 @@ class Engines:
         """After a kill: on its data and its port, until it is ready."""
         await self.kafka.start()
 
+    async def restart_kafka_empty(self) -> None:
+        """After a kill: on its port, with nothing of what it had. Raises LocalFault for a broker that is not ours."""
+        if not isinstance(self.kafka, EmbeddedKafka):
+            raise LocalFault(f"{self.kafka.title} cannot be emptied here: use the embedded one")
+        self.kafka.delete_data()
+        await self.kafka.start()
+
     async def kill_documents(self) -> None:
         """SIGKILL. Its data stay."""
         await self.documents.kill()

@@ -119,6 +119,12 @@ class EmbeddedKafka:
         if self._process is not None:
             await self._process.kill()
 
+    def delete_data(self) -> None:
+        """What a lost disk leaves: nothing. Not while it runs."""
+        if self._process is not None and self._process.alive:
+            raise LocalFault(f"{self.title} runs: stop it before its data are deleted")
+        shutil.rmtree(self._data, ignore_errors=True)
+
     async def _ready(self) -> bool:
         return self.fault is not None or await answers_metadata(self.address)
 

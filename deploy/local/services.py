@@ -47,10 +47,8 @@ class Services:
             **environ,
             **engines,
             **_secrets(folder),
-            **{f"DUGNAD_{name.upper()}_URL": url for name, url in self.urls.items()},
-            "DUGNAD_ENVIRONMENT": "development",
+            **self.variables,
             "DUGNAD_HOST": "127.0.0.1",
-            "DUGNAD_SYNTHETIC_ORG_NUMBERS": "true",
             "PYTHONUNBUFFERED": "1",
         }
         self._processes = {
@@ -67,6 +65,12 @@ class Services:
             )
             for number, name in enumerate(NAMES)
         }
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a command needs in its environment to ask the services; no secret is among it."""
+        urls = {f"DUGNAD_{name.upper()}_URL": url for name, url in self.urls.items()}
+        return {**urls, "DUGNAD_ENVIRONMENT": "development", "DUGNAD_SYNTHETIC_ORG_NUMBERS": "true"}
 
     @property
     def fault(self) -> str | None:

@@ -28,7 +28,7 @@ def create_followup(settings: Settings, keyring: Keyring | None = None, persons:
     tokens = ServiceTokens(settings, "followup")
     service = Service("followup", settings)
     log = service.log(SOURCE, TOPIC, get_args(FollowupEvent), keyring or RemoteKeyring(settings.intake_url, tokens))
-    for projection in views.ALL:
+    for projection in views.PROJECTIONS:
         service.add_projection(projection)
     for reaction in reactions.REACTIONS:
         service.add_reaction(log, reaction)

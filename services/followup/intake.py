@@ -13,6 +13,7 @@ import httpx
 from chassis.errors import DependencyDown
 from chassis.keyring import ServiceTokenSource
 from chassis.problems import busy
+from chassis.telemetry import carry
 from contracts.refused import Refused
 from contracts.vocabulary import Measure
 from services.followup.domain.commands import Eligibility
@@ -39,7 +40,7 @@ class IntakePersons:
     def __init__(self, base_url: str, tokens: ServiceTokenSource, *, client: httpx.AsyncClient | None = None) -> None:
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
-        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT)
+        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT, event_hooks={"request": [carry]})
 
     async def eligibility(self, candidate_id: str, measure: Measure, start_on: date, end_on: date) -> Eligibility:
         asked = {"measure": measure.value, "start": start_on.isoformat(), "end": end_on.isoformat()}

@@ -196,4 +196,4 @@ CASES = Projection(
         ("candidate_id", "match_id"),
     ),
 )
-ALL = (CASES,)
+PROJECTIONS = (CASES,)

@@ -31,7 +31,7 @@ def create_intake(settings: Settings) -> Intake:
     keyring = OwnKeyring(service.database("keyring"))
     log = service.log(SOURCE, TOPIC, get_args(IntakeEvent), keyring)
     background_log = service.log(BACKGROUND_SOURCE, BACKGROUND_TOPIC, get_args(BackgroundEvent), keyring)
-    for projection in views.ALL:
+    for projection in views.PROJECTIONS:
         service.add_projection(projection)
     for reaction in reactions.REACTIONS:
         service.add_reaction(log, reaction)

@@ -121,4 +121,4 @@ CANDIDATES = Projection(
     indexes=(("intermediary", "candidate_id"),),
 )
 
-ALL = (NEEDS, CANDIDATES)
+PROJECTIONS = (NEEDS, CANDIDATES)

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
     """The app of reporting. Nothing connects before its lifespan starts. Persons' keys come from intake."""
     service = Service(name="reporting", settings=settings)
-    for projection in views.ALL:
+    for projection in views.PROJECTIONS:
         service.add_projection(projection)
     reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting")))
     texts = Texts(HERE / "texts")

@@ -241,4 +241,4 @@ journey = Projection(
     fold=_journey,
 )
 
-ALL = (placement, needs, workforce, background, journey)
+PROJECTIONS = (placement, needs, workforce, background, journey)

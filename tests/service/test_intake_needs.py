@@ -35,6 +35,7 @@ async def test_a_need_goes_from_http_through_log_ledger_and_topic_into_the_list(
         "need_id": told["need_id"],
         "org_number": MESTER_GRONN,
         "municipality": "3312",
+        "county": "33",
         "occupation": "5223",
         "slot_ids": told["slot_ids"],
         "intermediary": "nav",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,19 @@ from chassis.settings import Settings
 from contracts import intake
 from tests.service.platform_helpers import figures, reading_service, until
 from tests.service.test_projection_runner import record
+
+
+class Handling:
+    """A reader of batches that does what a test wants."""
+
+    def __init__(self, handle: Callable[[Sequence[Raw]], Awaitable[Handled]]) -> None:
+        self._handle = handle
+
+    async def handle(self, raws: Sequence[Raw]) -> Handled:
+        return await self._handle(raws)
+
+    async def release(self, partitions: Iterable[TopicPartition]) -> int:
+        return 0
 
 
 async def test_two_readers_that_write_many_documents_at_once_lose_nothing(database: mongo.Database) -> None:
@@ -87,7 +101,7 @@ async def test_retries_of_a_batch_and_of_its_offsets_share_one_deadline(monkeypa
         raise KafkaError("planted")
 
     ended: list[BaseException] = []
-    consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", handle, ended.append)
+    consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", Handling(handle), ended.append)
     held = SimpleNamespace(assignment=lambda: {partition}, commit=commit)
     monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
     batch: list[Raw] = [record(1, "1", 1)]
@@ -101,6 +115,8 @@ async def test_a_hole_that_lasts_is_an_alarm_until_it_is_filled(
 ) -> None:
     monkeypatch.setattr("chassis.service.HOLE_SECONDS", 0.2)
     service = reading_service(settings, figures())
+    for serving in service._projections:
+        await serving.prepare()
     progress = service.view("figures").progress
     holes = PROJECTION_HOLES.labels("figures")
     await progress.record({(intake.SOURCE, 0): [1, 2, 4]})
@@ -131,7 +147,7 @@ async def test_a_partition_that_has_more_and_gives_nothing_is_not_alive(monkeypa
     async def handle(_: Any) -> Handled:
         return Handled()
 
-    consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", handle)
+    consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", Handling(handle))
     held = SimpleNamespace(assignment=lambda: set(positions), position=position, highwater=lambda _: 5)
     monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
     await consumer.look()

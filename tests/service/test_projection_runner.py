@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 
 from chassis import mongo
 from chassis.clock import Clock
@@ -27,7 +27,6 @@ from contracts.envelope import encode
 from tests.service.platform_helpers import (
     INTAKE_EVENTS,
     figures,
-    published,
     reading_service,
     report,
     until,
@@ -140,104 +139,13 @@ async def test_a_tombstone_stays_invisible_whatever_comes_later(database: mongo.
     projection = Projection("mortal", (intake.TOPIC,), (intake.WorkforceReported,), figures().keys, gone_at_three)
     projector = Projector(projection, database)
     await projector.handle([record(n, "1", n) for n in range(1, 6)])
-    view = View(projection, database, projector.progress)
+    view = View(projection, database, projection.name)
     assert await view.get("1") is None
     assert await view.find() == []
     stored = await database["view_mortal"].find_one({"_id": "1"})
     assert stored is not None
     assert stored["gone"]
     assert "last" not in stored
-
-
-async def test_a_fold_that_raises_stops_its_partition_there_and_no_other(database: mongo.Database) -> None:
-    def picky(key: str, document: Document | None, folded: Record) -> Document | None:
-        assert isinstance(folded.event, intake.WorkforceReported)
-        if folded.event.head_count == 13:
-            raise ValueError("cannot fold 13")
-        return figures().fold(key, document, folded)
-
-    projection = Projection("picky", (intake.TOPIC,), (intake.WorkforceReported,), figures().keys, picky)
-    projector = Projector(projection, database)
-    records = [record(n, "all", n, partition=n % 2) for n in range(1, 21)]
-    handled = await projector.handle(records)
-    assert handled.offsets == {TopicPartition("t", 0): 21, TopicPartition("t", 1): 12}
-    assert [(each.partition, each.offset) for each in handled.stopped] == [(TopicPartition("t", 1), 13)]
-    stored = await database["view_picky"].find_one({})
-    assert stored is not None
-    assert stored["counts"] == [n for n in range(1, 21) if n % 2 == 0 or n < 13]
-    assert await projector.progress.complete_to(intake.SOURCE) == 12
-
-
-async def test_a_record_that_cannot_be_decoded_stops_its_partition_loudly_and_is_not_skipped(
-    database: mongo.Database, settings: Settings
-) -> None:
-    await ensure_topics(settings, [intake.TOPIC])
-    eventlog = EventLog(database, intake.SOURCE, intake.TOPIC, INTAKE_EVENTS, Clock())
-    await eventlog.prepare()
-    eventlog.start()
-    relay = Relay(eventlog, settings)
-    relay.start(raise_it)
-    commands = Commands(eventlog)
-    for n in range(12):
-        await report(commands, str(n), n)
-    await published(eventlog, 12)
-    topic = settings.topic(intake.TOPIC)
-    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
-        spoilt = await producer.send_and_wait(topic, b"not an event", key=b"employer:0", partition=2)
-    for n in range(12, 40):
-        await report(commands, str(n), n)
-    await published(eventlog, 40)
-    service = reading_service(settings, figures())
-    await service.start()
-    try:
-
-        async def stopped() -> bool:
-            return any("stopped at" in fault for fault in await service.faults_ready())
-
-        await until(stopped, "the partition stops")
-        assert [fault for fault in await service.faults_ready() if f"{topic}/2 offset {spoilt.offset}" in fault]
-        readable = await _readable(settings, topic, spoilt.partition, spoilt.offset)
-
-        async def others_flow() -> bool:
-            return {each["_id"] for each in await service.view("figures").find()} == readable
-
-        await until(others_flow, "the other partitions are folded, and the stopped one up to the record")
-        assert len(readable) < 40
-        assert await _committed(settings, topic, 2) == spoilt.offset
-    finally:
-        await service.stop()
-        await relay.stop()
-        await eventlog.stop()
-
-
-async def _readable(settings: Settings, topic: str, partition: int, offset: int) -> set[str]:
-    """The employers on the topic but for those behind an offset of one partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
-        consumer.assign(partitions)
-        ends = sum((await consumer.end_offsets(partitions)).values())
-        found: list[Raw] = []
-        while len(found) < ends:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                found.extend(records)
-        kept = [each for each in found if each.partition != partition or each.offset < offset]
-        return {(each.key or b"").decode().removeprefix("employer:") for each in kept}
-    finally:
-        await consumer.stop()
-
-
-async def _committed(settings: Settings, topic: str, partition: int) -> int | None:
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers, group_id=settings.group("small", "figures")
-    )
-    await consumer.start()
-    try:
-        offset: int | None = await consumer.committed(TopicPartition(topic, partition))
-        return offset
-    finally:
-        await consumer.stop()
 
 
 async def test_a_rebalance_in_the_middle_of_the_stream_loses_nothing_and_doubles_nothing(
@@ -286,6 +194,7 @@ async def test_completeness_is_the_first_hole_over_all_partitions(database: mong
     assert await progress.complete_to("another") == 0
     assert await progress.has("s", 6)
     assert not await progress.has("s", 7)
+    assert await progress.missing("s", 9) == 3
 
 
 async def test_full_blocks_collapse_and_stay_complete(database: mongo.Database) -> None:
@@ -296,6 +205,7 @@ async def test_full_blocks_collapse_and_stay_complete(database: mongo.Database) 
     assert await progress.complete_to("s") == BLOCK + 2
     assert await database["progress_p"].count_documents({"block": 0}) == 0
     assert await progress.has("s", 17)
+    assert await progress.missing("s", BLOCK + 5) == 3
     # A duplicate of what is collapsed does not make it incomplete again.
     await progress.record({("s", 0): [17]})
     assert await progress.complete_to("s") == BLOCK + 2

@@ -21,6 +21,8 @@ from chassis.consumer import Handled, Raw
 from chassis.eventlog import EventLog, NewCommit, Stored
 from chassis.lease import Lease
 from chassis.projector import Projector
+from chassis.reading import Reader
+from chassis.rebuild import Rebuild
 from chassis.relay import Relay
 from chassis.settings import Settings
 from contracts import intake
@@ -125,7 +127,27 @@ async def reader(settings: Settings, raises_in_batch: str) -> None:
     await asyncio.Event().wait()
 
 
-ROLES = {"write": write, "relay": relay, "relay-that-never-marks": relay_that_never_marks, "reader": reader}
+async def rebuild(settings: Settings, most: str) -> None:
+    """A rebuild that folds so many events, says so, and then stands still in the middle of a batch."""
+    handle = Reader.handle
+
+    async def interrupted(self: Reader, raws: Sequence[Raw]) -> Handled:
+        await handle(self, raws[: int(most)])
+        say(folded=len(raws[: int(most)]))
+        return await asyncio.Future()
+
+    Reader.handle = interrupted  # type: ignore[method-assign]  # the place to be killed at
+    service = reading_service(settings, figures())
+    await Rebuild(figures(), service.database("small"), settings, "small").run(lambda step: say(step=step.folded))
+
+
+ROLES = {
+    "write": write,
+    "relay": relay,
+    "relay-that-never-marks": relay_that_never_marks,
+    "reader": reader,
+    "rebuild": rebuild,
+}
 
 if __name__ == "__main__":
     asyncio.run(ROLES[sys.argv[1]](Settings.model_validate_json(sys.argv[2]), *sys.argv[3:]))  # type: ignore[operator]

@@ -66,7 +66,7 @@ async def the_views_are_as_written_by_hand(player: Player, settings: Settings, c
     for service, views in EXPECTED_VIEWS.items():
         for view, wanted in views.items():
             found: dict[str, Any] = {}
-            for document in await documents(client, settings, service, f"view_{view}"):
+            for document in await documents(client, settings, service, f"view_{view}_1"):
                 key = named(document["_id"], names)
                 found[key] = without(named(document, names), *OF_THE_PLATFORM, *NOT_WRITTEN_BY_HAND.get(view, ()))
             assert found == wanted, f"{service}: {view}"

@@ -108,6 +108,7 @@ def _register(command: RegisterNeed, state: Need | None) -> NeedRegistered:
         need_id=command.need_id,
         org_number=command.org_number,
         municipality=command.municipality,
+        county=command.municipality[:2],
         occupation=command.occupation,
         slot_ids=command.slot_ids,
         intermediary=command.intermediary,

@@ -45,6 +45,7 @@ _EVENTS: tuple[Event, ...] = (
     i.NeedRegistered(
         **need,
         municipality="3312",
+        county="33",
         occupation="5223",
         slot_ids=(SLOT,),
         intermediary="refugee_service",

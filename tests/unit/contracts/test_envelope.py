@@ -17,7 +17,7 @@ from contracts.intake import ConsentGiven, NeedRegistered
 from contracts.registry import BY_TYPE
 from tests.unit.contracts.examples import EXAMPLES, GOLDEN, OCCURRED, RECORDED, golden_record, golden_text, record
 
-NEED = "dugnad.NeedRegistered.v1"
+NEED = "dugnad.NeedRegistered.v2"
 Raw = list[tuple[str, bytes | None]]
 
 
@@ -45,13 +45,13 @@ def test_the_headers_are_those_of_the_contract_and_no_more() -> None:
         "ce_specversion": b"1.0",
         "ce_id": b"dugnad/intake#43",
         "ce_source": b"dugnad/intake",
-        "ce_type": b"dugnad.NeedRegistered.v1",
+        "ce_type": b"dugnad.NeedRegistered.v2",
         "ce_subject": b"need:01JHF3M0Q8N0ZV5X6T7B8C9D0E",
         "ce_partitionkey": b"need:01JHF3M0Q8N0ZV5X6T7B8C9D0E",
         "ce_time": b"2025-01-13T09:00:00.123Z",
         "ce_recordedtime": b"2025-01-13T09:00:00.456Z",
         "ce_sequence": b"00000000000000000043",
-        "ce_dataschema": b"https://dugnad.example/schemas/NeedRegistered.v1.json",
+        "ce_dataschema": b"https://dugnad.example/schemas/NeedRegistered.v2.json",
         "ce_correlationid": b"01JHF3M0Q8R7ZV5X6T7B8C9D0E",
         "ce_causationid": b"dugnad/intake#42",
         "traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -176,11 +176,11 @@ def test_a_record_without_key_or_value_is_refused() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (b"", "the value of dugnad.NeedRegistered.v1 is not JSON"),
-        (b"{", "the value of dugnad.NeedRegistered.v1 is not JSON"),
-        (b'{"need_id":"\xff"}', "the value of dugnad.NeedRegistered.v1 is not JSON"),
-        (b'{"a":' * 100_000, "the value of dugnad.NeedRegistered.v1 is not JSON"),
-        (b"[]", "the value of dugnad.NeedRegistered.v1 is not a JSON object"),
+        (b"", "the value of dugnad.NeedRegistered.v2 is not JSON"),
+        (b"{", "the value of dugnad.NeedRegistered.v2 is not JSON"),
+        (b'{"need_id":"\xff"}', "the value of dugnad.NeedRegistered.v2 is not JSON"),
+        (b'{"a":' * 100_000, "the value of dugnad.NeedRegistered.v2 is not JSON"),
+        (b"[]", "the value of dugnad.NeedRegistered.v2 is not a JSON object"),
     ],
 )
 def test_a_value_that_is_not_json_is_refused(value: bytes, reason: str) -> None:
@@ -217,7 +217,7 @@ def test_a_reader_ignores_fields_and_accepts_list_values_that_it_does_not_know()
 
 
 def test_a_later_version_of_a_known_event_is_read_by_its_class() -> None:
-    later = replace(decode(*record(EXAMPLES[NEED])), type="dugnad.NeedRegistered.v2")
+    later = replace(decode(*record(EXAMPLES[NEED])), type="dugnad.NeedRegistered.v3")
     assert later.event == EXAMPLES[NEED]
 
 

@@ -38,7 +38,7 @@ def test_a_continued_log_stays_on_its_topic() -> None:
 
 
 def test_a_type_leads_to_its_class_and_a_class_to_its_source() -> None:
-    assert class_of("dugnad.NeedRegistered.v1") is NeedRegistered
+    assert class_of("dugnad.NeedRegistered.v2") is NeedRegistered
     assert class_of("dugnad.NeedRegistered.v7") is NeedRegistered
     assert class_of("dugnad.MoonLanded.v1") is None
     assert class_of("no type at all") is None

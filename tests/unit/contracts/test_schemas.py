@@ -18,7 +18,7 @@ from contracts.registry import BY_TYPE
 from tests.unit.contracts.examples import EXAMPLES, GOLDEN, golden_record
 
 Schema = dict[str, Any]
-NEED = "dugnad.NeedRegistered.v1"
+NEED = "dugnad.NeedRegistered.v2"
 
 
 def test_the_schemas_checked_in_are_what_the_models_say() -> None:
@@ -67,7 +67,7 @@ def test_the_glossary_has_no_word_that_no_event_uses() -> None:
 
 def test_the_id_of_a_schema_follows_the_base_that_is_configured() -> None:
     found = schemas.schema_of(BY_TYPE[NEED], "https://events.example.org/v")
-    assert found["$id"] == "https://events.example.org/v/NeedRegistered.v1.json"
+    assert found["$id"] == "https://events.example.org/v/NeedRegistered.v2.json"
 
 
 def test_sealed_parts_and_times_are_in_no_schema() -> None:
@@ -172,9 +172,10 @@ def test_a_planted_fault_is_found(fault: Callable[[Schema], None], why: str) -> 
 def test_an_event_that_is_gone_or_goes_back_a_version_is_found() -> None:
     published, today = schemas.published(), schemas.shapes()
     without = {name: found for name, found in today.items() if name != NEED}
-    assert breaks(published, without) == [f"{NEED}: was published and is gone"]
-    later = {**published, "dugnad.NeedRegistered.v2": published[NEED]}
-    assert breaks(later, today) == ["dugnad.NeedRegistered.v2: was published, and only the older " + NEED + " is left"]
+    first = NEED.replace(".v2", ".v1")
+    assert breaks(published, without) == [f"{each}: was published and is gone" for each in (first, NEED)]
+    later = {**published, "dugnad.NeedRegistered.v3": published[NEED]}
+    assert breaks(later, today) == ["dugnad.NeedRegistered.v3: was published, and only the older " + NEED + " is left"]
 
 
 def allow_new_fields(schema: Schema) -> None:
@@ -198,9 +199,9 @@ def test_a_newer_version_that_only_adds_takes_the_place_of_the_published_one() -
     schema = copy.deepcopy(schemas.schema_of(BY_TYPE[NEED]))
     schema["properties"]["colour"] = {"type": "string", "default": "grey"}
     today = {name: found for name, found in schemas.shapes().items() if name != NEED}
-    assert breaks(schemas.published(), {**today, "dugnad.NeedRegistered.v2": shape(schema)}) == []
+    assert breaks(schemas.published(), {**today, "dugnad.NeedRegistered.v3": shape(schema)}) == []
     remove(schema)
-    assert breaks(schemas.published(), {**today, "dugnad.NeedRegistered.v2": shape(schema)})
+    assert breaks(schemas.published(), {**today, "dugnad.NeedRegistered.v3": shape(schema)})
 
 
 @pytest.fixture
@@ -220,10 +221,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_tool_writes_what_is_missing_and_names_what_is_strange(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (elsewhere / "schemas" / "NeedRegistered.v1.json").unlink()
+    (elsewhere / "schemas" / "NeedRegistered.v2.json").unlink()
     (elsewhere / "schemas" / "Stranger.v1.json").write_text("{}", "utf-8")
     assert schemas.main(["--check"]) == 1
-    assert "NeedRegistered.v1.json is missing\nStranger.v1.json belongs to no event" in capsys.readouterr().err
+    assert "NeedRegistered.v2.json is missing\nStranger.v1.json belongs to no event" in capsys.readouterr().err
     (elsewhere / "schemas" / "Stranger.v1.json").unlink()
     assert schemas.main(["--write"]) == 0
     assert schemas.main(["--check"]) == 0

@@ -47,7 +47,7 @@ async def test_a_service_may_do_what_its_parts_do_and_no_more(service: str) -> N
     )
     made = APPS[service](settings).state.web.service
     written = {log.topic for log in made._logs}
-    read = {topic for projector in made._projectors for topic in projector.projection.topics}
+    read = {topic for serving in made._projections for topic in serving.projection.topics}
     read |= {topic for _, reaction in made._reactions for topic in reaction.topics}
     assert allowed(service, "Write") == written
     # A relay compares the end of its own topic with its log.

@@ -27,6 +27,7 @@ REGISTERED = NeedRegistered(
     need_id="N1",
     org_number="310000019",
     municipality="3312",
+    county="33",
     occupation="5223",
     slot_ids=("S1",),
     intermediary="refugee_service",

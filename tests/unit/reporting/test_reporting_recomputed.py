@@ -14,7 +14,7 @@ from services.reporting.domain.filters import Filter
 from services.reporting.domain.periods import Period
 from services.reporting.domain.placements import STAGES, trakt, utfall, ventetid
 from services.reporting.domain.table import Table
-from services.reporting.views import ALL, needs, placement
+from services.reporting.views import PROJECTIONS, needs, placement
 from tests.unit.reporting.recompute import recompute
 from tests.unit.reporting.simulation import World, simulate
 
@@ -85,6 +85,6 @@ def test_months_add_up_to_the_year(world: World) -> None:
 
 def test_every_order_of_arrival_and_every_repetition_gives_the_same_documents(world: World) -> None:
     def documents(records: list[Record]) -> dict[str, dict[str, Document]]:
-        return {projection.name: fold_all(projection, records) for projection in ALL}
+        return {projection.name: fold_all(projection, records) for projection in PROJECTIONS}
 
     assert documents(world.shuffled()) == documents(world.records())

@@ -1,0 +1,104 @@
+"""`python -m chassis.continued SOURCE`: goes on with a log whose database was restored from a backup.
+
+Invariant: positions that the topic has are never given again: what is numbered from now on has a source of its own
+(`dugnad/intake~2`), with positions from 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+from chassis import mongo
+from chassis.clock import Clock
+from chassis.errors import DependencyDown
+from chassis.eventlog import EventLog
+from chassis.heads import topic_head
+from chassis.ledger import PAGE_COMMITS
+from chassis.republish import take_over
+from chassis.settings import Settings
+from chassis.startcheck import epoch_of
+from contracts.registry import SOURCES, topic_of
+
+
+class NotRestored(Exception):
+    """The topic has nothing that the ledger has not: there is nothing to continue from."""
+
+
+@dataclass(frozen=True)
+class Continued:
+    """Where a log goes on. `lost` are the positions per source that the topic has and the database has not."""
+
+    source: str
+    lost: dict[str, tuple[int, int]]
+
+
+async def continue_log(eventlog: EventLog, settings: Settings) -> Continued:
+    """Take over from the relay and give the log its next source. Restart the services of the log afterwards.
+
+    Raises NotRestored, TimeoutError (the relay does not let go), KafkaError, LedgerHole.
+    """
+    await eventlog.follow()
+    lease = await take_over(eventlog)
+    try:
+        heads = await topic_head(settings, eventlog.topic)
+        head = await eventlog.ledger.head()
+        last = 0 if head is None else head.next - 1
+        own = epoch_of(eventlog.source)
+        lost = {source: (1, position) for source, position in heads.items() if epoch_of(source) > own}
+        if heads.get(eventlog.source, 0) > last:
+            lost[eventlog.source] = (last + 1, heads[eventlog.source])
+        if not lost:
+            raise NotRestored(f"the topic of {eventlog.source} ends where its ledger does: nothing to continue")
+        await _clean(eventlog)
+        number = max(own, *(epoch_of(source) for source in lost)) + 1
+        await eventlog.database["epoch"].update_one(
+            {"_id": eventlog.origin},
+            {
+                "$set": {"number": number},
+                "$push": {"lost": {"$each": [f"{name}#{first}-{end}" for name, (first, end) in lost.items()]}},
+            },
+            upsert=True,
+        )
+        await eventlog.prepare()
+    finally:
+        await lease.release()
+    return Continued(eventlog.source, lost)
+
+
+async def _clean(eventlog: EventLog) -> None:
+    """What an earlier ledger has numbered is not pending: the next one would number it again."""
+    position = 0
+    while pages := await eventlog.ledger.after(position, 8):
+        ids = [commit for page in pages for commit, _ in page.commits]
+        for start in range(0, len(ids), PAGE_COMMITS):
+            some = ids[start : start + PAGE_COMMITS]
+            await eventlog.commits.update_many({"_id": {"$in": some}}, {"$unset": {"pending": ""}})
+        position = pages[-1].next - 1
+
+
+async def _main(source: str) -> None:
+    settings = Settings()
+    name = source.rpartition("/")[2]
+    client = mongo.connect(settings, settings.uri(name))
+    await mongo.ping(client, settings)
+    eventlog = EventLog(mongo.database(client, settings.database(name)), source, topic_of(source), (), Clock())
+    continued = await continue_log(eventlog, settings)
+    print(f"{source} goes on as {continued.source}: restart its service")
+    for lost, (first, last) in sorted(continued.lost.items()):
+        print(f"only on the topic, no longer in the database: {lost} positions {first} to {last}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in SOURCES:
+        print(f"usage: python -m chassis.continued {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
+        sys.exit(2)
+    try:
+        asyncio.run(_main(sys.argv[1]))
+    except NotRestored as nothing:
+        print(nothing, file=sys.stderr)
+        sys.exit(1)
+    except DependencyDown as down:
+        print(down.message, file=sys.stderr)
+        sys.exit(3)

@@ -1,0 +1,148 @@
+"""Generations of a projection: blue/green.
+
+Invariant: readers see one complete generation; a pointer says which, and moves by compare-and-set. A generation belongs
+to one version of the fold, and has its own documents, progress, parked events and consumer group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING
+
+from chassis.clock import machine_now
+from chassis.mongo import Database, DuplicateKeyError
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One build of a projection."""
+
+    projection: str
+    number: int
+    fold_version: int
+    as_of: datetime | None = None
+    """What had been recorded by then; None: everything, and what comes."""
+    until: Mapping[str, int] | None = None
+    """The last position of each source that belongs to it; None: everything."""
+    created: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Suffix of its collections and of its consumer group."""
+        return f"{self.projection}_{self.number}"
+
+    @property
+    def live(self) -> bool:
+        """Whether it goes on with what comes."""
+        return self.until is None
+
+
+class Generations:
+    """The generations of one projection."""
+
+    def __init__(self, database: Database, projection: str, fold_version: int) -> None:
+        self.projection = projection
+        self.fold_version = fold_version
+        self.database = database
+        self._generations = database["generations"]
+        self._pointers = database["pointers"]
+
+    async def serving(self) -> Generation | None:
+        """The generation that readers see, None before the first one is ready."""
+        pointer = await self._pointers.find_one({"_id": self.projection})
+        return None if pointer is None else await self.get(pointer["serving"])
+
+    async def previous(self) -> Generation | None:
+        """The generation that was served before, for a rollback."""
+        pointer = await self._pointers.find_one({"_id": self.projection})
+        return None if pointer is None or pointer["previous"] is None else await self.get(pointer["previous"])
+
+    async def get(self, number: int) -> Generation | None:
+        """One generation."""
+        found = await self._generations.find_one({"_id": f"{self.projection}/{number}"})
+        return None if found is None else _generation(found)
+
+    async def all(self) -> list[Generation]:
+        """Every generation that is kept, the oldest first."""
+        found = self._generations.find({"projection": self.projection}, sort=[("number", ASCENDING)])
+        return [_generation(each) async for each in found]
+
+    async def create(self, *, as_of: datetime | None = None, until: Mapping[str, int] | None = None) -> Generation:
+        """A new, empty generation of this version of the fold."""
+        while True:
+            last = await self._generations.find_one({"projection": self.projection}, sort=[("number", DESCENDING)])
+            number = 1 if last is None else last["number"] + 1
+            document = {
+                "_id": f"{self.projection}/{number}",
+                "projection": self.projection,
+                "number": number,
+                "fold_version": self.fold_version,
+                "as_of": as_of,
+                "until": None if until is None else [[source, position] for source, position in until.items()],
+                "created": machine_now(),
+            }
+            try:
+                await self._generations.insert_one(document)
+            except DuplicateKeyError:
+                # Another process was first with this number.
+                continue
+            return _generation(document)
+
+    async def first(self) -> Generation:
+        """The serving generation; where there is none yet, an empty first one, which is complete for an empty log."""
+        serving = await self.serving()
+        if serving is not None:
+            return serving
+        live = [each for each in await self.all() if each.live and each.fold_version == self.fold_version]
+        first = live[0] if live else await self.create()
+        try:
+            await self._pointers.insert_one({"_id": self.projection, "serving": first.number, "previous": None})
+        except DuplicateKeyError:
+            serving = await self.serving()
+            assert serving is not None, "a pointer is never removed"
+            return serving
+        return first
+
+    async def to_build(self) -> Generation:
+        """The live generation of this fold version that is not served yet; made where there is none."""
+        serving = await self.serving()
+        newest = [
+            each
+            for each in await self.all()
+            if each.live
+            and each.fold_version == self.fold_version
+            and (serving is None or each.number > serving.number)
+        ]
+        return newest[-1] if newest else await self.create()
+
+    async def flip(self, new: Generation, *, over: Generation) -> bool:
+        """Serve `new` where `over` is served; False where somebody has moved the pointer meanwhile."""
+        result = await self._pointers.update_one(
+            {"_id": self.projection, "serving": over.number},
+            {"$set": {"serving": new.number, "previous": over.number, "flipped": machine_now()}},
+        )
+        return bool(result.modified_count)
+
+    async def drop(self, generation: Generation) -> None:
+        """Remove a generation and what it holds. Never the serving one."""
+        serving = await self.serving()
+        assert serving is None or serving.number != generation.number, "the serving generation is never dropped"
+        for kind in ("view", "progress", "parked"):
+            await self.database.drop_collection(f"{kind}_{generation.name}")
+        await self._generations.delete_one({"_id": f"{self.projection}/{generation.number}"})
+
+
+def _generation(found: Mapping[str, Any]) -> Generation:
+    until = found["until"]
+    return Generation(
+        projection=found["projection"],
+        number=found["number"],
+        fold_version=found["fold_version"],
+        as_of=found["as_of"],
+        until=None if until is None else dict(until),
+        created=found["created"],
+    )

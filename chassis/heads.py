@@ -1,0 +1,73 @@
+"""How far the topics go.
+
+Invariant: what is said of a topic is read from the topic's last records, never from offsets nor from what the database
+remembers of it: positions count per source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from chassis.errors import DependencyDown
+from chassis.kafka import client_options
+from chassis.settings import Settings
+from contracts import envelope
+from contracts.envelope import Undecodable
+
+FETCH_MILLISECONDS = 200
+
+
+async def topic_heads(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
+    """The last position of each source on these topics of the contracts. Raises DependencyDown."""
+    heads: dict[str, int] = {}
+    try:
+        for topic in topics:
+            heads.update(await topic_head(settings, topic))
+    except (KafkaError, TimeoutError) as error:
+        where = settings.kafka_bootstrap_servers
+        raise DependencyDown(f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS") from error
+    return heads
+
+
+async def topic_head(settings: Settings, topic: str) -> dict[str, int]:
+    """Per source the highest position among the last records of all partitions; empty for an empty or absent topic.
+
+    `topic` is its name in the contracts. Raises KafkaError, TimeoutError.
+    """
+    name = settings.topic(topic)
+    heads: dict[str, int] = {}
+    consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
+    try:
+        async with asyncio.timeout(settings.engine_timeout_seconds):
+            await consumer.start()
+            if name not in await consumer.topics():
+                return {}
+            partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
+            consumer.assign(partitions)
+            begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+            awaited = {each for each in partitions if ends[each] > begins[each]}
+            consumer.pause(*(each for each in partitions if each not in awaited))
+            for each in awaited:
+                consumer.seek(each, ends[each] - 1)
+            while awaited:
+                for partition, records in (await consumer.getmany(timeout_ms=FETCH_MILLISECONDS)).items():
+                    for record in records:
+                        _note(heads, record.headers)
+                    awaited.discard(partition)
+    finally:
+        await consumer.stop()
+    return heads
+
+
+def _note(heads: dict[str, int], headers: envelope.Headers) -> None:
+    try:
+        source, position = envelope.header(headers, envelope.SOURCE), envelope.position(headers)
+    except Undecodable:
+        # Not an event: it has no position, and is parked by whoever reads it.
+        return
+    if source is not None:
+        heads[source] = max(heads.get(source, 0), position)

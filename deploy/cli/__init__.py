@@ -1,0 +1,1 @@
+"""`dugnad`: what an operator asks and does, one command each."""

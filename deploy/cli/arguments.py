@@ -1,0 +1,107 @@
+"""The verbs of `dugnad` and their arguments.
+
+Invariant: nothing but the standard library is imported to read them; a verb is added here and in `running.py` only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+SERVICES = ("intake", "matching", "followup", "reporting")
+WRITING = SERVICES[:3]
+_ABOUT = "See, prove and repair what the services of Dugnad have folded."
+_ENVIRONMENT = """
+environment:
+  The commands take the variables of a service (KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI, DUGNAD_...). Where
+  KAFKA_BOOTSTRAP_SERVERS is unset they take those of a `make run` or `make engines` in this folder, which keeps them in
+  .cache/run/environment while it runs. `status` and `log head` ask the services at DUGNAD_<SERVICE>_URL with the token
+  in DUGNAD_TOKEN (scope operate); in development they get one by themselves.
+
+exit codes:
+  0 fine, 1 a fault was found, 2 wrong usage or not confirmed with --yes, 3 a dependency is down
+"""
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options, with `verb` and, where there is one, `action`. Ends the process with 2 for what is unknown."""
+    parser = argparse.ArgumentParser(
+        prog="dugnad", description=_ABOUT, epilog=_ENVIRONMENT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    _verb(verbs, "status", "where every projection stands: positions, lag, gaps, parked events, last error")
+
+    verify = _verb(verbs, "verify", "fold everything anew and compare with what is served, document by document")
+    verify.add_argument("target", metavar="SERVICE[/PROJECTION]")
+
+    _parked(verbs)
+
+    rebuild = _verb(verbs, "rebuild", "fold everything into a new generation, and serve it when it is complete")
+    _projection(rebuild)
+    rebuild.add_argument("--as-of", metavar="T", help="what had been recorded by this instant; is kept, not served")
+    rebuild.add_argument(
+        "--until",
+        metavar="SOURCE=POSITION",
+        action="append",
+        help="as far as this position, for each source (intake=43); is kept, not served",
+    )
+    rebuild.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    rebuild.add_argument("--force", action="store_true", help="serve it although events are parked")
+
+    rollback = _verb(verbs, "rollback", "serve the previous generation again")
+    _projection(rollback)
+    _confirmed(rollback)
+
+    generations = _verb(verbs, "generations", "the generations that are kept")
+    _projection(generations)
+    generations.add_argument("--drop", metavar="N", type=int, help="remove one that is not served")
+    _confirmed(generations)
+
+    republish = _verb(verbs, "republish", "delete the topics of a service and fill them again from its logs")
+    republish.add_argument("service", choices=WRITING)
+    _confirmed(republish)
+
+    logs = verbs.add_parser("log", help="the logs of a service").add_subparsers(
+        dest="action", required=True, metavar="head"
+    )
+    head = _verb(logs, "head", "the last position of each log of a service")
+    head.add_argument("service", choices=SERVICES)
+    head.add_argument("--at", metavar="T", help="the last one recorded by this instant, at least a minute ago")
+    return parser.parse_args(argv)
+
+
+def _parked(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parked = verbs.add_parser("parked", help="events that could not be handled, and those that wait behind them")
+    actions = parked.add_subparsers(dest="action", required=True, metavar="ACTION")
+    consumer = "SERVICE/PROJECTION, or SERVICE/reactions"
+    for name, about in (
+        ("list", "what is parked, the oldest first"),
+        ("show", "one event, or all of a subject, with contents"),
+        ("replay", "hand the events of a subject to the running service again, in order"),
+        ("discard", "let the events of a subject go for good"),
+    ):
+        action = _verb(actions, name, about)
+        action.add_argument("consumer", metavar="SERVICE/PROJECTION", help=consumer)
+        if name == "show":
+            action.add_argument("what", metavar="SUBJECT|ID")
+        if name in ("replay", "discard"):
+            action.add_argument("subject", metavar="SUBJECT", help="as `parked list` shows it, in quotes")
+            action.add_argument("--reason", required=name == "discard", help="kept in the audit")
+        if name == "discard":
+            _confirmed(action)
+        action.add_argument("--generation", metavar="N", type=int, help="of a generation that is not served")
+
+
+def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=about, description=about.capitalize() + ".")
+    verb.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    return verb
+
+
+def _projection(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("projection", metavar="SERVICE/PROJECTION")
+
+
+def _confirmed(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--yes", action="store_true", help="do it; without, only the plan is shown")

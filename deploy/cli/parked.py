@@ -1,0 +1,104 @@
+"""`dugnad parked`: what a consumer could not handle.
+
+Invariant: replay and discard only mark; the consumer that owns the partition does it, in order, and the audit keeps who
+asked and why.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import Any
+
+from chassis.parking import Parking, State
+from contracts.registry import SOURCES
+from deploy.cli.context import Context, owner_of, projection_named, served, service_named, unconfirmed
+from deploy.cli.outcome import FAULT, OK, Fault, Usage
+
+REACTIONS = "reactions"
+MOST = 1000
+
+
+async def list_parked(context: Context) -> int:
+    """The oldest parked events. Exit code 1 where there are any."""
+    parking = await _parking(context)
+    found = [_plain(each) for each in await parking.listed(MOST)]
+    rows = [[e["_id"], e["subject"], e["state"], str(e["attempts"]), e["first"], e["error"]] for e in found]
+    columns = ("id", "subject", "state", "attempts", "first", "error")
+    if found or context.options.json:
+        context.output.table({"parked": found, "events": await parking.count()}, columns, rows)
+    else:
+        context.output.give({}, ["nothing is parked"])
+    return FAULT if found else OK
+
+
+async def show(context: Context) -> int:
+    """With contents: one event, or all of a subject."""
+    parking, what = await _parking(context), context.options.what
+    names = [each["_id"] for each in await parking.listed(MOST) if what in (each["_id"], each["subject"])] or [what]
+    found = [_plain(each) for name in names if (each := await parking.get(name)) is not None]
+    if not found:
+        raise Usage(f"{what} is not parked: `dugnad parked list {context.options.consumer}` shows what is")
+    context.output.give({"parked": found}, [json.dumps(each, ensure_ascii=False, indent=2) for each in found])
+    return OK
+
+
+async def replay(context: Context) -> int:
+    """Hand on again."""
+    return await _mark(context, State.REPLAY, "handed on again, in order")
+
+
+async def discard(context: Context) -> int:
+    """Let go for good."""
+    return await _mark(context, State.DISCARD, "let go for good, in order")
+
+
+async def _mark(context: Context, state: State, said: str) -> int:
+    parking, options = await _parking(context), context.options
+    parked = [each["_id"] for each in await parking.listed(MOST) if each["subject"] == options.subject]
+    if not parked:
+        raise Usage(f"nothing of {options.subject} is parked: `dugnad parked list {options.consumer}` shows what is")
+    document: dict[str, Any] = {"subject": options.subject, "state": state.value, "events": parked, "done": False}
+    if state is State.DISCARD and not options.yes:
+        context.output.give(document, [f"discard {len(parked)} events of {options.subject}:", *parked])
+        raise unconfirmed()
+    marked = await parking.mark(options.subject, state, getpass.getuser(), options.reason or "")
+    if not marked:
+        raise Fault(f"nothing of {options.subject} is parked any more")
+    line = f"{marked} events of {options.subject} will be {said}, by the running service"
+    context.output.give({**document, "done": True}, [line])
+    return OK
+
+
+async def _parking(context: Context) -> Parking:
+    service, _, name = context.options.consumer.partition("/")
+    if name == REACTIONS and _logs(service_named(service)):
+        return Parking(context.database(service), f"reactions_{service}")
+    service, projection = projection_named(context.options.consumer)
+    kept = context.generations(service, projection)
+    wanted = context.options.generation
+    generation = await served(kept) if wanted is None else await kept.get(wanted)
+    if generation is None:
+        raise Usage(f"there is no generation {wanted}: see `dugnad generations {context.options.consumer}`")
+    return Parking(kept.database, generation.name)
+
+
+def _logs(service: str) -> list[str]:
+    return [source for source in SOURCES if owner_of(source) == service]
+
+
+def _plain(stored: dict[str, Any]) -> dict[str, Any]:
+    plain = dict(stored)
+    for name in ("first", "last"):
+        plain[name] = plain[name].isoformat()
+    for name in ("key", "value"):
+        if name in plain:
+            plain[name] = _text(plain[name])
+    if "headers" in plain:
+        plain["headers"] = {header: _text(value) for header, value in plain["headers"]}
+    return plain
+
+
+def _text(value: bytes | None) -> str | None:
+    # What is parked may be anything: bytes that are no text are shown, not raised on.
+    return None if value is None else bytes(value).decode(errors="backslashreplace")

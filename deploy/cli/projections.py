@@ -1,0 +1,103 @@
+"""`dugnad verify` and `dugnad generations`.
+
+Invariant: verifying changes nothing; what is served is never dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from time import monotonic
+from typing import Any
+
+from chassis.generations import Generation
+from chassis.projection import Projection
+from chassis.verify import Verdict, verify
+from deploy.cli.context import Context, projection_named, projections_of, served, unconfirmed
+from deploy.cli.outcome import FAULT, OK, Fault, Usage
+
+MOST_KEYS = 20
+
+
+async def verify_all(context: Context) -> int:
+    """One projection, or all of a service."""
+    service, slash, _ = context.options.target.partition("/")
+    wanted = [projection_named(context.options.target)[1]] if slash else projections_of(service)
+    found = [await _verified(context, service, each) for each in wanted]
+    lines = [line for each in found for line in _lines(each)]
+    context.output.give({"fine": all(each["fine"] for each in found), "projections": found}, lines)
+    return OK if all(each["fine"] for each in found) else FAULT
+
+
+async def _verified(context: Context, service: str, projection: Projection) -> dict[str, Any]:
+    generations = context.generations(service, projection)
+    serving = await served(generations)
+    if serving.fold_version != projection.version:
+        raise Fault(
+            f"{service}/{projection.name} serves version {serving.fold_version} of the fold, and the one here has "
+            f"version {projection.version}: verify with the program that serves, or when the new one is served"
+        )
+    began = monotonic()
+    with context.output.progress(f"{service}/{projection.name}") as progress:
+
+        def tell(done: int, total: int) -> None:
+            progress.tell(done, total, done / max(monotonic() - began, 1e-3))
+
+        verdict = await verify(projection, serving, generations.database, context.settings, tell)
+    return {"projection": f"{service}/{projection.name}", "generation": serving.number, **_shown(verdict)}
+
+
+def _shown(verdict: Verdict) -> dict[str, Any]:
+    return {**asdict(verdict), "fine": verdict.fine}
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    name = found["projection"]
+    if found["fine"]:
+        return [f"{name}: {found['documents']} documents are what {found['events']} events say"]
+    lines = []
+    for kind, said in (
+        ("differing", "differ from what the events say"),
+        ("missing", "are missing"),
+        ("strange", "come from no event"),
+    ):
+        keys = found[kind]
+        if keys:
+            more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
+            lines.append(f"{name}: {len(keys)} documents {said}: {', '.join(keys[:MOST_KEYS])}{more}")
+    if found["moving"]:
+        lines.append(f"{name}: {found['moving']} documents went on changing: verify again when there is less to do")
+    return [*lines, f"{name}: `dugnad rebuild {name}` makes it right"]
+
+
+async def generations(context: Context) -> int:
+    """List what is kept, or drop one."""
+    service, projection = projection_named(context.options.projection)
+    kept = context.generations(service, projection)
+    serving, everything = await served(kept), await kept.all()
+    if context.options.drop is not None:
+        dropped = next((each for each in everything if each.number == context.options.drop), None)
+        if dropped is None or dropped.number == serving.number:
+            others = ", ".join(str(each.number) for each in everything if each.number != serving.number) or "none"
+            raise Usage(f"generation {context.options.drop} cannot be dropped; these can: {others}")
+        plan = f"drop generation {dropped.number} of {service}/{projection.name}: documents, progress, parked events"
+        context.output.give({"plan": plan, "done": context.options.yes}, [plan])
+        if not context.options.yes:
+            raise unconfirmed()
+        await kept.drop(dropped)
+        return OK
+    shown = [_generation(each, each.number == serving.number) for each in everything]
+    rows = [[str(value) if value is not None else "" for value in each.values()] for each in shown]
+    document = {"projection": f"{service}/{projection.name}", "generations": shown}
+    context.output.table(document, tuple(shown[0]), rows)
+    return OK
+
+
+def _generation(generation: Generation, serving: bool) -> dict[str, Any]:
+    return {
+        "number": generation.number,
+        "fold_version": generation.fold_version,
+        "created": None if generation.created is None else generation.created.isoformat(),
+        "as_of": None if generation.as_of is None else generation.as_of.isoformat(),
+        "until": None if generation.until is None else dict(generation.until),
+        "serving": serving,
+    }

@@ -1,0 +1,72 @@
+"""From options to the function that does it.
+
+Invariant: whatever is expected to go wrong outside ends as one line: no verb catches engines' errors by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from chassis.errors import DependencyDown
+from chassis.mongo import PyMongoError
+from deploy.cli import building, heads, parked, projections, republishing, status
+from deploy.cli.context import Context
+from deploy.cli.outcome import Wanting
+from deploy.cli.output import Output
+
+_VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
+    ("status", None): status.status,
+    ("verify", None): projections.verify_all,
+    ("parked", "list"): parked.list_parked,
+    ("parked", "show"): parked.show,
+    ("parked", "replay"): parked.replay,
+    ("parked", "discard"): parked.discard,
+    ("rebuild", None): building.rebuild,
+    ("rollback", None): building.roll_back,
+    ("generations", None): projections.generations,
+    ("republish", None): republishing.republish_service,
+    ("log", "head"): heads.log_head,
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """The exit code. Raises what `deploy.cli.outcome` names."""
+    _quiet()
+    verb = _VERBS[options.verb, getattr(options, "action", None)]
+    return asyncio.run(_run(verb, options))
+
+
+async def _run(verb: Callable[[Context], Awaitable[int]], options: argparse.Namespace) -> int:
+    context = Context(options, Output(as_json=options.json))
+    try:
+        return await verb(context)
+    except DependencyDown as down:
+        raise Wanting(down.message) from down
+    except PyMongoError as error:
+        where = context.settings.mongodb_uri.removeprefix("mongodb://").rsplit("@", 1)[-1]
+        name = type(error).__name__
+        raise Wanting(f"MongoDB at {where} fails ({name}): see that it runs, or set MONGODB_URI") from error
+    except KafkaError as error:
+        where, name = context.settings.kafka_bootstrap_servers, type(error).__name__
+        raise Wanting(f"Kafka at {where} fails ({name}): see that it runs, or set KAFKA_BOOTSTRAP_SERVERS") from error
+    finally:
+        context.close()
+
+
+def _quiet() -> None:
+    """Standard output belongs to the answer: what the platform logs goes elsewhere, and only when it is grave."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A logger that were kept would go on writing to this stream when it is no longer there.
+        cache_logger_on_first_use=False,
+    )
+    for library in ("aiokafka", "faststream"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -1,0 +1,88 @@
+"""`dugnad status`: is everything there, and what is stuck?
+
+Invariant: a service that does not answer is shown as such; it never counts as fine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from deploy.cli.arguments import SERVICES
+from deploy.cli.context import Context
+from deploy.cli.http import ask
+from deploy.cli.outcome import DOWN, FAULT, OK, Wanting
+from deploy.cli.output import Output
+
+HOLE_SECONDS = 60.0
+"""Younger ones are partitions of which one is read a little later than another."""
+_COLUMNS = ("projection", "generation", "documents", "positions", "lag", "parked", "state")
+
+
+async def status(context: Context) -> int:
+    """All projections of all services."""
+    found = await asyncio.gather(*(_of(context, service) for service in SERVICES))
+    rows = [row for each in found for row in _rows(each)]
+    _with_faults(context.output, {"services": found}, rows, found)
+    if any("down" in each for each in found):
+        return DOWN
+    return FAULT if any(faults(each) for service in found for each in service["projections"]) else OK
+
+
+async def _of(context: Context, service: str) -> dict[str, Any]:
+    try:
+        return await ask(context.settings, service, "/projections")
+    except Wanting as wanting:
+        return {"service": service, "down": wanting.message}
+
+
+def faults(projection: dict[str, Any]) -> list[str]:
+    """What is wrong with a projection, one line each."""
+    found = list(projection["stopped"])
+    if not projection["serving"]:
+        found.append("is being rebuilt, and answers no queries")
+    if projection["parked"]["events"]:
+        error = projection["last_error"]
+        why = "" if error is None else f", lastly: {error['error']}"
+        found.append(f"{projection['parked']['events']} events are parked (`dugnad parked list`){why}")
+    found.extend(
+        f"positions of {each['source']} are missing for {each['missing_seconds']:.0f} s, from {each['missing'][0][0]}"
+        for each in projection["sources"]
+        if each["missing"] and each["missing_seconds"] > HOLE_SECONDS
+    )
+    return found
+
+
+def _rows(service: dict[str, Any]) -> list[list[str]]:
+    name = service["service"]
+    if "down" in service:
+        return [[name, "", "", "", "", "", "does not answer"]]
+    return [_row(name, each) for each in service["projections"]]
+
+
+def _row(service: str, projection: dict[str, Any]) -> list[str]:
+    sources = projection["sources"]
+    events = sum(each["lag_events"] for each in sources)
+    seconds = max((each["lag_seconds"] for each in sources), default=0.0)
+    parked = projection["parked"]
+    return [
+        f"{service}/{projection['name']}",
+        str(projection["generation"]["number"]),
+        str(projection["documents"]),
+        ", ".join(f"{each['source'].rpartition('/')[2]} {each['complete_to']}" for each in sources),
+        f"{events} events, {seconds:.0f} s" if events else "none",
+        f"{parked['events']} of {parked['subjects']} subjects" if parked["events"] else "none",
+        "fault" if faults(projection) else "ok",
+    ]
+
+
+def _with_faults(output: Output, document: dict[str, Any], rows: list[list[str]], found: list[dict[str, Any]]) -> None:
+    output.table(document, _COLUMNS, rows)
+    if output.as_json:
+        return
+    for service in found:
+        if "down" in service:
+            print(service["down"])
+        for each in service.get("projections", ()):
+            for fault in faults(each):
+                print(f"{service['service']}/{each['name']}: {fault}")

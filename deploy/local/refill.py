@@ -1,0 +1,84 @@
+"""Kafka's data deleted, the documents kept: fills the topics again from the commit logs, before any service starts.
+
+Invariant: only a topic that ends before what its log has published is made anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from aiokafka.errors import KafkaError
+
+from chassis import mongo
+from chassis.clock import Clock
+from chassis.eventlog import EventLog
+from chassis.heads import topic_head
+from chassis.mongo import Client, PyMongoError
+from chassis.republish import OnlyOnTopic, republish
+from chassis.settings import Settings
+from contracts.registry import SOURCES, topic_of
+from deploy.local.processes import LocalFault
+
+SERVICES = ("intake", "matching", "followup", "reporting")
+
+
+async def refill(variables: Mapping[str, str], *, prefix: str | None = None) -> dict[str, int]:
+    """The events sent again, per source; empty where every topic has what was published.
+
+    `prefix`: another one than the environment's. Raises LocalFault.
+    """
+    settings = Settings(
+        environment="development",
+        kafka_bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"],
+        mongodb_uri=variables["MONGODB_URI"],
+    )
+    if prefix is not None:
+        settings = settings.model_copy(update={"prefix": prefix})
+    client = mongo.connect(settings)
+    try:
+        logs = [
+            EventLog(mongo.database(client, settings.database(_name(source))), source, topic_of(source), (), Clock())
+            for source in SOURCES
+        ]
+        short = [log for log in logs if await _is_short(log, settings)]
+        for log in short:
+            await _begin_reactions_anew(client, settings, log)
+        return dict(zip((log.origin for log in short), await _republished(short, settings), strict=True))
+    except (KafkaError, PyMongoError, TimeoutError, OnlyOnTopic) as error:
+        reason = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
+        raise LocalFault(f"Kafka's topics could not be filled again ({reason}): run it again") from error
+    finally:
+        client.close()
+
+
+async def _republished(logs: list[EventLog], settings: Settings) -> list[int]:
+    return list(await asyncio.gather(*(republish(log, settings) for log in logs)))
+
+
+async def _is_short(log: EventLog, settings: Settings) -> bool:
+    await log.follow()
+    lease = await log.database["lease"].find_one({"_id": log.source})
+    if lease is None or not lease["published"]:
+        return False
+    heads = await topic_head(settings, log.topic)
+    return heads.get(log.source, 0) < int(lease["published"])
+
+
+async def _begin_reactions_anew(client: Client, settings: Settings, log: EventLog) -> None:
+    """Their offsets went with Kafka. What they have handled stands in `reactions`, by event, and is not done again."""
+    topic = settings.topic(log.topic)
+    for name in SERVICES:
+        done = mongo.database(client, settings.database(name))["reactions"]
+        marks = [each["_id"] async for each in done.find({"outcome": "begun"}, {"_id": 1})]
+        await done.delete_many({"_id": {"$in": [mark for mark in marks if mark.endswith(f" on {topic}")]}})
+
+
+def told(sent: Mapping[str, int]) -> str:
+    """One line for people."""
+    logs = ", ".join(f"{source} ({events} events)" for source, events in sorted(sent.items()))
+    return f"Kafka's data were gone: its topics are filled again from the commit logs, {logs}."
+
+
+def _name(source: str) -> str:
+    return source.rpartition("/")[2]

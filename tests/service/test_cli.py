@@ -1,0 +1,294 @@
+"""The operator's commands against intake on real engines, called as from a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+import uvicorn
+from aiokafka import AIOKafkaProducer
+from pydantic import SecretStr
+
+from chassis.issuer import DevIssuer
+from chassis.mongo import Client, Database
+from chassis.mongo import database as open_database
+from chassis.settings import Settings
+from contracts import envelope, intake
+from deploy.cli.__main__ import main
+from deploy.local.processes import free_port
+from services.intake.app import create_app
+from tests.service.intake_helpers import MONDAY, World
+from tests.service.platform_helpers import until, workforce
+
+Dugnad = Callable[..., Awaitable[tuple[int, str, str]]]
+SUBJECT = f"{intake.SOURCE} workforce:strange-2025"
+
+
+@asynccontextmanager
+async def listening(settings: Settings) -> AsyncIterator[World]:
+    """Intake on a port of its own, on Monday 13 January 2025."""
+    app = create_app(settings)
+    server = uvicorn.Server(uvicorn.Config(app, port=int(settings.intake_url.rpartition(":")[2]), log_level="error"))
+    serving = asyncio.create_task(server.serve())
+
+    async def started() -> bool:
+        return server.started or serving.done()
+
+    await until(started, "intake answers")
+    async with httpx.AsyncClient(base_url=settings.intake_url) as http:
+        world = World(app, http, DevIssuer(settings), settings)
+        await world.clock(MONDAY)
+        yield world
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def world(settings: Settings) -> AsyncIterator[World]:
+    url = f"http://127.0.0.1:{free_port()}"
+    mine = settings.model_copy(update={"dev_issuer_key": SecretStr("test"), "intake_url": url})
+    async with listening(mine) as world:
+        yield world
+
+
+@pytest.fixture
+def database(mongo: Client, settings: Settings) -> Database:
+    return open_database(mongo, settings.database("intake"))
+
+
+@pytest.fixture
+def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dugnad]:
+    """Runs a command; gives exit code, standard output and standard error."""
+    settings = world.settings
+    variables = {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "MONGODB_URI": settings.mongodb_uri,
+        "DUGNAD_ENVIRONMENT": "development",
+        "DUGNAD_PREFIX": settings.prefix,
+        "DUGNAD_INTAKE_URL": settings.intake_url,
+        **{f"DUGNAD_{name}_URL": "http://127.0.0.1:1" for name in ("MATCHING", "FOLLOWUP", "REPORTING")},
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    # As in a process of its own: what other tests have set up to log would end up in the answer.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+
+    async def run(*argv: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = await asyncio.to_thread(main, argv)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    yield run
+    # A command is a process of its own in life; here it would leave its quiet logger to the tests that follow.
+    structlog.reset_defaults()
+    for library in ("aiokafka", "faststream"):
+        logging.getLogger(library).setLevel(logging.NOTSET)
+
+
+async def needs(world: World, count: int) -> int:
+    """Registers needs; gives the position of the last one, which is in the view."""
+    told: dict[str, Any] = {}
+    for _ in range(count):
+        told = await world.need()
+    await world.as_("employer-lier").get("/needs", min_position=f"intake:{told['position']}")
+    return int(told["position"])
+
+
+async def test_status_tells_of_each_projection_how_far_it_is(world: World, dugnad: Dugnad) -> None:
+    position = await needs(world, 3)
+
+    async def complete() -> bool:
+        told = (await world.as_("operator").get("/projections")).json()["projections"]
+        return all(each["sources"][0]["lag_events"] == 0 == each["sources"][0]["head"] - position for each in told)
+
+    await until(complete, "everything folded")
+    code, out, _ = await dugnad("status", "--json")
+    # The other services do not run here.
+    assert code == 3
+    told = json.loads(out)["services"]
+    assert ["down" in each for each in told] == [False, True, True, True]
+    found = {each["name"]: each for each in told[0]["projections"]}
+    assert found.keys() == {"needs", "candidates"}
+    shown = found["needs"]
+    assert shown["documents"] == 3
+    assert shown["serving"]
+    assert shown["generation"]["number"] == 1
+    assert shown["generation"]["created"].endswith("Z")
+    assert shown["parked"] == {"events": 0, "subjects": 0}
+    assert (shown["stopped"], shown["last_error"]) == ([], None)
+    assert shown["sources"] == [
+        {
+            "source": intake.SOURCE,
+            "complete_to": position,
+            "head": position,
+            "lag_events": 0,
+            "lag_seconds": 0.0,
+            "missing": [],
+            "missing_seconds": 0.0,
+        }
+    ]
+
+
+async def test_only_an_operator_sees_it(world: World) -> None:
+    for path in ("/projections", "/log/head"):
+        assert (await world.as_("analyst").get(path)).status_code == 403
+        assert (await world.http.get(path)).status_code == 401
+        assert (await world.as_("operator").get(path)).status_code == 200
+
+
+async def test_a_document_that_was_changed_by_hand_is_found_and_made_right(
+    world: World, dugnad: Dugnad, database: Database
+) -> None:
+    await needs(world, 4)
+    code, out, _ = await dugnad("verify", "intake")
+    assert code == 0, out
+    assert "intake/needs: 4 documents are what 4 events say" in out
+    changed = await database["view_needs_1"].find_one_and_update({}, {"$set": {"occupation": "0000"}})
+    assert changed is not None
+    code, out, _ = await dugnad("verify", "intake/needs", "--json")
+    assert code == 1
+    assert json.loads(out)["projections"][0]["differing"] == [changed["_id"]]
+
+    code, out, _ = await dugnad("rebuild", "intake/needs", "--dry-run")
+    assert code == 0
+    assert "then serve it in place of generation 1" in out
+    code, out, _ = await dugnad("rebuild", "intake/needs")
+    assert code == 0
+    assert "4 of 4 events" in out
+    assert "generation 2 is complete and is served in place of 1" in out
+    assert (await dugnad("verify", "intake/needs"))[0] == 0
+
+    code, out, err = await dugnad("rollback", "intake/needs")
+    assert code == 2
+    assert "serve generation 1 in place of 2" in out
+    assert "add --yes" in err
+    assert (await dugnad("rollback", "intake/needs", "--yes"))[0] == 0
+    assert (await dugnad("verify", "intake/needs"))[0] == 1
+
+    code, out, _ = await dugnad("generations", "intake/needs", "--json")
+    assert code == 0
+    assert [(each["number"], each["serving"]) for each in json.loads(out)["generations"]] == [(1, True), (2, False)]
+    assert (await dugnad("generations", "intake/needs", "--drop", "1", "--yes"))[0] == 2
+    assert (await dugnad("generations", "intake/needs", "--drop", "2"))[0] == 2
+    assert (await dugnad("generations", "intake/needs", "--drop", "2", "--yes"))[0] == 0
+    assert len(json.loads((await dugnad("generations", "intake/needs", "--json"))[1])["generations"]) == 1
+
+
+async def test_a_rebuild_as_of_an_instant_holds_what_had_been_recorded_by_then(
+    world: World, dugnad: Dugnad, database: Database
+) -> None:
+    first = await needs(world, 2)
+    later = MONDAY + timedelta(minutes=5)
+    await world.clock(later)
+    await needs(world, 3)
+    code, _, err = await dugnad("log", "head", "intake", "--at", later.isoformat())
+    assert code == 2
+    assert "minst ett minutt" in err or "at least a minute" in err
+    await world.clock(MONDAY + timedelta(minutes=10))
+    at = (MONDAY + timedelta(minutes=4)).isoformat()
+    code, out, _ = await dugnad("log", "head", "intake", "--at", at, "--json")
+    assert code == 0
+    heads = {each["source"]: each["position"] for each in json.loads(out)["logs"]}
+    assert heads == {intake.SOURCE: first, intake.BACKGROUND_SOURCE: 0}
+    code, out, _ = await dugnad("rebuild", "intake/needs", "--as-of", at, "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "projection": "intake/needs",
+        "generation": 2,
+        "served": False,
+        "until": {intake.SOURCE: first},
+    }
+    assert await database["view_needs_2"].count_documents({}) == 2
+    assert await database["view_needs_1"].count_documents({}) == 5
+    code, out, err = await dugnad("rebuild", "intake/needs", "--until", "intake=99")
+    assert code == 2
+    assert f"{intake.SOURCE} goes to 5" in err
+
+
+async def strange(settings: Settings) -> None:
+    """Sends an event of a type that nobody knows."""
+    sent = envelope.encode(
+        workforce("strange", 2025, 7).model_copy(update={"occurred": MONDAY}),
+        source=intake.SOURCE,
+        position=3,
+        recorded=MONDAY,
+        correlation="c",
+        causation=None,
+        traceparent=None,
+        schema_base_url="https://dugnad.example/schemas/",
+    )
+    headers = [(name, b"dugnad.intake.Unheard.v1" if name == "ce_type" else value) for name, value in sent.headers]
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await producer.start()
+    await producer.send_and_wait(settings.topic(intake.TOPIC), sent.value, sent.key, headers=headers)
+    await producer.stop()
+
+
+async def test_what_is_parked_is_shown_replayed_and_discarded_with_a_reason(
+    world: World, dugnad: Dugnad, database: Database
+) -> None:
+    assert await needs(world, 2) == 2
+    assert (await dugnad("parked", "list", "intake/needs"))[:2] == (0, "nothing is parked\n")
+    await strange(world.settings)
+
+    async def parked() -> bool:
+        return await database["parked_needs_1"].count_documents({"state": "waiting"}) == 1
+
+    await until(parked, "the strange event is parked")
+    code, out, _ = await dugnad("parked", "list", "intake/needs", "--json")
+    assert code == 1
+    listed = json.loads(out)["parked"]
+    assert [each["subject"] for each in listed] == [SUBJECT]
+    assert "value" not in listed[0]
+    code, out, _ = await dugnad("status", "--json")
+    shown = next(each for each in json.loads(out)["services"][0]["projections"] if each["name"] == "needs")
+    assert shown["parked"] == {"events": 1, "subjects": 1}
+    assert shown["last_error"]["error"] == listed[0]["error"]
+
+    for what in (SUBJECT, listed[0]["_id"]):
+        code, out, _ = await dugnad("parked", "show", "intake/needs", what)
+        assert code == 0
+        assert "dugnad.intake.Unheard.v1" in out
+    assert (await dugnad("parked", "show", "intake/needs", "absent"))[0] == 2
+
+    assert (await dugnad("parked", "replay", "intake/needs", SUBJECT))[0] == 0
+
+    async def tried_again() -> bool:
+        return await database["parked_needs_1"].count_documents({"state": "waiting", "attempts": 2}) == 1
+
+    await until(tried_again, "it was tried again, and is parked again")
+    code, out, err = await dugnad("parked", "discard", "intake/needs", SUBJECT, "--reason", "sent by mistake")
+    assert code == 2
+    assert listed[0]["_id"] in out
+    assert "add --yes" in err
+    assert await parked()
+    assert (await dugnad("parked", "discard", "intake/needs", SUBJECT, "--reason", "sent by mistake", "--yes"))[0] == 0
+
+    async def gone() -> bool:
+        return await database["parked_needs_1"].count_documents({}) == 0
+
+    await until(gone, "it is discarded")
+    audit = [each async for each in database["parking_audit"].find({}, sort=[("at", 1)])]
+    assert [(each["asked"], each["reason"]) for each in audit] == [("replay", ""), ("discard", "sent by mistake")]
+
+
+async def test_republish_shows_its_plan_and_sends_everything_again(world: World, dugnad: Dugnad) -> None:
+    await needs(world, 3)
+    code, out, err = await dugnad("republish", "intake")
+    assert code == 2
+    assert f"send the 3 events of {intake.SOURCE}" in out
+    assert "add --yes" in err
+    code, out, _ = await dugnad("republish", "intake", "--yes", "--json")
+    assert code == 0
+    assert [each["position"] for each in json.loads(out)["plan"]] == [3, 0]
+    code, out, _ = await dugnad("verify", "intake/needs")
+    assert code == 0, out

@@ -1,0 +1,279 @@
+"""The commands before they reach anything: help, usage, exit codes, plans, what is printed where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chassis.generations import Generation
+from deploy import environment
+from deploy.cli import building, context
+from deploy.cli.__main__ import main
+from deploy.cli.arguments import SERVICES, parse
+from deploy.cli.building import _plan, _positions
+from deploy.cli.context import owner_of, projection_named, projections_of
+from deploy.cli.heads import instant
+from deploy.cli.outcome import Usage
+from deploy.cli.output import Output, eta
+from deploy.cli.running import _VERBS
+from deploy.cli.status import faults
+from deploy.cli.status import status as status_verb
+from deploy.environment import kept
+
+ROOT = Path(__file__).parents[3]
+NOWHERE = {
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "MONGODB_URI": "mongodb://127.0.0.1:1",
+    "DUGNAD_ENVIRONMENT": "development",
+    "DUGNAD_ENGINE_TIMEOUT_SECONDS": "0.2",
+    **{f"DUGNAD_{name.upper()}_URL": "http://127.0.0.1:1" for name in SERVICES},
+}
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which nothing answers."""
+    for name, value in NOWHERE.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_help_loads_no_library_of_others() -> None:
+    code = "import sys; from deploy.cli.__main__ import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "exit codes" in done.stdout
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert not loaded & {
+        "rich",
+        "pydantic",
+        "motor",
+        "pymongo",
+        "aiokafka",
+        "faststream",
+        "httpx",
+        "fastapi",
+        "asyncio",
+    }
+    assert not loaded & {"chassis", "contracts", "services", "structlog"}
+
+
+def test_the_executable_works_from_any_folder(tmp_path: Path) -> None:
+    done = subprocess.run([ROOT / "dugnad", "--help"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: dugnad")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["unknown"],
+        ["verify"],
+        ["parked"],
+        ["parked", "discard", "intake/needs", "subject"],
+        ["republish", "reporting"],
+        ["log", "head", "nothing"],
+    ],
+)
+def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(argv)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["verify", "nothing"], "there is no service nothing: name one of intake, matching, followup, reporting"),
+        (["verify", "intake/nothing"], "name a projection: intake/needs, intake/candidates"),
+        (["rollback", "followup"], "name a projection: followup/cases"),
+        (["log", "head", "intake", "--at", "yesterday"], "yesterday is not an instant: give it like"),
+        (["log", "head", "intake", "--at", "2025-01-13T09:00:00"], "is not an instant"),
+    ],
+)
+def test_what_does_not_exist_is_one_line_that_says_what_does(
+    argv: list[str], said: str, nowhere: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_engines_that_are_away_end_with_three(nowhere: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generations", "intake/needs"]) == 3
+    assert "MongoDB at 127.0.0.1:1 fails" in capsys.readouterr().err
+    assert main(["log", "head", "matching"]) == 3
+    assert "set DUGNAD_MATCHING_URL" in capsys.readouterr().err
+
+
+def test_status_shows_services_that_are_away_and_ends_with_three(
+    nowhere: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status"]) == 3
+    shown = capsys.readouterr().out
+    assert shown.count("does not answer: start it") == 4
+    assert main(["status", "--json"]) == 3
+    assert [each["service"] for each in json.loads(capsys.readouterr().out)["services"]] == list(SERVICES)
+
+
+def test_without_any_environment_it_says_what_to_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    monkeypatch.setattr(context, "PATH", tmp_path / "environment")
+    assert main(["status"]) == 2
+    assert "start `make run`, or set the variables of a service" in capsys.readouterr().err
+
+
+def test_in_production_it_wants_a_token(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DUGNAD_ENVIRONMENT", "production")
+    monkeypatch.setenv("DUGNAD_JWKS_URL", "https://issuer.example/jwks")
+    monkeypatch.delenv("DUGNAD_TOKEN", raising=False)
+    assert main(["status"]) == 2
+    assert "DUGNAD_TOKEN is unset" in capsys.readouterr().err
+
+
+def test_the_variables_of_a_local_run_are_read_and_go_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "run" / "environment"
+    monkeypatch.setattr(context, "PATH", path)
+    for name in NOWHERE:
+        monkeypatch.delenv(name, raising=False)
+    with kept({**NOWHERE, "MONGODB_URI": "mongodb://a:b#c$d@127.0.0.1:1"}, path):
+        assert path.stat().st_mode & 0o777 == 0o600
+        settings = context.Context(SimpleNamespace(), Output(as_json=False)).settings  # type: ignore[arg-type]
+        assert settings.mongodb_uri == "mongodb://a:b#c$d@127.0.0.1:1"
+        assert settings.environment == "development"
+    assert not path.exists()
+    assert environment.PATH == ROOT / ".cache" / "run" / "environment"
+
+
+def test_every_verb_of_the_arguments_does_something() -> None:
+    described = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout
+    for verb, action in _VERBS:
+        assert f"\n    {verb}" in described
+        assert action is None or verb in ("parked", "log")
+
+
+def test_every_service_names_its_projections_the_same_way() -> None:
+    names = {service: [each.name for each in projections_of(service)] for service in SERVICES}
+    assert names["matching"] == ["needs", "pool", "matches"]
+    assert names["reporting"][0] == "placement"
+    assert projection_named("followup/cases")[1].name == "cases"
+    assert owner_of("dugnad/background") == "intake"
+    assert owner_of("dugnad/matching~2") == "matching"
+
+
+def test_positions_are_given_for_every_source_or_for_none() -> None:
+    sources = ["dugnad/intake", "dugnad/matching"]
+    assert _positions(["intake=43", "dugnad/matching=0"], sources) == {"dugnad/intake": 43, "dugnad/matching": 0}
+    with pytest.raises(Usage, match="give --until for dugnad/matching too"):
+        _positions(["intake=43"], sources)
+    for wrong in ("followup=1", "intake", "intake=x", "intake=-1"):
+        with pytest.raises(Usage, match="give SOURCE=POSITION"):
+            _positions([wrong], sources)
+
+
+def test_an_instant_is_read_with_its_offset() -> None:
+    assert instant("2025-03-01T10:00:00+01:00") == instant("2025-03-01T09:00:00Z")
+
+
+def test_the_plan_of_a_rebuild_says_what_is_served_afterwards() -> None:
+    serving = Generation("needs", 3, 1)
+    assert _plan("intake/needs", serving, None, {"dugnad/intake": 43}, kept=False) == [
+        "intake/needs: build a new generation up to dugnad/intake 43 and what comes",
+        "then serve it in place of generation 3",
+    ]
+    assert _plan("intake/needs", serving, Generation("needs", 4, 1), {}, kept=False)[0] == (
+        "intake/needs: go on with generation 4 up to nothing yet and what comes"
+    )
+    assert _plan("intake/needs", serving, None, {"dugnad/intake": 4}, kept=True)[1] == (
+        "then keep it; generation 3 stays served"
+    )
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "rate", "said"),
+    [(5, 5, 0.0, "0 s"), (0, 5, 0.0, "unknown"), (0, 100, 50.0, "2 s"), (0, 1250, 10.0, "2 min 5 s")],
+)
+def test_the_rest_of_the_time_is_told(done: int, total: int, rate: float, said: str) -> None:
+    assert eta(done, total, rate) == said
+
+
+def test_progress_is_plain_lines_without_a_terminal_and_never_in_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json in (False, True):
+        with Output(as_json=as_json).progress("intake/needs") as progress:
+            progress.tell(0, 100, 50.0)
+            progress.tell(50, 100, 50.0)
+            progress.tell(100, 100, 50.0)
+        printed = capsys.readouterr()
+        lines = printed.err if as_json else printed.out
+        assert lines.splitlines() == [
+            "intake/needs: 0 of 100 events, 50 events/s, ETA 2 s",
+            "intake/needs: 100 of 100 events, 50 events/s, ETA 0 s",
+        ]
+        assert (printed.out if as_json else printed.err) == ""
+
+
+def of(**more: Any) -> dict[str, Any]:
+    """A projection as a service tells of it, with nothing wrong."""
+    source = {
+        "source": "dugnad/intake",
+        "complete_to": 9,
+        "head": 12,
+        "lag_events": 3,
+        "lag_seconds": 0.5,
+        "missing": [],
+        "missing_seconds": 0.0,
+    }
+    parked = {"events": 0, "subjects": 0}
+    generation = {"number": 2, "fold_version": 1, "created": None}
+    found = {"name": "needs", "generation": generation, "serving": True, "documents": 7, "last_error": None}
+    return {**found, "sources": [{**source, **more.pop("source", {})}], "parked": parked, "stopped": [], **more}
+
+
+def test_a_lag_is_no_fault_but_what_does_not_mend_itself_is() -> None:
+    assert faults(of()) == []
+    assert faults(of(source={"missing": [[4, 4]], "missing_seconds": 59.0})) == []
+    assert faults(of(source={"missing": [[4, 4]], "missing_seconds": 61.0})) == [
+        "positions of dugnad/intake are missing for 61 s, from 4"
+    ]
+    error = {"error": "ValueError in the fold", "at": "2025-01-13T09:00:00Z"}
+    assert faults(of(parked={"events": 2, "subjects": 1}, last_error=error)) == [
+        "2 events are parked (`dugnad parked list`), lastly: ValueError in the fold"
+    ]
+    assert faults(of(serving=False)) == ["is being rebuilt, and answers no queries"]
+    assert faults(of(stopped=["intake.needs stopped at t/0 offset 3: too much"])) != []
+
+
+@pytest.mark.parametrize(("told", "code"), [(of(), 0), (of(serving=False), 1)])
+async def test_status_ends_with_one_where_something_is_wrong(
+    told: dict[str, Any], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def ask(_: object, service: str, path: str) -> dict[str, Any]:
+        assert path == "/projections"
+        return {"service": service, "projections": [told]}
+
+    monkeypatch.setattr("deploy.cli.status.ask", ask)
+    asked = SimpleNamespace(settings=None, output=Output(as_json=False))
+    assert await status_verb(asked) == code  # type: ignore[arg-type]  # as far as it is asked
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["projection", "generation", "documents", "positions", "lag", "parked", "state"]
+    assert lines[1].split()[:3] == ["intake/needs", "2", "7"]
+
+
+def test_as_of_and_until_exclude_each_other(nowhere: None) -> None:
+    options = SimpleNamespace(as_of="2025-01-13T09:00:00Z", until=["intake=1"])
+    asked = SimpleNamespace(options=options)
+    with pytest.raises(Usage, match="not both"):
+        building._end(asked, projection_named("intake/needs")[1]).send(None)  # type: ignore[arg-type]
