@@ -73,22 +73,27 @@ class Generations:
         found = self._generations.find({"projection": self.projection, "dropped": None}, sort=[("number", ASCENDING)])
         return [_generation(each) async for each in found]
 
-    async def unfinished(
-        self, *, as_of: datetime | None = None, until: Mapping[str, int] | None = None
-    ) -> Generation | None:
-        """The newest generation with this end whose build was cut off. One that was rolled back from is finished."""
+    async def building(self) -> list[Generation]:
+        """What is being built or was cut off, of any version and end, the oldest first.
+
+        One that was served before is finished, also where nobody noted it. A live one that is older than what is served
+        is given up: it would take the place of something newer.
+        """
         pointer = await self._pointers.find_one({"_id": self.projection}) or {"serving": 0, "previous": None}
-        found = [
+        return [
             each
             for each in await self.all()
             if each.completed is None
-            and each.fold_version == self.fold_version
             and each.number not in (pointer["serving"], pointer["previous"])
-            and _ends_at(each, as_of, until)
-            # A live one that has been overtaken would take the place of what is newer.
             and (not each.live or each.number > pointer["serving"])
         ]
-        return found[-1] if found else None
+
+    async def unfinished(
+        self, *, as_of: datetime | None = None, until: Mapping[str, int] | None = None
+    ) -> Generation | None:
+        """The newest generation of this version with this end whose build was cut off."""
+        found = [each for each in await self.building() if each.fold_version == self.fold_version]
+        return next((each for each in reversed(found) if _ends_at(each, as_of, until)), None)
 
     async def complete(self, generation: Generation) -> Generation:
         """Note that it has been built to its end."""

@@ -172,14 +172,16 @@ class Rebuild:
         # Before anything is read: what is folded meanwhile is this process's work.
         begun, first = asked, sum(heads.values()) - sum((await behind(projector, heads)).values())
         await broker.start()
+        # What an operator has marked in this generation has no other consumer that would take it up.
+        member.start_releasing()
         try:
             while True:
                 gate.check(generation)
                 missing, total = await behind(projector, heads), sum(heads.values())
                 folded = total - sum(missing.values())
                 tell(Headway(generation.number, folded - first, total - first, monotonic() - begun))
-                parked = await projector.reader.parking.count()
-                if not missing or (parked and sum(missing.values()) <= parked):
+                parking = projector.reader.parking
+                if sum(missing.values()) <= await parking.count() and not await parking.due():
                     return
                 await asyncio.sleep(LOOK_SECONDS)
                 if monotonic() - asked > HEADS_SECONDS:
