@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -64,10 +64,11 @@ def database(mongo: Client, settings: Settings) -> Database:
     return open_database(mongo, settings.database("intake"))
 
 
-@pytest.fixture
-def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dugnad]:
-    """Runs a command; gives exit code, standard output and standard error."""
-    settings = world.settings
+@contextmanager
+def dugnad_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Dugnad]:
+    """Runs a command against intake with these settings; gives exit code, standard output and standard error."""
     variables = {
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
         "MONGODB_URI": settings.mongodb_uri,
@@ -92,6 +93,13 @@ def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     structlog.reset_defaults()
     for library in ("aiokafka", "faststream"):
         logging.getLogger(library).setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dugnad]:
+    """Runs a command against the intake of the test."""
+    with dugnad_on(world.settings, monkeypatch, capsys) as run:
+        yield run
 
 
 async def needs(world: World, count: int) -> int:
