@@ -199,6 +199,7 @@ async def test_a_rebuild_equals_live_with_the_same_events_parked_and_after_their
     mended = reading_service(settings, sums())
     await mended.start()
     try:
+        database = mended.database("small")
         parked_now = database[f"parked_{forced.name}"]
         await parked_now.update_many({}, {"$set": {"state": "replay"}})
         await _folded(mended, EACH)

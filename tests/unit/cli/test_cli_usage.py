@@ -326,6 +326,7 @@ def test_a_lag_is_no_fault_but_what_does_not_mend_itself_is() -> None:
     assert faults("intake", of(parked={"events": 2, "subjects": 1}, last_error=error)) == [
         "2 events are parked (`dugnad parked list intake/needs`), lastly: ValueError in the fold"
     ]
+    assert faults("intake", of(parked={"events": 1, "subjects": 1}, last_error=None))[0].startswith("1 event is parked")
     assert faults("intake", of(serving=False)) == ["is being rebuilt, and answers no queries"]
     assert faults("intake", of(stopped=["intake.needs stopped at t/0 offset 3: too much"])) != []
 
