@@ -98,8 +98,8 @@ async def verify(
     refold = _Refold(projection, await Parking(database, generation.name).discarded())
     verdict = Verdict()
     consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         names = [settings.topic(topic) for topic in projection.topics]
         partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
         consumer.assign(partitions)

@@ -85,9 +85,10 @@ async def _continue(dugnad: Dugnad) -> None:
     assert code == 0
     (continued,) = json.loads(out)["plan"]
     assert (continued["source"], continued["lost"]) == (SECOND, {intake.SOURCE: [3, 5]})
-    code, _, err = await dugnad("continue", "matching", "--yes")
-    assert code == 1
-    assert "there is nothing to continue from" in err
+    # Given again it does nothing: the topic ends where the log does.
+    for service in ("intake", "matching"):
+        code, out, _ = await dugnad("continue", service, "--yes")
+        assert (code, out) == (0, f"nothing to do: the topics of {service} end where its ledgers do\n")
     code, out, _ = await dugnad("log", "lost", "intake", "--json")
     assert code == 1
     lost = json.loads(out)["lost"]

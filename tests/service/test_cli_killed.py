@@ -1,4 +1,4 @@
-"""`dugnad rebuild` in a process of its own, killed with SIGKILL in the middle and given again."""
+"""`dugnad` in a process of its own: killed in the middle of a rebuild and given again; without a broker."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from chassis.clock import Clock
 from chassis.decisions import Answer
 from chassis.eventlog import EventLog, NewCommit, Stored
+from chassis.generations import Generations
 from chassis.mongo import Client, Database
 from chassis.mongo import database as open_database
 from chassis.relay import Relay
@@ -85,6 +86,30 @@ async def dugnad(settings: Settings, *argv: str) -> AsyncIterator[Process]:
 async def _bits(database: Database, generation: str) -> int:
     found = database[f"progress_{generation}"].find({"block": {"$exists": True}}, {"bits": 1})
     return sum([int.from_bytes(bytes(each["bits"]), "little").bit_count() async for each in found])
+
+
+AWAY = "127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["verify", "reporting/workforce"],
+        ["rebuild", "reporting/workforce"],
+        ["rebuild", "reporting/workforce", "--until", "intake=1"],
+        ["republish", "intake", "--yes"],
+        ["continue", "intake", "--yes"],
+    ],
+    ids=lambda argv: " ".join(argv),
+)
+async def test_with_the_broker_away_a_command_ends_with_three_and_one_line(argv: list[str], settings: Settings) -> None:
+    service = Service("reporting", settings)
+    await Generations(service.database("reporting"), "workforce", projection.version).first()
+    async with dugnad(settings.model_copy(update={"kafka_bootstrap_servers": AWAY}), *argv) as process:
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 3, err
+    assert out == b""
+    assert re.fullmatch(rb"dugnad: Kafka at 127\.0\.0\.1:1 [^\n]+\n", err), err
 
 
 @pytest.mark.parametrize("more", [[], ["--until", f"intake={EVENTS}"]], ids=["to the heads", "up to a position"])
