@@ -72,6 +72,7 @@ async def dugnad(settings: Settings, *argv: str) -> AsyncIterator[Process]:
         "MONGODB_URI": settings.mongodb_uri,
         "DUGNAD_ENVIRONMENT": "development",
         "DUGNAD_PREFIX": settings.prefix,
+        "DUGNAD_ENGINE_TIMEOUT_SECONDS": str(settings.engine_timeout_seconds),
     }
     command = (sys.executable, "-m", "deploy.cli", *argv)
     process = await asyncio.create_subprocess_exec(*command, env=variables, cwd=ROOT, stdout=PIPE, stderr=PIPE)
@@ -105,7 +106,9 @@ AWAY = "127.0.0.1:1"
 async def test_with_the_broker_away_a_command_ends_with_three_and_one_line(argv: list[str], settings: Settings) -> None:
     service = Service("reporting", settings)
     await Generations(service.database("reporting"), "workforce", projection.version).first()
-    async with dugnad(settings.model_copy(update={"kafka_bootstrap_servers": AWAY}), *argv) as process:
+    async with dugnad(
+        settings.model_copy(update={"kafka_bootstrap_servers": AWAY, "engine_timeout_seconds": 3.0}), *argv
+    ) as process:
         out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 3, err
     assert out == b""

@@ -149,7 +149,11 @@ async def test_what_is_served_answers_and_goes_on_until_the_pointer_moves(
         await asyncio.wait_for(building.wait(), 20)
         assert sum(len(each["counts"]) for each in await view.find()) == 21
         await fill(eventlog, 7, first=21)
-        assert await view.wait_for(intake.SOURCE, 28, 20)
+
+        async def complete() -> bool:
+            return await view.complete_to(intake.SOURCE) == 28
+
+        await until(complete, "what is served folds what comes")
         assert sum(len(each["counts"]) for each in await view.find()) == 28
         serving = await rebuild.generations.serving()
         assert serving is not None
