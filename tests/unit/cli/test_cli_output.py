@@ -9,12 +9,14 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chassis.generations import Generation
 from deploy.cli.output import Output, eta
 from deploy.cli.projections import _generation, _row
+from deploy.cli.status import _intervals
 
 ROOT = Path(__file__).parents[3]
 
@@ -90,3 +92,14 @@ def test_the_generations_say_what_they_hold_and_which_one_is_served() -> None:
         ["2", "1", "2025-01-13T09:00:00Z", "everything", "served"],
         ["3", "1", "2025-01-13T09:00:00Z", "as of 2025-01-13T09:00:00Z: intake 3, intake~2 1", "not complete"],
     ]
+
+
+def test_positions_that_were_overtaken_are_shown_with_their_source() -> None:
+    def of(source: str, *missing: list[int]) -> dict[str, Any]:
+        return {"source": source, "missing": list(missing)}
+
+    assert _intervals([of("dugnad/intake"), of("dugnad/matching")]) == "none"
+    assert _intervals([of("dugnad/intake", [4, 4], [7, 9]), of("dugnad/intake~2", [1, 1])]) == (
+        "intake 4, intake 7-9, intake~2 1"
+    )
+    assert _intervals([of("dugnad/intake", [1, 1], [3, 3], [5, 5], [7, 7])]) == "intake 1, intake 3, intake 5, …"
