@@ -122,6 +122,7 @@ class BatchConsumer:
         """Whether the group has given this member its part (perhaps no partition)."""
         self._moved: dict[TopicPartition, tuple[int, float]] = {}
         """Where each partition stood when it was last seen to move or to be idle, and when that was."""
+        self._excused = 0.0
         self.lag = Lag()
         self._subscriber = broker.subscriber(
             *topics,
@@ -281,15 +282,21 @@ class BatchConsumer:
         metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
         metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
 
+    def excuse(self) -> None:
+        """The broker does not answer: time up to now is nothing that this member could have got on in."""
+        self._excused = monotonic()
+
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""
         now = monotonic()
+        waited = {partition: now - max(since, self._excused) for partition, (_, since) in self._moved.items()}
         lines = [
-            f"{self.name} has not moved on {partition.topic}/{partition.partition} for {int(now - since)} s"
-            for partition, (_, since) in self._moved.items()
-            if now - since > seconds
+            f"{self.name} has not moved on {partition.topic}/{partition.partition} for {int(for_seconds)} s"
+            for partition, for_seconds in waited.items()
+            if for_seconds > seconds
         ]
-        if self.handling_since is not None and now - self.handling_since > seconds:
+        # At one batch also means: its offsets wait for the broker.
+        if self.handling_since is not None and now - max(self.handling_since, self._excused) > seconds:
             lines.append(f"{self.name} has been at one batch for {int(now - self.handling_since)} s")
         return lines
 

@@ -1,6 +1,6 @@
 """Kafka's data deleted, the documents kept: fills the topics again from the commit logs, before any service starts.
 
-Invariant: only a topic that ends before what its log has published is made anew.
+Invariant: only a topic that lacks something of what its log has published is made anew.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from aiokafka.errors import KafkaError
 from chassis import mongo
 from chassis.clock import Clock
 from chassis.eventlog import EventLog
-from chassis.heads import topic_head
 from chassis.mongo import Client, PyMongoError
 from chassis.republish import OnlyOnTopic, republish
 from chassis.settings import Settings
+from chassis.startcheck import lost_records
 from contracts.registry import SOURCES, topic_of
 from deploy.local.processes import LocalFault
 
@@ -58,11 +58,7 @@ async def _republished(logs: list[EventLog], settings: Settings) -> list[int]:
 
 async def _is_short(log: EventLog, settings: Settings) -> bool:
     await log.follow()
-    lease = await log.database["lease"].find_one({"_id": log.source})
-    if lease is None or not lease["published"]:
-        return False
-    heads = await topic_head(settings, log.topic)
-    return heads.get(log.source, 0) < int(lease["published"])
+    return await lost_records(log, settings) is not None
 
 
 async def _begin_reactions_anew(client: Client, settings: Settings, log: EventLog) -> None:
