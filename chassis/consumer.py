@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
@@ -76,14 +76,30 @@ def end_process(error: BaseException) -> None:
     os._exit(EXIT_FAULT)
 
 
-async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> None:
-    """Stop a client of the broker, which may be away: then the library waits long, or raises what it has cancelled."""
+async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> bool:
+    """Stop a client of the broker, which may be away: then the library waits long, or raises what it has cancelled.
+
+    False: it did not stop in order.
+    """
     task = asyncio.create_task(stopping)
     # Waited for, not awaited: its cancellation would be taken for that of the caller, who has more to stop.
     await asyncio.wait({task}, timeout=STOP_SECONDS)
     if not task.done() or task.cancelled() or task.exception() is not None:
         task.cancel()
         log.warning("broker_left_without_notice", client=name)
+        return False
+    return True
+
+
+async def _abandon(consumer: AIOKafkaConsumer) -> None:
+    """End what goes on of a client that did not stop: its heartbeats would keep partitions that nobody reads."""
+    coordinator = consumer._coordinator
+    tasks = {coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task}
+    tasks = {task for task in (*tasks, consumer._fetcher._fetch_task) if task is not None}
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    await consumer._client.close()
 
 
 class Reading(Protocol):
@@ -154,7 +170,9 @@ class BatchConsumer:
         self._stopping = True
         if self._releasing is not None:
             self._releasing.cancel()
-        await stop_client(self.name, self._subscriber.stop())
+        consumer = self._subscriber.consumer
+        if not await stop_client(self.name, self._subscriber.stop()) and consumer is not None:
+            await _abandon(consumer)
 
     async def _release_forever(self) -> None:
         while True:

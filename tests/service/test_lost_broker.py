@@ -128,6 +128,49 @@ async def test_a_broker_killed_under_load_comes_back_empty_and_republish_loses_n
         await again.stop()
 
 
+LEFT_BEHIND = ("_coordination_routine", "_heartbeat_routine", "_fetch_requests_routine")
+
+
+def clients_at_work() -> int:
+    """How many routines of consumers of the broker run in this process."""
+    coroutines = (task.get_coro() for task in asyncio.all_tasks())
+    return sum(getattr(each, "__name__", "") in LEFT_BEHIND for each in coroutines)
+
+
+async def test_a_service_stopped_without_a_broker_leaves_no_member_behind_that_would_keep_partitions(
+    engines: Engines, settings: Settings
+) -> None:
+    if not engines.can_kill:
+        pytest.skip("these engines are not ours to kill; tests/engines asserts that the embedded ones are")
+    before = clients_at_work()
+    service, log = small_service(settings, figures())
+    await service.start()
+    commands = service.commands(log)
+    try:
+        for n in range(20):
+            await report(commands, str(n), n)
+        assert await service.view("figures").wait_for(intake.SOURCE, 20, 20)
+        assert clients_at_work() > before
+        await engines.kill_kafka()
+        for n in range(20, 40):
+            await report(commands, str(n), n)
+    finally:
+        await service.stop()
+        await engines.restart_kafka()
+    assert clients_at_work() == before
+    again, log = small_service(settings, figures())
+    await again.start()
+    try:
+        await published(log, 40, 60)
+
+        async def complete() -> bool:
+            return await again.view("figures").complete_to(intake.SOURCE) == 40
+
+        await until(complete, "all 40 folded", 60)
+    finally:
+        await again.stop()
+
+
 async def test_a_rolling_restart_of_two_replicas_under_load_loses_nothing(settings: Settings) -> None:
     first, log = small_service(settings, figures())
     second, second_log = small_service(settings, figures())
