@@ -24,6 +24,8 @@ from deploy.local.services import Replica
 REQUEST_SECONDS = 6.0
 """A paused process answers nothing at all."""
 PATIENCE_SECONDS = 120.0
+WAITING_SHARE = 0.3
+"""Of the commands: those that want to be told their position, which the check then compares with the ledger."""
 PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -80,7 +82,9 @@ class Client:
         token = await self._token(service, persona)
         sent = Sent(_claim(token, route, key), service, route)
         self.sent.append(sent)
-        headers = {"Idempotency-Key": key, "Prefer": "wait=1", **({"If-Match": if_match} if if_match else {})}
+        headers = {"Idempotency-Key": key, **({"If-Match": if_match} if if_match else {})}
+        if self._chance.random() < WAITING_SHARE:
+            headers["Prefer"] = "wait=1"
         asked = [self._ask(service, route.format_map(ids), token, headers, body, sent) for _ in range(1 + twice)]
         answers = await asyncio.gather(*asked)
         known = {json.dumps(_unplaced(answer), sort_keys=True) for answer in answers}
@@ -136,7 +140,7 @@ class Client:
                 answer = await self._http.request(
                     method,
                     f"{replica.url}{path}",
-                    headers={**headers, "Authorization": f"Bearer {token}"},
+                    headers={**headers, **({"Authorization": f"Bearer {token}"} if token else {})},
                     json=body,
                 )
             except httpx.TransportError as error:

@@ -65,6 +65,11 @@ class Outcome:
     def lines(self) -> list[str]:
         """The figures, for people."""
         accepted = sum(each.accepted for each in self.sent)
+        refused = Counter(
+            f"{each.service}{each.route} {each.status} {each.answer.get('code')}"
+            for each in self.sent
+            if not each.accepted
+        )
         by_code = ", ".join(f"{times} x {code}" for code, times in sorted(self.unanswered.items()))
         positions = {source: len(list(_positions(self.evidence, source))) for source in LOGS}
         events = sum(positions.values())
@@ -72,6 +77,7 @@ class Outcome:
             f"seed {self.plan.seed}",
             f"commands {len(self.sent)}: {accepted} answered 2xx, {len(self.sent) - accepted} refused with 4xx,"
             f" {self.mismatched} more times a used key with another body refused",
+            *(f"  refused {times} x {what}" for what, times in sorted(refused.items())),
             f"retries {sum(each.tries for each in self.sent) - len(self.sent)}, unanswered tries: {by_code or 'none'}",
             f"answered from an earlier commit {sum(each.replayed for each in self.sent)}",
             f"persons from registration to a check-in {self.journeys}",
