@@ -12,7 +12,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +69,8 @@ class Replica:
 class Services:
     """All four, with one issuer key and one session secret. An asynchronous context manager.
 
-    `replicas`: so many processes of each. Whoever asks a service asks its first replica; there is no balancer here.
+    `names`: only these; `replicas`: so many processes of each. Whoever asks a service asks its first replica, since
+    there is no balancer here.
     """
 
     def __init__(
@@ -79,9 +80,10 @@ class Services:
         folder: Path = RUN,
         environ: Mapping[str, str] | None = None,
         replicas: int = 1,
+        names: Sequence[str] = NAMES,
     ) -> None:
         self._environ = {**(os.environ if environ is None else environ), **engines, **_secrets(folder)}
-        self._folder, self._count = folder, replicas
+        self._folder, self._count, self._names = folder, replicas, tuple(names)
         self.replicas: tuple[Replica, ...] = self._made()
 
     @property
@@ -147,10 +149,11 @@ class Services:
         return tuple(
             self._replica(name, 1, ports[name], free_port(FIRST_METRICS_PORT + number), shared)
             for number, name in enumerate(NAMES)
+            if name in self._names
         ) + tuple(
             self._replica(name, number, free_port(), free_port(), shared)
             for number in range(2, self._count + 1)
-            for name in NAMES
+            for name in self._names
         )
 
     def _replica(self, service: str, number: int, port: int, metrics_port: int, shared: Mapping[str, str]) -> Replica:

@@ -67,12 +67,12 @@ def findings(sent: Sequence[Sent], evidence: Evidence) -> list[str]:
     """What is wrong; empty where nothing is lost, doubled, out of order, or from nowhere."""
     found = [*_commands(sent, evidence)]
     events: list[Event] = []
-    for source in LOGS:
+    for source in evidence.commits:
         found.extend(_ledger(source, evidence))
         events.extend(_numbered(source, evidence))
     for topic in evidence.records:
         found.extend(_topic(topic, events, evidence))
-    for view in READS:
+    for view in evidence.views:
         found.extend(_view(view, events, evidence))
         found.extend(_progress(view, events, evidence))
     if evidence.parked_reactions:
@@ -95,7 +95,7 @@ def _commands(sent: Sequence[Sent], evidence: Evidence) -> Iterator[str]:
     for claim in stored:
         if _CLIENTS.fullmatch(claim) and claim not in asked:
             yield f"FROM NOWHERE: a commit under {claim}"
-    places = {commit["_id"]: place for source in LOGS for commit, place in _places(source, evidence)}
+    places = {commit["_id"]: place for source in evidence.commits for commit, place in _places(source, evidence)}
     by_claim = {claim: commit for log in evidence.commits.values() for commit in log for claim in commit["claims"]}
     for each in sent:
         position = each.answer.get("position") if each.accepted else None

@@ -51,10 +51,11 @@ class Sent:
 class Client:
     """A client who sends to any replica, and retries as the documentation of the interface says."""
 
-    def __init__(self, replicas: Sequence[Replica], chance: random.Random) -> None:
+    def __init__(self, replicas: Sequence[Replica], chance: random.Random, *, keep_alive: bool = True) -> None:
         self._replicas = replicas
         self._chance = chance
-        self._http = httpx.AsyncClient(timeout=REQUEST_SECONDS, limits=httpx.Limits(max_keepalive_connections=40))
+        limits = httpx.Limits(max_keepalive_connections=None if keep_alive else 0)
+        self._http = httpx.AsyncClient(timeout=REQUEST_SECONDS, limits=limits)
         self._tokens: dict[str, str] = {}
         self.sent: list[Sent] = []
         self.mismatched = 0

@@ -7,7 +7,7 @@ documented ones.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,13 @@ LOGS = {
     "dugnad/followup": ("dugnad_followup", "dugnad.followup.v1"),
 }
 """Source: its database and its topic."""
+WRITES: Mapping[str, tuple[str, ...]] = {
+    "intake": ("dugnad/intake", "dugnad/background"),
+    "matching": ("dugnad/matching",),
+    "followup": ("dugnad/followup",),
+    "reporting": (),
+}
+"""Service: the logs that it writes."""
 
 VIEWS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "intake": {"needs": ("intake",), "candidates": ("intake",)},
@@ -86,19 +93,25 @@ class Evidence:
     parked_reactions: int = 0
 
 
-async def collect(kafka: str, mongodb: str, prefix: str) -> Evidence:
-    """Read everything there is of one system."""
+def logs_of(services: Iterable[str]) -> list[str]:
+    """The sources that these services write."""
+    return [source for service in services for source in WRITES[service]]
+
+
+async def collect(kafka: str, mongodb: str, prefix: str, services: Sequence[str] = tuple(VIEWS)) -> Evidence:
+    """Read everything there is of one system, or of the part of it that runs."""
     found = Evidence()
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb)
     try:
-        for source, (database, topic) in LOGS.items():
+        for source in logs_of(services):
+            database, topic = LOGS[source]
             log = client[prefix + database]
             found.commits[source] = await log["commits"].find({}).to_list(None)
             found.pages[source] = await log["ledger"].find({}).sort("_id", 1).to_list(None)
             found.records[topic] = await _records(kafka, prefix + topic)
-        for service, views in VIEWS.items():
+        for service in services:
             own = client[f"{prefix}dugnad_{service}"]
-            for name in views:
+            for name in VIEWS[service]:
                 found.views[f"{service}/{name}"] = await _view(own, name)
             for collection in await own.list_collection_names():
                 if collection.startswith("parked_reactions"):

@@ -45,8 +45,8 @@ class Faults:
         """Counters by process: what a killed one had counted when it was last looked at."""
         self._supervised = True
         self.done: Counter[str] = Counter()
-        self.ended: Counter[int] = Counter()
-        """How often a service ended by itself, by exit code."""
+        self.ended: Counter[str] = Counter()
+        """How often a service ended by itself, by exit code and what it said last."""
 
     @property
     def duplicates_dropped(self) -> int:
@@ -166,7 +166,7 @@ class Faults:
             for replica in self._services.replicas if self._supervised else ():
                 code = replica.process.exit_code
                 if code is not None and replica.process.name not in self._held:
-                    self.ended[code] += 1
+                    self.ended[f"code {code}: {_last_line(replica)}"] += 1
                     await asyncio.sleep(LOOK_SECONDS)
                     replica.process.start()
 
@@ -194,6 +194,11 @@ class Faults:
 
     def _seen(self, replica: Replica) -> Mapping[str, float]:
         return self._counters.get((replica.process.name, replica.process.pid or 0), {})
+
+
+def _last_line(replica: Replica) -> str:
+    lines = replica.process.log.read_text(errors="replace").splitlines()
+    return lines[-1][:200] if lines else "nothing"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from deploy.local.refill import refill
 from deploy.local.services import Services
 from tests.chaos.checking import findings, repeats
 from tests.chaos.commands import Client, Sent
-from tests.chaos.evidence import LOGS, VIEWS, Evidence, collect
+from tests.chaos.evidence import LOGS, VIEWS, Evidence, collect, logs_of
 from tests.chaos.faults import Faults
 from tests.chaos.load import Load
 
@@ -54,7 +54,7 @@ class Outcome:
     plan: Plan
     sent: list[Sent] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
-    ended: Counter[int] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
     evidence: Evidence = field(default_factory=Evidence)
     findings: list[str] = field(default_factory=list)
@@ -82,8 +82,8 @@ class Outcome:
             f"answered from an earlier commit {sum(each.replayed for each in self.sent)}",
             f"persons from registration to a check-in {self.journeys}",
             *(f"{what} {times}" for what, times in sorted(self.done.items())),
-            f"services that ended by themselves {sum(self.ended.values())}"
-            + "".join(f", {times} x code {code}" for code, times in sorted(self.ended.items())),
+            f"services that ended by themselves {sum(self.ended.values())}",
+            *(f"  {times} x {what}" for what, times in sorted(self.ended.items())),
             f"events {events} ({', '.join(f'{source} {n}' for source, n in positions.items())})",
             f"sent to a topic more than once {repeats(self.evidence)}, duplicates dropped by views {self.dropped}",
             f"lost {sum(each.startswith('LOST') for each in self.findings)},"
@@ -109,7 +109,7 @@ async def run(engines: Engines, services: Services, prefix: str, plan: Plan, say
         finally:
             await client.close()
         say("everything runs again; waiting until nothing is on its way")
-        if not await _settled(engines.mongodb_uri, prefix):
+        if not await settled(engines.mongodb_uri, prefix):
             outcome.findings.append(f"not settled within {SETTLE_SECONDS:.0f} s")
         outcome.evidence = await collect(engines.kafka_bootstrap_servers, engines.mongodb_uri, prefix)
         await asyncio.sleep(1.0)
@@ -151,7 +151,7 @@ def _positions(evidence: Evidence, source: str) -> list[int]:
     return [position for page in evidence.pages.get(source, []) for position in range(page["_id"], page["next"])]
 
 
-async def _settled(mongodb: str, prefix: str) -> bool:
+async def settled(mongodb: str, prefix: str, services: Sequence[str] = tuple(VIEWS)) -> bool:
     """Until all that is stored is published and handled, and stays so: reactions answer to what they hear."""
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb)
     deadline = time.monotonic() + SETTLE_SECONDS
@@ -159,8 +159,8 @@ async def _settled(mongodb: str, prefix: str) -> bool:
     since = time.monotonic()
     try:
         while time.monotonic() < deadline:
-            state = await _heads(client, prefix)
-            if state != before or not await _handled(client, prefix, state):
+            state = await _heads(client, prefix, logs_of(services))
+            if state != before or not await _handled(client, prefix, services, state):
                 before, since = state, time.monotonic()
             elif time.monotonic() - since > QUIET_SECONDS:
                 return True
@@ -170,11 +170,13 @@ async def _settled(mongodb: str, prefix: str) -> bool:
     return False
 
 
-async def _heads(client: AsyncIOMotorClient[dict[str, Any]], prefix: str) -> dict[str, int | None]:
+async def _heads(
+    client: AsyncIOMotorClient[dict[str, Any]], prefix: str, sources: Sequence[str]
+) -> dict[str, int | None]:
     """The last position of each log; None where something is not numbered or not published yet."""
     heads: dict[str, int | None] = {}
-    for source, (database, _) in LOGS.items():
-        log = client[prefix + database]
+    for source in sources:
+        log = client[prefix + LOGS[source][0]]
         stored = await log["commits"].count_documents({})
         numbered, last = 0, 0
         async for page in log["ledger"].find({}, {"commits.id": 1, "next": 1}):
@@ -185,14 +187,16 @@ async def _heads(client: AsyncIOMotorClient[dict[str, Any]], prefix: str) -> dic
     return heads
 
 
-async def _handled(client: AsyncIOMotorClient[dict[str, Any]], prefix: str, heads: dict[str, int | None]) -> bool:
+async def _handled(
+    client: AsyncIOMotorClient[dict[str, Any]], prefix: str, services: Sequence[str], heads: dict[str, int | None]
+) -> bool:
     """Whether every reader counts as many positions as there are."""
     if None in heads.values():
         return False
-    for service, views in VIEWS.items():
+    for service in services:
         own = client[f"{prefix}dugnad_{service}"]
         reactions = {"reactions": REACTIONS[service]} if service in REACTIONS else {}
-        for reader, sources in {**views, **reactions}.items():
+        for reader, sources in {**VIEWS[service], **reactions}.items():
             bits: Counter[str] = Counter()
             for name in await own.list_collection_names(filter={"name": {"$regex": f"^progress_{reader}_"}}):
                 async for block in own[name].find({"bits": {"$exists": True}}):
