@@ -1,4 +1,4 @@
-"""Kafka's data deleted, the documents kept: fills the topics again from the commit logs, before any service starts.
+"""Kafka's data deleted in whole or in part, the documents kept: fills the topics again from the commit logs, before any service starts.
 
 Invariant: only a topic that lacks something of what its log has published is made anew.
 """
@@ -73,7 +73,7 @@ async def _begin_reactions_anew(client: Client, settings: Settings, log: EventLo
 def told(sent: Mapping[str, int]) -> str:
     """One line for people."""
     logs = ", ".join(f"{source} ({events} events)" for source, events in sorted(sent.items()))
-    return f"Kafka's data were gone: its topics are filled again from the commit logs, {logs}."
+    return f"Kafka's data were not all there: topics are filled again from the commit logs, {logs}."
 
 
 def _name(source: str) -> str:

@@ -20,7 +20,7 @@ from chassis.relay import LEASE_SECONDS
 from deploy.local.documents import EmbeddedDocuments
 from deploy.local.engines import Engines
 from deploy.local.kafka import EmbeddedKafka
-from deploy.local.processes import LocalFault
+from deploy.local.processes import LocalFault, until
 from deploy.local.services import Replica, Services
 
 LOOK_SECONDS = 0.1
@@ -28,6 +28,7 @@ AWAY_SECONDS = (0.3, 1.5)
 """How long what was killed stays away."""
 ENGINE_PAUSE_SECONDS = (1.0, 3.0)
 METRICS_SECONDS = 0.5
+READY_SECONDS = 90.0
 _DROPPED = "dugnad_projection_records_total{"
 _RELAY = "dugnad_relay_active{"
 
@@ -67,17 +68,11 @@ class Faults:
                     await task
 
     def deck(self) -> list[Fault]:
-        """Each kind of fault once, shuffled. The broker or the database are never away while another fault lasts."""
-        faults: list[Fault] = [
-            self.kill_service,
-            self.kill_service,
-            self.pause_service,
-            self.restart_service,
-            self.kill_broker,
-            self.pause_broker,
-            self.kill_database,
-            self.pause_database,
-        ]
+        """Each kind of fault, shuffled, to be done one after the other. Engines in containers are not paused."""
+        faults: list[Fault] = [self.kill_service, self.kill_service, self.pause_service, self.restart_service]
+        faults += [self.kill_broker, self.kill_database]
+        if isinstance(self._engines.kafka, EmbeddedKafka) and isinstance(self._engines.documents, EmbeddedDocuments):
+            faults += [self.pause_broker, self.pause_database]
         self._chance.shuffle(faults)
         return faults
 
@@ -153,12 +148,22 @@ class Faults:
         self._supervised = False
         await self._services.stop()
 
-    def start_services(self) -> None:
-        """All that do not run."""
+    async def start_services(self) -> None:
+        """All that do not run, until they are ready."""
         for replica in self._services.replicas:
             if not replica.process.alive:
                 replica.process.start()
         self._supervised = True
+        async with httpx.AsyncClient(timeout=2.0) as client:
+            if not await until(lambda: self._all_ready(client), READY_SECONDS):
+                raise LocalFault(f"not all services are ready after {READY_SECONDS:.0f} s")
+
+    async def _all_ready(self, client: httpx.AsyncClient) -> bool:
+        try:
+            answers = await asyncio.gather(*(client.get(f"{each.url}/readyz") for each in self._services.replicas))
+        except httpx.TransportError:
+            return False
+        return all(answer.status_code == httpx.codes.OK for answer in answers)
 
     async def _supervise(self) -> None:
         while True:

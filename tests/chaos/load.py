@@ -20,7 +20,7 @@ COUNSELLOR = "counsellor-refugee-service"
 OCCUPATIONS = ("5223", "2512", "5120")
 UNKNOWN_OCCUPATION = "0000"
 BETWEEN_SECONDS = (0.02, 0.15)
-NOT_YET_SECONDS = 0.2
+NOT_YET_SECONDS = 0.4
 MEASURE = "work_training"
 BORN = date(1990, 3, 1)
 

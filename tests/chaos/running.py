@@ -143,7 +143,7 @@ async def _lose_the_broker(faults: Faults, engines: Engines, prefix: str, say: S
     faults.done["broker emptied"] += 1
     await faults.stop_services()
     sent = await refill(engines.variables, prefix=prefix)
-    faults.start_services()
+    await faults.start_services()
     say("broker emptied; filled again: " + ", ".join(f"{source} {events}" for source, events in sent.items()))
 
 
