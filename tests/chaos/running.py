@@ -9,13 +9,14 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local.engines import Engines
+from deploy.local.processes import until
 from deploy.local.refill import refill
 from deploy.local.services import Services
 from tests.chaos.checking import findings, repeats
@@ -105,10 +106,13 @@ async def run(engines: Engines, services: Services, prefix: str, plan: Plan, say
             async with asyncio.TaskGroup() as group:
                 group.create_task(load.run(journeys=plan.journeys, employers=plan.employers))
                 await _do_harm(faults, engines, prefix, plan, say)
+                say("everything runs again; waiting until one more person has come through all services")
+                if not await until(_one_more(load), SETTLE_SECONDS):
+                    outcome.findings.append(f"nobody came through all services within {SETTLE_SECONDS:.0f} s of calm")
                 load.over.set()
         finally:
             await client.close()
-        say("everything runs again; waiting until nothing is on its way")
+        say("waiting until nothing is on its way")
         if not await settled(engines.mongodb_uri, prefix):
             outcome.findings.append(f"not settled within {SETTLE_SECONDS:.0f} s")
         outcome.evidence = await collect(engines.kafka_bootstrap_servers, engines.mongodb_uri, prefix)
@@ -118,6 +122,15 @@ async def run(engines: Engines, services: Services, prefix: str, plan: Plan, say
     outcome.journeys = load.journeys
     outcome.findings.extend(findings(client.sent, outcome.evidence))
     return outcome
+
+
+def _one_more(load: Load) -> Callable[[], Awaitable[bool]]:
+    before = load.journeys
+
+    async def came() -> bool:
+        return load.journeys > before
+
+    return came
 
 
 async def _do_harm(faults: Faults, engines: Engines, prefix: str, plan: Plan, say: Say) -> None:

@@ -26,7 +26,7 @@ async def test_whatever_is_killed_paused_or_restarted_nothing_is_lost_doubled_or
         pytest.skip("these engines are not ours to kill; tests/engines asserts that the embedded ones are")
     environ = {**os.environ, "DUGNAD_PREFIX": settings.prefix}
     services = Services(engines.variables, folder=tmp_path, environ=environ, replicas=REPLICAS)
-    plan = Plan(seed=secrets.randbelow(1_000_000), seconds=0, journeys=3, employers=2)
+    plan = Plan(seed=secrets.randbelow(1_000_000), seconds=0, journeys=3, employers=3)
     said: list[str] = []
     outcome = await run(engines, services, settings.prefix, plan, said.append)
     with capsys.disabled():
