@@ -108,7 +108,7 @@ async def collect(kafka: str, mongodb: str, prefix: str, services: Sequence[str]
             log = client[prefix + database]
             found.commits[source] = await log["commits"].find({}).to_list(None)
             found.pages[source] = await log["ledger"].find({}).sort("_id", 1).to_list(None)
-            found.records[topic] = await _records(kafka, prefix + topic)
+            found.records[topic] = await records_of(kafka, prefix + topic)
         for service in services:
             own = client[f"{prefix}dugnad_{service}"]
             for name in VIEWS[service]:
@@ -121,7 +121,8 @@ async def collect(kafka: str, mongodb: str, prefix: str, services: Sequence[str]
     return found
 
 
-async def _records(servers: str, topic: str) -> list[Record]:
+async def records_of(servers: str, topic: str) -> list[Record]:
+    """Everything on a topic (its name on the broker), partition after partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest")
     partitions = [TopicPartition(topic, number) for number in await _partitions(servers, topic)]
     async with consumer:

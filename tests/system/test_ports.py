@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from chassis.settings import Settings
-from deploy.local import services as local
 from deploy.local.engines import Engines
+from deploy.local.processes import Process
+from deploy.local.services import Replica
 from tests.system.system_helpers import system
 
 
@@ -35,8 +36,8 @@ async def test_a_port_that_another_system_takes_meanwhile_is_given_up_for_anothe
 
 
 async def test_what_another_system_answers_is_not_taken_for_ready(tmp_path: Path) -> None:
-    process = local.Process("intake", ["true"], log=tmp_path / "intake.log", folder=tmp_path)
-    replica = local.Replica("intake", "http://127.0.0.1:1", "", process)
+    process = Process("intake", ["true"], log=tmp_path / "intake.log", folder=tmp_path)
+    replica = Replica("intake", "http://127.0.0.1:1", "", process)
     assert not replica.listens
     process.log.write_text('{"event": "service_started"}\n')
     assert not replica.listens
