@@ -21,8 +21,8 @@ import httpx
 
 from deploy.local.services import Replica
 
-REQUEST_SECONDS = 6.0
-"""A paused process answers nothing at all."""
+REQUEST_SECONDS = 8.0
+"""Longer than a command may be on its way in a service (`STILL_SECONDS` and `COMMAND_SECONDS`)."""
 PATIENCE_SECONDS = 120.0
 WAITING_SHARE = 0.3
 """Of the commands: those that want to be told their position, which the check then compares with the ledger."""

@@ -22,6 +22,7 @@ from deploy.local.engines import Engines
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.processes import LocalFault, until
 from deploy.local.services import Replica, Services
+from tests.chaos.commands import REQUEST_SECONDS
 
 LOOK_SECONDS = 0.1
 AWAY_SECONDS = (0.3, 1.5)
@@ -94,12 +95,12 @@ class Faults:
             replica.process.start()
 
     async def pause_service(self) -> None:
-        """SIGSTOP for longer than a lease, preferably of a process whose relay holds one."""
+        """SIGSTOP for longer than a lease and than a client waits; preferably a process whose relay holds a lease."""
         relays = [each for each in self._services.replicas if self._seen(each).get("relay")]
         replica = self._chance.choice(relays) if relays else self._any()
         with _paused(replica.process.pid):
             self.done["services paused"] += 1
-            await asyncio.sleep(LEASE_SECONDS + self._chance.uniform(1.0, 2.0))
+            await asyncio.sleep(max(LEASE_SECONDS, REQUEST_SECONDS) + self._chance.uniform(0.5, 2.0))
 
     async def kill_broker(self) -> None:
         """SIGKILL; it comes back on its data."""

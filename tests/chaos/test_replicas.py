@@ -6,16 +6,20 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from chassis.mongo import Client as Mongo
 from chassis.mongo import database
+from chassis.pulse import STILL_SECONDS
 from chassis.settings import Settings
+from contracts import nationalids
 from deploy.local.engines import Engines
 from deploy.local.services import Replica, Services
 from tests.chaos.checking import findings, repeats
@@ -147,3 +151,57 @@ async def test_a_process_that_is_paused_for_longer_than_its_lease_neither_number
         assert after is not None
         assert (after["owner"], after["token"]) == (held["owner"], held["token"]), "it never had the lease again"
         assert paused not in await relays(services)
+
+
+@pytest.mark.timeout(300)
+async def test_a_command_that_lay_in_a_paused_process_is_not_carried_out_after_its_client_was_refused_elsewhere(
+    services: Services, mongo: Mongo, settings: Settings
+) -> None:
+    """The late one would be accepted by then: the version that it is based on has been reached meanwhile."""
+    paused, other = services.replicas
+    person = {"name": "Test Testesen", "national_id": nationalids.synthetic(date(1990, 3, 1))}
+    course = {"kind": "course", "occupation": "5223", "title": "Kurs", "provider": "Kurs AS"}
+    course |= {"started_on": "2024-01-08", "completed_on": "2024-01-12"}
+    async with services, httpx.AsyncClient(timeout=30) as http:
+        wanted = {"persona": "counsellor-refugee-service"}
+        token = (await http.post(f"{other.url}/dev/token", json=wanted)).json()["access_token"]
+
+        async def post(replica: Replica, path: str, body: Any, key: str, version: int, seconds: float = 30) -> int:
+            headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key, "If-Match": f'"{version}"'}
+            answer = await http.post(f"{replica.url}{path}", json=body, headers=headers, timeout=seconds)
+            answers[key, replica.url] = answer.json()
+            return answer.status_code
+
+        answers: dict[tuple[str, str], Any] = {}
+        assert await post(other, "/candidates", person, "register", 0) == 201
+        candidate = f"/candidates/{answers['register', other.url]['candidate_id']}"
+        os.kill(paused.process.pid or 0, signal.SIGSTOP)
+        try:
+            with pytest.raises(httpx.ReadTimeout):
+                await post(paused, f"{candidate}/qualifications", course, "late", 2, STILL_SECONDS + 1)
+            assert await post(other, f"{candidate}/qualifications", course, "late", 2) == 409
+            assert await post(other, f"{candidate}/consent", {"scope": "matching"}, "consent", 1) == 201
+        finally:
+            os.kill(paused.process.pid or 0, signal.SIGCONT)
+
+        async def handled() -> bool:
+            counters = (await http.get(paused.metrics_url)).text
+            return 'route="/candidates/{candidate_id}/qualifications"' in counters
+
+        await until(handled, "the late command is answered to nobody", 30)
+        stored = database(mongo, settings.database("intake"))["commits"]
+        assert await stored.count_documents({}) == 2, "the late command took effect"
+        await until(awake(http, paused), "the woken process takes commands again", 30)
+        assert await post(paused, f"{candidate}/qualifications", course, "new", 2) == 201
+
+
+def awake(http: httpx.AsyncClient, replica: Replica) -> Callable[[], Awaitable[bool]]:
+    """Whether it refuses commands for what they say, and no longer for when they came."""
+
+    async def is_awake() -> bool:
+        token = (await http.post(f"{replica.url}/dev/token", json={"persona": "employer-lier"})).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "probe"}
+        body = {"occupation": "0000", "municipality": "3312"}
+        return (await http.post(f"{replica.url}/needs", json=body, headers=headers)).status_code == 422
+
+    return is_awake
