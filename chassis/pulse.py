@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 BEAT_SECONDS = 0.25
-STILL_SECONDS = 2.0
+STILL_SECONDS = 3.0
 """A gap between two beats that is no longer a busy moment."""
 WAKING_SECONDS = 2.0
 """So long after it everything is taken for what lay in the buffers: it was sent nobody knows when."""

@@ -21,7 +21,7 @@ import httpx
 
 from deploy.local.services import Replica
 
-REQUEST_SECONDS = 8.0
+REQUEST_SECONDS = 9.0
 """Longer than a command may be on its way in a service (`STILL_SECONDS` and `COMMAND_SECONDS`)."""
 PATIENCE_SECONDS = 120.0
 WAITING_SHARE = 0.3
