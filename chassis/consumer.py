@@ -93,12 +93,13 @@ async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> bool:
 
 async def _abandon(consumer: AIOKafkaConsumer) -> None:
     """End what goes on of a client that did not stop: its heartbeats would keep partitions that nobody reads."""
-    coordinator = consumer._coordinator
-    tasks = {coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task}
-    tasks = {task for task in (*tasks, consumer._fetcher._fetch_task) if task is not None}
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    coordinator, names = consumer._coordinator, ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+    found = [*(getattr(coordinator, name, None) for name in names), getattr(consumer._fetcher, "_fetch_task", None)]
+    # None of them where it was stopped before it had started.
+    if tasks := [task for task in found if task is not None]:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=STOP_SECONDS)
     await consumer._client.close()
 
 
