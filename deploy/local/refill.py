@@ -1,4 +1,4 @@
-"""Kafka's data deleted in whole or in part, the documents kept: fills the topics again from the commit logs, before any service starts.
+"""Kafka's data deleted, in whole or in part: fills the topics again from the commit logs, before any service starts.
 
 Invariant: only a topic that lacks something of what its log has published is made anew.
 """
