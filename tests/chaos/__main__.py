@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import secrets
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import structlog
 
 from deploy.local.engines import Engines
 from deploy.local.processes import LocalFault
@@ -43,6 +46,9 @@ def main() -> int:
     parser.add_argument("--replicas", type=int, default=2, help="processes of each service")
     parser.add_argument("--keep-broker", action="store_true", help="do not lose the data of the broker")
     options = parser.parse_args()
+    # Here a broker that goes away is no news.
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     plan = Plan(options.seed, options.seconds, journeys=4, employers=3, empty_broker=not options.keep_broker)
     print(f"seed {plan.seed}: `make chaos SEED={plan.seed} SECONDS={plan.seconds:.0f}` does it again", flush=True)
     with TemporaryDirectory(prefix="dugnad-chaos-") as folder:
