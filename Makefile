@@ -8,7 +8,7 @@ CODE := contracts chassis services deploy tests benchmarks docs
 LONGEST := 350
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo engines test bench image lint format clean
+.PHONY: help install run demo engines test chaos bench image lint format clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -26,6 +26,9 @@ engines: $(INSTALLED) ## Only Kafka and the document server, with the variables 
 
 test: $(INSTALLED) ## All tests, or some: make test ARGS="tests/unit -k slot"
 	@$(PY) -m pytest -q $(ARGS)
+
+chaos: $(INSTALLED) ## Kill, pause and restart everything under load, then check that nothing is lost: make chaos SEED=7 SECONDS=120
+	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 bench: $(INSTALLED) ## All benchmarks, or one: make bench NAME=append
 	@$(PY) -m benchmarks $(NAME)

@@ -95,6 +95,7 @@ class Commands:
             correlation=context.correlation,
             causation=context.causation,
             traceparent=context.traceparent,
+            deadline=context.deadline,
         )
 
     async def _hash(self, context: CommandContext, person: str | None) -> bytes:

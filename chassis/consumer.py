@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
@@ -76,14 +76,31 @@ def end_process(error: BaseException) -> None:
     os._exit(EXIT_FAULT)
 
 
-async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> None:
-    """Stop a client of the broker, which may be away: then the library waits long, or raises what it has cancelled."""
+async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> bool:
+    """Stop a client of the broker, which may be away: then the library waits long, or raises what it has cancelled.
+
+    False: it did not stop in order.
+    """
     task = asyncio.create_task(stopping)
     # Waited for, not awaited: its cancellation would be taken for that of the caller, who has more to stop.
     await asyncio.wait({task}, timeout=STOP_SECONDS)
     if not task.done() or task.cancelled() or task.exception() is not None:
         task.cancel()
         log.warning("broker_left_without_notice", client=name)
+        return False
+    return True
+
+
+async def _abandon(consumer: AIOKafkaConsumer) -> None:
+    """End what goes on of a client that did not stop: its heartbeats would keep partitions that nobody reads."""
+    coordinator, names = consumer._coordinator, ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+    found = [*(getattr(coordinator, name, None) for name in names), getattr(consumer._fetcher, "_fetch_task", None)]
+    # None of them where it was stopped before it had started.
+    if tasks := [task for task in found if task is not None]:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    await consumer._client.close()
 
 
 class Reading(Protocol):
@@ -122,6 +139,7 @@ class BatchConsumer:
         """Whether the group has given this member its part (perhaps no partition)."""
         self._moved: dict[TopicPartition, tuple[int, float]] = {}
         """Where each partition stood when it was last seen to move or to be idle, and when that was."""
+        self._excused = 0.0
         self.lag = Lag()
         self._subscriber = broker.subscriber(
             *topics,
@@ -153,7 +171,9 @@ class BatchConsumer:
         self._stopping = True
         if self._releasing is not None:
             self._releasing.cancel()
-        await stop_client(self.name, self._subscriber.stop())
+        consumer = self._subscriber.consumer
+        if not await stop_client(self.name, self._subscriber.stop()) and consumer is not None:
+            await _abandon(consumer)
 
     async def _release_forever(self) -> None:
         while True:
@@ -281,15 +301,21 @@ class BatchConsumer:
         metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
         metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
 
+    def excuse(self) -> None:
+        """The broker does not answer: time up to now is nothing that this member could have got on in."""
+        self._excused = monotonic()
+
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""
         now = monotonic()
+        waited = {partition: now - max(since, self._excused) for partition, (_, since) in self._moved.items()}
         lines = [
-            f"{self.name} has not moved on {partition.topic}/{partition.partition} for {int(now - since)} s"
-            for partition, (_, since) in self._moved.items()
-            if now - since > seconds
+            f"{self.name} has not moved on {partition.topic}/{partition.partition} for {int(for_seconds)} s"
+            for partition, for_seconds in waited.items()
+            if for_seconds > seconds
         ]
-        if self.handling_since is not None and now - self.handling_since > seconds:
+        # At one batch also means: its offsets wait for the broker.
+        if self.handling_since is not None and now - max(self.handling_since, self._excused) > seconds:
             lines.append(f"{self.name} has been at one batch for {int(now - self.handling_since)} s")
         return lines
 

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from contracts.event import Event
+
+COMMAND_SECONDS = 5.0
+"""How long a command may be on its way to the log. Its client repeats it elsewhere after a while, and may be refused
+there: it must not take effect after that."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class CommandContext:
     causation: str | None = None
     if_match: int | None = None
     wait: float = 0.0
+    deadline: float = field(default_factory=lambda: monotonic() + COMMAND_SECONDS)
+    """On the monotonic clock: later than this nothing is sent to the log."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,8 @@ class NewCommit:
     traceparent: str | None = None
     business_keys: Sequence[str] = ()
     hashed_for: str | None = None
+    deadline: float | None = None
+    """On the monotonic clock: it is not sent to the database after this."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class EventLog:
         if len(encoded) > MAX_COMMIT_BYTES:
             raise TooLarge("the commit")
         with self._append_seconds.time():
-            verdict = await self._writer.write(document["_id"], encoded)
+            verdict = await self._writer.write(document["_id"], encoded, commit.deadline)
         if verdict is Verdict.CONFLICT:
             return Conflict()
         self._appended.inc()

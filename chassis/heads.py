@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from chassis.errors import DependencyDown
 from chassis.kafka import client_options
@@ -38,8 +38,19 @@ async def topic_head(settings: Settings, topic: str) -> dict[str, int]:
 
     `topic` is its name in the contracts. Raises KafkaError, TimeoutError.
     """
-    name = settings.topic(topic)
     heads: dict[str, int] = {}
+    for found in (await last_positions(settings, topic)).values():
+        for source, position in found.items():
+            heads[source] = max(heads.get(source, 0), position)
+    return heads
+
+
+async def last_positions(settings: Settings, topic: str, records: int = 1) -> dict[int, dict[str, int]]:
+    """Per partition and source the highest position among so many of its last records; empty for an absent topic.
+
+    Raises KafkaError and TimeoutError as long as it cannot be known: no broker, or partitions without a leader.
+    """
+    name = settings.topic(topic)
     consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
@@ -47,20 +58,24 @@ async def topic_head(settings: Settings, topic: str) -> dict[str, int]:
             if name not in await consumer.topics():
                 return {}
             partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
+            found: dict[int, dict[str, int]] = {each.partition: {} for each in partitions}
             consumer.assign(partitions)
             begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+            if min(*begins.values(), *ends.values()) < 0:
+                raise OffsetOutOfRangeError(f"{name} does not say how far it goes")
             awaited = {each for each in partitions if ends[each] > begins[each]}
             consumer.pause(*(each for each in partitions if each not in awaited))
             for each in awaited:
-                consumer.seek(each, ends[each] - 1)
+                consumer.seek(each, max(begins[each], ends[each] - records))
             while awaited:
-                for partition, records in (await consumer.getmany(timeout_ms=FETCH_MILLISECONDS)).items():
-                    for record in records:
-                        _note(heads, record.headers)
-                    awaited.discard(partition)
+                for partition, fetched in (await consumer.getmany(timeout_ms=FETCH_MILLISECONDS)).items():
+                    for record in fetched:
+                        _note(found[partition.partition], record.headers)
+                        if record.offset >= ends[partition] - 1:
+                            awaited.discard(partition)
     finally:
         await consumer.stop()
-    return heads
+    return found
 
 
 def _note(heads: dict[str, int], headers: envelope.Headers) -> None:

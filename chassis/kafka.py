@@ -6,9 +6,12 @@ rules (`deploy/kafka/access.sh`): the broker, not politeness, keeps readers out 
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
 from chassis.settings import Settings
@@ -31,6 +34,19 @@ def client_options(settings: Settings) -> dict[str, Any]:
     if settings.kafka_tls:
         options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file)
     return options
+
+
+async def answers(settings: Settings, seconds: float) -> bool:
+    """Whether the broker answers a client of its own within so many seconds."""
+    client = AIOKafkaClient(**client_options(settings))
+    try:
+        async with asyncio.timeout(seconds):
+            await client.bootstrap()
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await client.close()
+    return True
 
 
 def security(settings: Settings) -> BaseSecurity | None:

@@ -83,10 +83,20 @@ class Lease:
             {"_id": self.role}, [{"$set": {"wanted_by": self.owner, "wanted_until": self._until(seconds)}}]
         )
 
-    async def publish_up_to(self, position: int) -> None:
-        """Everything up to `position` is acknowledged by the broker. Raises LeaseLost."""
-        await self._write([{"$set": {"published": position}}])
+    async def publish_up_to(self, position: int, ends: Mapping[int, int] | None = None) -> None:
+        """Everything up to `position` is acknowledged by the broker. Raises LeaseLost.
+
+        `ends`: the last position per partition among what was sent since the last call. So a partition that is lost
+        while others are whole is noticed.
+        """
+        moved = {f"ends.{partition}": last for partition, last in (ends or {}).items()}
+        await self._write({"$set": {"published": position, **moved}})
         self.published = position
+
+    async def publish_anew(self) -> None:
+        """Nothing is published: the topic is about to be made anew. Raises LeaseLost."""
+        await self._write({"$set": {"published": 0, "ends": {}}})
+        self.published = 0
 
     async def release(self) -> None:
         """Let the next one take it at once."""
@@ -97,7 +107,9 @@ class Lease:
     def _until(self, seconds: float) -> dict[str, Any]:
         return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(seconds * 1000)}}
 
-    async def _write(self, update: list[dict[str, Any]], condition: Mapping[str, Any] | None = None) -> None:
+    async def _write(
+        self, update: dict[str, Any] | list[dict[str, Any]], condition: Mapping[str, Any] | None = None
+    ) -> None:
         mine = {"_id": self.role, "owner": self.owner, "token": self.token, **(condition or {})}
         result = await self.collection.update_one(mine, update)
         if result.matched_count == 0:

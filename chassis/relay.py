@@ -139,7 +139,7 @@ class Relay:
     async def _work(self, lease: Lease, producer: AIOKafkaProducer) -> None:
         metrics.RELAY_ACTIVE.labels(self._log.source).set(1)
         self._cleaned = 0
-        await self._look(lease)
+        await self._look()
         while not self._stopping.is_set():
             self._log.appended.clear()
             await lease.keep()
@@ -150,10 +150,10 @@ class Relay:
                 await self._pause(POLL_SECONDS, woken=True)
         await lease.release()
 
-    async def _look(self, lease: Lease) -> None:
-        """Before anything is numbered or published under this lease."""
+    async def _look(self) -> None:
+        """Before anything is numbered or published under a lease."""
         self._offsets.clear()
-        await check_topic(self._log, lease, self._settings)
+        await check_topic(self._log, self._settings)
 
     async def _compare_clocks(self) -> None:
         if self._settings.environment != "production":
@@ -206,11 +206,13 @@ class Relay:
         sent = 0
         for page in await self._log.ledger.after(lease.published, PAGES_AT_ONCE):
             await lease.keep()
-            sent += await self._send(page, producer)
-            await lease.publish_up_to(page.next - 1)
+            ends = await self._send(page, producer)
+            await lease.publish_up_to(page.next - 1, ends)
+            sent += page.next - page.first
         return sent
 
-    async def _send(self, page: Page, producer: AIOKafkaProducer) -> int:
+    async def _send(self, page: Page, producer: AIOKafkaProducer) -> dict[int, int]:
+        """Returns the last position that went to each partition."""
         ids = [commit for commit, _ in page.commits]
         async with causally(self._log.commits) as session:
             found = self._log.commits.find({"_id": {"$in": ids}}, session=session)
@@ -219,13 +221,16 @@ class Relay:
         partitions = sorted(await producer.partitions_for(topic))
         position = page.first
         waiting: dict[int, list[KafkaRecord]] = {}
+        ends: dict[int, int] = {}
         for commit in ids:
             document = documents.get(commit)
             if document is None:
                 raise LedgerHole(f"commit {commit} is in the ledger of {self._log.source}, but not in the log")
             for event in document["events"]:
                 record = self._record(document, event, position, page)
-                waiting.setdefault(_partition_of(record.key, partitions, partitions), []).append(record)
+                partition = _partition_of(record.key, partitions, partitions)
+                waiting.setdefault(partition, []).append(record)
+                ends[partition] = position
                 position += 1
         sending = [
             asyncio.create_task(self._send_in_order(producer, topic, partition, records))
@@ -239,7 +244,7 @@ class Relay:
             for task in sending:
                 task.cancel()
         metrics.EVENTS_PUBLISHED.labels(self._log.source).inc(position - page.first)
-        return position - page.first
+        return ends
 
     async def _send_in_order(
         self, producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[KafkaRecord]

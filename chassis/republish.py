@@ -54,7 +54,7 @@ async def republish(eventlog: EventLog, settings: Settings) -> int:
         raise OnlyOnTopic(f"{eventlog.origin} was continued: its topic has {kept['lost']}, the database has not")
     # Before the topic goes: ended between the two, the next relay sends everything again; the other way round, nothing.
     for lease in leases:
-        await lease.publish_up_to(0)
+        await lease.publish_anew()
     await _delete(settings.topic(eventlog.topic), settings)
     await ensure_topics(settings, [eventlog.topic])
     for each, lease in zip(logs, leases, strict=True):

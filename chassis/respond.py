@@ -21,10 +21,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from chassis import telemetry
 from chassis.auth import authenticated
 from chassis.decisions import CommandContext, Done
-from chassis.problems import Problem
+from chassis.problems import Problem, busy
 from chassis.sessions import CSRF_FIELD, is_form
 from chassis.tokens import Principal
-from chassis.webstate import correlation_of
+from chassis.webstate import correlation_of, web_of
 
 LONGEST_WAIT_SECONDS = 10.0
 IDEMPOTENCY_FIELD = "idempotency_key"
@@ -35,10 +35,11 @@ _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 _ETAG = re.compile(r'"(0|[1-9][0-9]{0,14})"')
 _WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4}(?:\.[0-9]{1,3})?)(?:$|[,;\s])", re.IGNORECASE)
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", description="A new key for each action, the same key when it is tried again."),
-]
+_ADVICE = (
+    "A new key for each action, the same key when it is tried again: at once where the connection broke or the answer "
+    "was 503, after ten seconds without any answer."
+)
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", description=_ADVICE)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The version that was read: the ETag.")]
 Prefer = Annotated[
     str | None, Header(description="`wait=2`: wait at most 2 s for the place in the log, and answer with `position`.")
@@ -84,6 +85,8 @@ def _context(
         raise Problem(400, "idempotency_key_missing")
     if not _KEY.fullmatch(key):
         raise Problem(400, "idempotency_key_malformed")
+    if web_of(request).pulse.just_woke():
+        raise busy("busy", 1)
     route = f"{request.method} {request.scope['route'].path}"
     claimed = hashlib.sha256(f"{principal.client}\n{route}\n{key}".encode()).hexdigest()
     return CommandContext(

@@ -30,6 +30,12 @@ _log = get_logger(__name__)
 
 
 class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            host, port = each.getsockname()[:2]
+            _log.info("listening", at=f"http://{host}:{port}")
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         # uvicorn raises the signal again before the lifespan has ended, which would kill the service in mid-stop.
@@ -89,13 +95,11 @@ async def _serve(create_app: Callable[[Settings], FastAPI], settings: Settings, 
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
     stop_traces = begin_traces(name)
-    listening = _listen(settings)
+    listening = _bind(settings)
     stop_metrics = serve_metrics(settings.host, settings.metrics_port) if settings.metrics_port else None
     try:
         # The service starts before anything is served, so that nobody meets it half made.
         async with app.router.lifespan_context(app):
-            host, port = listening.getsockname()[:2]
-            _log.info("listening", service=name, at=f"http://{host}:{port}")
             await server.serve(sockets=[listening])
     except asyncio.CancelledError:
         _log.info("stopped before it had started", service=name)
@@ -107,8 +111,16 @@ async def _serve(create_app: Callable[[Settings], FastAPI], settings: Settings, 
     _log.info("stopped", service=name)
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+def _bind(settings: Settings) -> socket.socket:
+    # Bound, but not listening before the service has started: what waited for that would be carried out long after its
+    # client had asked elsewhere.
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    try:
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+    except OSError:
+        listening.close()
+        raise
     listening.setblocking(False)
     return listening

@@ -248,6 +248,12 @@ class Service:
         for each in self._consumers:
             await each.look()
             each.measure()
+        if any(each.stuck(WATCH_SECONDS / 2) for each in self._consumers) and not await kafka.answers(
+            self.settings, PING_SECONDS
+        ):
+            # Nor would it in a new process, which could not even start: commands are accepted in this one meanwhile.
+            for each in self._consumers:
+                each.excuse()
         for eventlog in self._logs:
             await measure_log(eventlog)
         for serving in self._projections:

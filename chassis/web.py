@@ -83,7 +83,8 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await service.start()
         try:
-            yield
+            async with web.pulse.beating():
+                yield
         finally:
             await service.stop()
 

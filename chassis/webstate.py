@@ -6,7 +6,7 @@ Invariant: there is one per app, made by `create_app`; a route reaches nothing e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from chassis.clock import Clock
 from chassis.formats import Language
+from chassis.pulse import Pulse
 from chassis.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Web:
     checker: TokenChecker
     sessions: Sessions
     pages: Pages
+    pulse: Pulse = field(default_factory=Pulse)
 
     @property
     def settings(self) -> Settings:

@@ -37,6 +37,7 @@ class _Waiting:
     document: RawBSONDocument
     size: int
     verdict: asyncio.Future[Verdict]
+    deadline: float | None = None
 
 
 class GroupWriter:
@@ -71,12 +72,16 @@ class GroupWriter:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fatal(error)
 
-    async def write(self, id_: str, encoded: bytes) -> Verdict:
-        """Store a document, given as BSON so that it is encoded once. Raises LogBusy, LogUnavailable."""
+    async def write(self, id_: str, encoded: bytes, deadline: float | None = None) -> Verdict:
+        """Store a document, given as BSON so that it is encoded once. Raises LogBusy, LogUnavailable.
+
+        Nothing is sent after `deadline` (monotonic): whoever waits is told that it is not known.
+        """
         if self._stopped:
             # Nobody takes anything from the queue any more: it would wait for ever.
             raise LogUnavailable("the log is stopped")
-        waiting = _Waiting(id_, RawBSONDocument(encoded), len(encoded), asyncio.get_running_loop().create_future())
+        verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(id_, RawBSONDocument(encoded), len(encoded), verdict, deadline)
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull as error:
@@ -110,7 +115,7 @@ class GroupWriter:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         deadline = monotonic() + self._timeout
-        while batch:
+        while batch := _in_time(batch):
             unknown = await self._insert(batch)
             if unknown and monotonic() > deadline:
                 for waiting in unknown:
@@ -170,6 +175,15 @@ class GroupWriter:
             if waiting.id in stored:
                 _tell(waiting, Verdict.STORED)
         return [waiting for waiting in unknown if waiting.id not in stored]
+
+
+def _in_time(batch: list[_Waiting]) -> list[_Waiting]:
+    """Those that may still be sent. A process that was stopped in between must not send what it meant to, long ago."""
+    now = monotonic()
+    late = [waiting for waiting in batch if waiting.deadline is not None and now > waiting.deadline]
+    for waiting in late:
+        _fail(waiting, LogUnavailable("the command has been on its way for too long"))
+    return [waiting for waiting in batch if waiting not in late] if late else batch
 
 
 def _tell(waiting: _Waiting, verdict: Verdict) -> None:

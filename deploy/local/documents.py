@@ -127,6 +127,11 @@ class EmbeddedDocuments:
         log = shown(self._process.log)
         return f"{self.title} ended with code {self._process.exit_code}: read the end of {log}"
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process, once it has been started."""
+        return self._process.pid
+
     async def start(self) -> None:
         self._process.start()
         self._meant_to_run = True

@@ -119,6 +119,11 @@ class EmbeddedKafka:
         if self._process is not None:
             await self._process.kill()
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process, while it has one."""
+        return None if self._process is None else self._process.pid
+
     def delete_data(self) -> None:
         """What a lost disk leaves: nothing. Not while it runs."""
         if self._process is not None and self._process.alive:

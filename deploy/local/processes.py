@@ -57,7 +57,8 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
-                env=None if self._environ is None else dict(self._environ),
+                # Always a copy: a thread that sets a variable meanwhile moves what the child would inherit (EFAULT).
+                env=dict(os.environ if self._environ is None else self._environ),
                 pass_fds=self._keep_open,
                 # A Ctrl-C in the terminal would reach the engines before the services have ended.
                 start_new_session=True,

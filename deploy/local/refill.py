@@ -1,6 +1,6 @@
-"""Kafka's data deleted, the documents kept: fills the topics again from the commit logs, before any service starts.
+"""Kafka's data deleted, in whole or in part: fills the topics again from the commit logs, before any service starts.
 
-Invariant: only a topic that ends before what its log has published is made anew.
+Invariant: only a topic that lacks something of what its log has published is made anew.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from aiokafka.errors import KafkaError
 from chassis import mongo
 from chassis.clock import Clock
 from chassis.eventlog import EventLog
-from chassis.heads import topic_head
 from chassis.mongo import Client, PyMongoError
 from chassis.republish import OnlyOnTopic, republish
 from chassis.settings import Settings
+from chassis.startcheck import lost_records
 from contracts.registry import SOURCES, topic_of
 from deploy.local.processes import LocalFault
 
@@ -58,11 +58,7 @@ async def _republished(logs: list[EventLog], settings: Settings) -> list[int]:
 
 async def _is_short(log: EventLog, settings: Settings) -> bool:
     await log.follow()
-    lease = await log.database["lease"].find_one({"_id": log.source})
-    if lease is None or not lease["published"]:
-        return False
-    heads = await topic_head(settings, log.topic)
-    return heads.get(log.source, 0) < int(lease["published"])
+    return await lost_records(log, settings) is not None
 
 
 async def _begin_reactions_anew(client: Client, settings: Settings, log: EventLog) -> None:
@@ -77,7 +73,7 @@ async def _begin_reactions_anew(client: Client, settings: Settings, log: EventLo
 def told(sent: Mapping[str, int]) -> str:
     """One line for people."""
     logs = ", ".join(f"{source} ({events} events)" for source, events in sorted(sent.items()))
-    return f"Kafka's data were gone: its topics are filled again from the commit logs, {logs}."
+    return f"Kafka's data were not all there: topics are filled again from the commit logs, {logs}."
 
 
 def _name(source: str) -> str:

@@ -128,6 +128,47 @@ async def test_a_broker_killed_under_load_comes_back_empty_and_republish_loses_n
         await again.stop()
 
 
+LEFT_BEHIND = ("_coordination_routine", "_heartbeat_routine", "_fetch_requests_routine")
+
+
+def clients_at_work() -> int:
+    """How many routines of consumers of the broker run in this process."""
+    coroutines = (task.get_coro() for task in asyncio.all_tasks())
+    return sum(getattr(each, "__name__", "") in LEFT_BEHIND for each in coroutines)
+
+
+async def test_a_member_that_cannot_leave_its_group_in_order_leaves_nothing_behind_that_would_keep_partitions(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.consumer.STOP_SECONDS", 1.0)
+    before = clients_at_work()
+    service, log = small_service(settings, figures())
+    await service.start()
+    for n in range(20):
+        await report(service.commands(log), str(n), n)
+    assert await service.view("figures").wait_for(intake.SOURCE, 20, 20)
+    assert clients_at_work() > before
+    for member in service._consumers:
+        client = member._subscriber.consumer
+        assert client is not None
+        # As with a broker that is away, or that came back without the topic: it waits for an answer that never comes.
+        monkeypatch.setattr(client._coordinator, "close", asyncio.Event().wait)
+    await service.stop()
+    assert clients_at_work() == before
+    again, log = small_service(settings, figures())
+    await again.start()
+    try:
+        for n in range(20, 40):
+            await report(again.commands(log), str(n), n)
+
+        async def complete() -> bool:
+            return await again.view("figures").complete_to(intake.SOURCE) == 40
+
+        await until(complete, "all 40 folded, in every partition", 60)
+    finally:
+        await again.stop()
+
+
 async def test_a_rolling_restart_of_two_replicas_under_load_loses_nothing(settings: Settings) -> None:
     first, log = small_service(settings, figures())
     second, second_log = small_service(settings, figures())

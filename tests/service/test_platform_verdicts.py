@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
@@ -121,6 +122,19 @@ async def test_what_the_relay_could_not_send_or_number_is_refused_at_append(
     with pytest.raises(Unserialisable):
         await eventlog.append(commit(**wrong))
     assert await eventlog.commits.count_documents({}) == 0
+
+
+async def test_a_command_that_has_been_on_its_way_for_too_long_is_not_sent_to_the_database(eventlog: EventLog) -> None:
+    """Its client may have been refused elsewhere meanwhile: it must not take effect after that."""
+    with pytest.raises(LogUnavailable):
+        await eventlog.append(commit(deadline=monotonic() - 0.001))
+    assert await eventlog.commits.count_documents({}) == 0
+    commands = Commands(eventlog)
+    with pytest.raises(LogUnavailable):
+        await commands.run(context(deadline=monotonic() - 0.001), [SUBJECT], once)
+    assert await eventlog.commits.count_documents({}) == 0
+    await commands.run(context(), [SUBJECT], once)
+    assert await eventlog.commits.count_documents({}) == 1
 
 
 async def test_headers_count_when_an_event_is_measured(eventlog: EventLog) -> None:

@@ -7,21 +7,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from chassis import startcheck
 from chassis.clock import Clock, machine_now
 from chassis.commands import Commands
 from chassis.continued import NotRestored, continue_log
 from chassis.eventlog import EventLog
-from chassis.heads import topic_head
+from chassis.heads import last_positions, topic_head
 from chassis.lease import Lease, LeaseLost
 from chassis.ledger import Page
 from chassis.mongo import Database
 from chassis.relay import Relay
 from chassis.republish import OnlyOnTopic, republish
 from chassis.settings import Settings
-from chassis.startcheck import ClockApart
+from chassis.startcheck import ClockApart, check_topic
 from chassis.topics import ensure_topics
 from contracts import intake
 from tests.service.platform_helpers import INTAKE_EVENTS, figures, published, reading_service, report, until
@@ -72,6 +73,79 @@ async def test_a_relay_publishes_nothing_behind_records_that_kafka_lost(database
     assert await republish(log, settings) == 5
     await all_published(log, Relay(log, settings), 6)
     assert sorted(each.sequence for each in await on_topic(settings)) == [1, 2, 3, 4, 5, 6]
+    await log.stop()
+
+
+async def _delete_records(settings: Settings, partition: int) -> None:
+    """What a broker has left of a partition whose log it lost: its offsets go on, the records are gone."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    await admin.delete_records({TopicPartition(settings.topic(intake.TOPIC), partition): RecordsToDelete(-1)})
+    await admin.close()
+
+
+async def test_a_relay_notices_the_loss_of_one_partition_while_another_has_the_last_position(
+    database: Database, settings: Settings
+) -> None:
+    await ensure_topics(settings, [intake.TOPIC])
+    log = await opened(database)
+    commands = Commands(log)
+    for n in range(12):
+        await report(commands, str(n), n)
+    await all_published(log, Relay(log, settings), 12)
+    found = await last_positions(settings, intake.TOPIC)
+    ends = {partition: each[intake.SOURCE] for partition, each in found.items() if each}
+    lost = min(ends, key=lambda partition: ends[partition])
+    await _delete_records(settings, lost)
+    await report(commands, "12", 12)
+    assert (await topic_head(settings, intake.TOPIC))[intake.SOURCE] == 12, "the highest position is still there"
+    await refusal(Relay(log, settings), f"partition {lost} had position {ends[lost]}, it ends at 0")
+    assert await republish(log, settings) == 12
+    await all_published(log, Relay(log, settings), 13)
+    assert sorted(each.sequence for each in await on_topic(settings)) == list(range(1, 14))
+    await log.stop()
+
+
+async def test_a_topic_that_a_broker_does_not_know_yet_is_not_taken_for_lost(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure_topics(settings, [intake.TOPIC])
+    log = await opened(database)
+    await report(Commands(log), "1", 1)
+    await all_published(log, Relay(log, settings), 1)
+    looks = 0
+
+    async def loading(settings: Settings, topic: str, records: int = 1) -> dict[int, dict[str, int]]:
+        nonlocal looks
+        looks += 1
+        return {} if looks <= 3 else await last_positions(settings, topic, records)
+
+    monkeypatch.setattr(startcheck, "last_positions", loading)
+    await report(Commands(log), "1", 2)
+    await check_topic(log, settings)
+    assert looks == 4
+    await log.stop()
+
+
+async def test_an_old_record_that_arrives_late_is_not_taken_for_a_loss(database: Database, settings: Settings) -> None:
+    """A relay that was paused in the middle of sending, and wakes after another one went on, sends what it had."""
+    await ensure_topics(settings, [intake.TOPIC])
+    log = await opened(database)
+    commands = Commands(log)
+    for n in range(5):
+        await report(commands, "1", n)
+    await all_published(log, Relay(log, settings), 5)
+    topic = settings.topic(intake.TOPIC)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=settings.kafka_bootstrap_servers, auto_offset_reset="earliest")
+    async with consumer, AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
+        old = await consumer.getone()
+        await producer.send_and_wait(
+            topic, key=old.key, value=old.value, headers=list(old.headers), partition=old.partition
+        )
+    assert await topic_head(settings, intake.TOPIC) == {intake.SOURCE: 1}
+    await report(commands, "1", 5)
+    await all_published(log, Relay(log, settings), 6)
+    assert [each.sequence for each in await on_topic(settings)] == [1, 2, 3, 4, 5, 1, 6]
     await log.stop()
 
 

@@ -97,7 +97,7 @@ async def relay_that_never_marks(settings: Settings) -> None:
         working = Relay(eventlog, settings)
         await working.number()
 
-        async def mark(position: int) -> None:
+        async def mark(position: int, ends: object) -> None:
             say(published=position)
             await asyncio.Event().wait()
 

@@ -14,26 +14,20 @@ from typing import Any
 from chassis.mongo import Client, database
 from chassis.settings import Settings
 from deploy.local.engines import Engines
-from deploy.local.processes import free_port
-from deploy.local.services import NAMES, Services
+from deploy.local.services import Services
 
 _ULID = re.compile(r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
 
 
 def system(engines: Engines, settings: Settings, folder: Path) -> Services:
-    """The services, not started; logs and secrets lie in `folder`.
-
-    Ports of their own: on the usual ones another system may be running, and would answer in their place.
-    """
-    ports = {f"DUGNAD_{name.upper()}_PORT": str(free_port()) for name in NAMES}
-    environ = {**os.environ, **ports, "DUGNAD_PREFIX": settings.prefix}
+    """The services, not started; logs and secrets lie in `folder`."""
+    environ = {**os.environ, "DUGNAD_PREFIX": settings.prefix}
     return Services(engines.variables, folder=folder, environ=environ)
 
 
 def metrics_urls(services: Services) -> dict[str, str]:
     """Where each process shows its counters."""
-    ports = {name: (each._environ or {})["DUGNAD_METRICS_PORT"] for name, each in services._processes.items()}
-    return {name: f"http://127.0.0.1:{port}/metrics" for name, port in ports.items()}
+    return {each.service: each.metrics_url for each in services.replicas}
 
 
 async def documents(client: Client, settings: Settings, service: str, collection: str) -> list[dict[str, Any]]:
