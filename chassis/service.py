@@ -28,7 +28,7 @@ from chassis.measures import measure_log
 from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
 from chassis.projector import View
-from chassis.reactor import Reaction, Reactor
+from chassis.reactor import CallOut, Reaction, Reactor
 from chassis.reading import Reader
 from chassis.relay import Relay
 from chassis.serving import Serving
@@ -64,7 +64,7 @@ class Service:
         self._relays: list[Relay] = []
         self._projections: list[Serving] = []
         self._overview = operations.Overview(settings)
-        self._reactions: list[tuple[EventLog, Reaction]] = []
+        self._reactions: list[tuple[EventLog, Reaction | CallOut]] = []
         self._commands: dict[str, Commands] = {}
         self._reacting: list[BatchConsumer] = []
         self._broker: KafkaBroker | None = None
@@ -106,8 +106,8 @@ class Service:
         self._projections.append(serving)
         return serving.view
 
-    def add_reaction(self, eventlog: EventLog, reaction: Reaction) -> None:
-        """React to events with commands on `eventlog`. All reactions of a service share one consumer group."""
+    def add_reaction(self, eventlog: EventLog, reaction: Reaction | CallOut) -> None:
+        """React to events with commands on `eventlog`, or by calling out. All reactions of a service share one consumer group."""
         self._reactions.append((eventlog, reaction))
 
     def prepare_with(self, step: Callable[[], Awaitable[None]]) -> None:

@@ -45,6 +45,17 @@ class Adaptation(NamedTuple):
     name_en: str
 
 
+class TellingWord(NamedTuple):
+    """The beginning of a word that tells more about a person or an arrangement than a text about work should."""
+
+    stem: str
+    category: str
+    """`origin`, `subsidy`, `benefit` or `health`."""
+    language: str
+    in_description: bool
+    """Whether it also counts in a description; in a title each of them does."""
+
+
 class OccupationGroup(NamedTuple):
     """STYRK-08, one to three digits; the code is the beginning of its members' codes."""
 
@@ -102,6 +113,15 @@ def adaptations(version: str = ADAPTATIONS_VERSION) -> Mapping[str, Adaptation]:
     if not files("contracts").joinpath("codelists", f"{name}.csv").is_file():
         raise KeyError(version)
     return MappingProxyType({row["code"]: Adaptation(**row) for row in _rows(name)})
+
+
+@cache
+def telling_words() -> tuple[TellingWord, ...]:
+    """Words to warn about in free text of a need, in both languages."""
+    return tuple(
+        TellingWord(row["stem"], row["category"], row["language"], row["in_description"] == "yes")
+        for row in _rows("telling_words")
+    )
 
 
 def adaptations_within(code: str, version: str = ADAPTATIONS_VERSION) -> frozenset[str]:
