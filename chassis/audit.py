@@ -75,8 +75,15 @@ class Audit:
         `persons`: the candidates that the answer speaks of; `what`: a code of the route, for example `name`. Raises
         DependencyDown where the entry cannot be stored: what is not audited is not answered.
         """
+        await self.record(principal, persons, what, Outcome.DENIED if why is None else Outcome.ALLOWED, why)
+        if why is None:
+            raise NotFound
+
+    async def record(
+        self, principal: Principal, persons: str | Sequence[str], what: str, outcome: Outcome, why: Why | None
+    ) -> None:
+        """Store one entry, for routes that answer a refusal in their own way. Raises DependencyDown."""
         listed = [persons] if isinstance(persons, str) else list(persons)
-        outcome = Outcome.DENIED if why is None else Outcome.ALLOWED
         entry = {
             "_id": new_id(),
             "at": machine_now(),
@@ -96,8 +103,6 @@ class Audit:
         except PyMongoError as error:
             raise DependencyDown(f"the audit of {self._service} cannot be written: MongoDB does not answer") from error
         _log.info("audit", what=what, outcome=outcome.value, asked_by=principal.client, actor=principal.sub)
-        if why is None:
-            raise NotFound
 
     async def find(self, where: dict[str, Any], page: Paging) -> list[dict[str, Any]]:
         """One more than a page of the entries that match, the newest first."""

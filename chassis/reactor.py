@@ -82,7 +82,9 @@ class _Nothing(Exception):
 class Reactor:
     """Runs the reactions of one log in one consumer group."""
 
-    def __init__(self, reactions: Sequence[Reaction | CallOut], commands: Commands, clock: Clock, database: Database) -> None:
+    def __init__(
+        self, reactions: Sequence[Reaction | CallOut], commands: Commands, clock: Clock, database: Database
+    ) -> None:
         self.topics = tuple(dict.fromkeys(topic for each in reactions for topic in each.topics))
         self._reactions = reactions
         reads = tuple({event for each in reactions for event in each.on})

@@ -107,7 +107,7 @@ class Service:
         return serving.view
 
     def add_reaction(self, eventlog: EventLog, reaction: Reaction | CallOut) -> None:
-        """React to events with commands on `eventlog`, or by calling out. All reactions of a service share one consumer group."""
+        """React to events with commands on `eventlog`, or by calling out. A service's reactions share one group."""
         self._reactions.append((eventlog, reaction))
 
     def prepare_with(self, step: Callable[[], Awaitable[None]]) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from chassis.projection import Document, Projection, Record
 from contracts.event import Event
-from contracts.followup import NoShowReported, TrialClosed, TrialStarted
 from contracts.followup import TOPIC as FOLLOWUP_TOPIC
+from contracts.followup import NoShowReported, TrialClosed, TrialStarted
 from contracts.intake import (
     TOPIC,
     AddressProtectionChanged,
@@ -54,7 +54,7 @@ def need_after(document: Document, event: Event) -> Document:
     version = document.get("version", 0) + 1
     match event:
         case NeedRegistered():
-            fresh = {"closed": {}, "withdrawn": None, "expired": None, "revised_on": None}
+            fresh: Document = {"closed": {}, "withdrawn": None, "expired": None, "revised_on": None}
             return _with_due({**event.data(), **fresh, "version": version})
         case NeedRevised():
             return _with_due({**document, **event.data(), "version": version})
@@ -69,7 +69,7 @@ def need_after(document: Document, event: Event) -> Document:
 
 
 def _closed(document: Document, slots: Sequence[str], name: str, how: Mapping[str, str], version: int) -> Document:
-    closed = {**document["closed"], **dict.fromkeys(slots, dict(how))}
+    closed = {**document["closed"], **{key: dict(how) for key in slots}}
     after = {**document, "closed": closed, "version": version}
     # The need itself is withdrawn, or has expired, once none of its slots is left.
     return _with_due({**after, name: dict(how)} if set(closed) >= set(document["slot_ids"]) else after)
@@ -92,7 +92,11 @@ NEEDS = Projection(
 
 
 def _place_keys(record: Record) -> Sequence[str]:
-    return (record.event.need_id,) if isinstance(record.event, PLACES.reads) else ()
+    match record.event:
+        case NeedAssigned() | MatchConfirmed() | MatchCancelled() | TrialStarted() | TrialClosed() | NoShowReported():
+            return (record.event.need_id,)
+        case _:
+            return ()
 
 
 def _fold_places(_: str, document: Document | None, record: Record) -> Document:

@@ -1,7 +1,7 @@
 """What can be asked of intake about a need.
 
-Invariant: time and ids come with the command; what other services know (which slots are filled) comes with it too, as it
-was read when the command came.
+Invariant: time and ids come with the command; what other services know (which slots are filled) comes with it too, as
+it was read when the command came.
 """
 
 from __future__ import annotations
