@@ -214,5 +214,5 @@ async def _list(
         next_after=shown[-1]["candidate_id"] if len(found) > SHOWN else None,
         inputs=fields(request, PERSON),
         form=form or Shown(),
-        known=known,
+        registered_as=known,
     )
