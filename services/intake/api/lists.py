@@ -11,8 +11,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response
 
-from chassis.auth import NotFound, authenticated
+from chassis.auth import authenticated
 from chassis.formats import sort_key
+from chassis.problems import Problem
+from chassis.validation import Found
 from contracts import codelists
 from contracts.codelists import ADAPTATIONS_VERSION
 from services.intake.occupations import search
@@ -49,8 +51,9 @@ def router() -> APIRouter:
     ) -> Response:
         try:
             found = codelists.adaptations(version)
-        except KeyError:
-            raise NotFound from None
+        except KeyError as unknown:
+            expected = {"expected": ADAPTATIONS_VERSION}
+            raise Problem(422, "invalid", errors=[Found("", "not_in_list", expected, "version")]) from unknown
         return _listed((each._asdict() for each in found.values()), version=version)
 
     @routes.get("/certificates", summary="Certificates that work may need and people may hold")

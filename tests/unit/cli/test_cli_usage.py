@@ -90,7 +90,7 @@ def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
     ("argv", "said"),
     [
         (["verify", "nothing"], "there is no service nothing: name one of intake, matching, followup, reporting"),
-        (["verify", "intake/nothing"], "name a projection: intake/needs, intake/candidates"),
+        (["verify", "intake/nothing"], "name a projection: intake/needs, intake/places, intake/candidates"),
         (["rollback", "followup"], "name a projection: followup/cases"),
         (["log", "head", "intake", "--at", "yesterday"], "yesterday is not an instant: give it like"),
         (["log", "head", "intake", "--at", "2025-01-13T09:00:00"], "is not an instant"),
