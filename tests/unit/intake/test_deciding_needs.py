@@ -15,7 +15,7 @@ from contracts.event import Event
 from contracts.intake import LanguageLevels, NeedExpired, NeedRegistered, NeedRevised, NeedWithdrawn
 from contracts.vocabulary import Intermediary, Measure, WithdrawReason
 from services.intake.domain.content import Contact, Content, FreeText
-from services.intake.domain.need_commands import ExpireNeed, RegisterNeed, ReviseNeed, WithdrawNeed
+from services.intake.domain.need_commands import ExpireNeed, NeedCommand, RegisterNeed, ReviseNeed, WithdrawNeed
 from services.intake.domain.needs import decide, due, evolve
 from tests.gwt import given
 
@@ -317,13 +317,13 @@ def test_each_place_is_closed_once_and_the_clock_never_moves(steps: list[tuple[s
         at = datetime(2025, 8, 1 + number, 9, tzinfo=UTC)
         held = frozenset(slots[n] for n in taken)
         chosen = None if what == "withdraw_all" else tuple(slots[n] for n in sorted(named))
-        command = {
+        choices: dict[str, NeedCommand] = {
             "withdraw": WithdrawNeed(WithdrawReason.OTHER, at, chosen, held),
             "withdraw_all": WithdrawNeed(WithdrawReason.OTHER, at, None, held),
             "expire": ExpireNeed(at, held),
-            "revise": ReviseNeed(Content("5223", hours_per_week=10.0 + number, expires_on=date(2025, 7, 31)), at),
-        }[what]
-        outcome = given(evolve, None, events).when(decide, command)
+            "revise": ReviseNeed(Content("5223", hours_per_week=10.0 + number), at),
+        }
+        outcome = given(evolve, None, events).when(decide, choices[what])
         for event in outcome.events:
             if isinstance(event, NeedWithdrawn | NeedExpired):
                 assert not held.intersection(event.slot_ids)
