@@ -131,6 +131,9 @@ def _possible(method: str, operation: Mapping[str, Any], calls: list[Callable[..
         possible.append("404")
     if any(parameter["in"] == "query" for parameter in operation.get("parameters", ())):
         possible += ["400", "422"]
+    if "422" in operation["responses"]:
+        # The framework names it for every parameter, with an answer that is not ours.
+        possible.append("422")
     if method not in ("GET", "HEAD"):
         possible += ["400", "409", "413", "415", "422"]
     if respond.change_context in calls:

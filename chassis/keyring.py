@@ -11,7 +11,7 @@ import binascii
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from chassis.errors import DependencyDown
 from chassis.mongo import Database, DuplicateKeyError, PyMongoError
 
 KEY_BYTES = 32
+PRESENT_BATCH = 500
 NONCE_BYTES = 12
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 10_000
@@ -116,6 +117,19 @@ class OwnKeyring:
         if found.get("destroyed"):
             raise KeyDestroyed(person)
         return bytes(found["key"])
+
+    async def present(self, persons: Sequence[str]) -> list[str]:
+        """Those of the persons whose key is not destroyed here (or was never made). Raises KeyringUnavailable."""
+        left: list[str] = []
+        try:
+            for start in range(0, len(persons), PRESENT_BATCH):
+                batch = list(persons[start : start + PRESENT_BATCH])
+                found = self._keys.find({"_id": {"$in": batch}, "destroyed": True}, {"_id": 1})
+                destroyed = {each["_id"] async for each in found}
+                left += [each for each in batch if each not in destroyed]
+        except PyMongoError as error:
+            raise KeyringUnavailable("the keyring's database does not answer") from error
+        return left
 
     async def destroy(self, person: str) -> None:
         """Erase the person's key and leave a tombstone; doing it again changes nothing."""

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 
+from chassis.audit import Audit, Outcome, Why
 from chassis.auth import require
 from chassis.keyring import KeyDestroyed, Keyring, KeyUnknown
 from chassis.logs import get_logger
@@ -21,7 +22,7 @@ from chassis.tokens import Principal
 _log = get_logger(__name__)
 
 
-def keyring_router(keyring: Keyring) -> APIRouter:
+def keyring_router(keyring: Keyring, audit: Audit | None = None) -> APIRouter:
     """`POST /keys/{candidate}` over a keyring: 200 with the key, 410 destroyed, 404 unknown, 503 unavailable."""
     router = APIRouter(tags=["keyring"])
 
@@ -31,6 +32,8 @@ def keyring_router(keyring: Keyring) -> APIRouter:
         outcome = "unavailable"
         try:
             key = await keyring.key(candidate)
+            if audit is not None:
+                await audit.record(principal, candidate, "key", Outcome.ALLOWED, Why.SERVICE)
             outcome = "handed_out"
         except KeyDestroyed as destroyed:
             outcome = "destroyed"

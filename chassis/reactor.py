@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,6 +62,19 @@ class Reaction:
     react: Callable[[Record, Mapping[str, Loaded], Occasion], Sequence[Event]]
 
 
+@dataclass(frozen=True)
+class CallOut:
+    """What an event calls for outside the logs: `call` is repeated until it returns, so doing it again changes nothing.
+
+    It writes no event. What it raises is as with a reaction: a fault parks the event, all else is tried again.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    on: tuple[type[Event], ...]
+    call: Callable[[Record], Awaitable[None]]
+
+
 class _Nothing(Exception):
     """The reaction decided that there is nothing to do."""
 
@@ -69,7 +82,9 @@ class _Nothing(Exception):
 class Reactor:
     """Runs the reactions of one log in one consumer group."""
 
-    def __init__(self, reactions: Sequence[Reaction], commands: Commands, clock: Clock, database: Database) -> None:
+    def __init__(
+        self, reactions: Sequence[Reaction | CallOut], commands: Commands, clock: Clock, database: Database
+    ) -> None:
         self.topics = tuple(dict.fromkeys(topic for each in reactions for topic in each.topics))
         self._reactions = reactions
         reads = tuple({event for each in reactions for event in each.on})
@@ -131,7 +146,7 @@ class Reactor:
                     if reason is not None:
                         raise Unhandled(arrival, reason)
 
-    async def _react(self, reaction: Reaction, record: Record) -> str | None:
+    async def _react(self, reaction: Reaction | CallOut, record: Record) -> str | None:
         """Returns why it cannot be done, None where it is done (also: nothing to do, refused)."""
         name = f"{record.id}/{reaction.name}"
         if await self._done.find_one({"_id": name}) is not None:
@@ -143,7 +158,7 @@ class Reactor:
                 attributes=about(record),
                 kind=telemetry.SpanKind.CONSUMER,
             ) as active:
-                outcome = await self._command(reaction, record, name)
+                outcome = await self._outcome(reaction, record, name)
                 active.note({"dugnad.outcome": outcome})
         except FAULTS as error:
             log.exception("reaction_failed", reaction=reaction.name, event_id=record.id)
@@ -155,6 +170,12 @@ class Reactor:
         except DuplicateKeyError:
             log.info("reacted_twice", reaction=reaction.name, event_id=record.id)
         return None
+
+    async def _outcome(self, reaction: Reaction | CallOut, record: Record, name: str) -> str:
+        if isinstance(reaction, Reaction):
+            return await self._command(reaction, record, name)
+        await reaction.call(record)
+        return "done"
 
     async def _command(self, reaction: Reaction, record: Record, name: str) -> str:
         context = CommandContext(

@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     client_id: str | None = None
     client_secret: SecretStr | None = None
     session_secret: SecretStr | None = None
+    person_index_key: SecretStr | None = None
+    """Intake's key of the index of national ids. Never changed: with another key every person is a new one."""
+    unit_register_url: str | None = None
+    """Where Enhetsregisteret answers, for example https://data.brreg.no; unset: the file below."""
+    unit_register_file: str | None = None
+    """Units in the register's JSON, for where it cannot be reached; unset: the synthetic ones of the package."""
     schema_base_url: str = "https://dugnad.example/schemas/"
     synthetic_org_numbers: bool = False
     """Accept synthetic organisation numbers (beginning with 2 or 3)."""

@@ -30,6 +30,7 @@ groups() { # groups <user>: the consumer groups of a service
 }
 
 topics intake    Read,Write dugnad.intake.v1 dugnad.background.v1
+topics intake    Read       dugnad.matching.v1 dugnad.followup.v1
 groups intake
 
 topics matching  Read,Write dugnad.matching.v1

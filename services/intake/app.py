@@ -10,6 +10,7 @@ from typing import get_args
 
 from fastapi import FastAPI
 
+from chassis.audit import Audit, audit_router
 from chassis.keyring import OwnKeyring
 from chassis.keyroutes import keyring_router
 from chassis.pages import Pages
@@ -18,9 +19,13 @@ from chassis.settings import Settings
 from chassis.texts import Texts
 from chassis.web import create_app as create_web_app
 from contracts.intake import BACKGROUND_SOURCE, BACKGROUND_TOPIC, SOURCE, TOPIC, BackgroundEvent, IntakeEvent
-from services.intake import pages, reactions, views
-from services.intake.api import background, candidates, needs, persons, workforce
+from services.intake import pages, people, views
+from services.intake.api import background, candidates, employers, lists, needs, persons, workforce
 from services.intake.core import Intake
+from services.intake.expiry import Expiry
+from services.intake.personindex import PersonIndex, index_key
+from services.intake.reactions import Erasure
+from services.intake.registry import FileRegister, HttpRegister, Register
 
 HERE = Path(__file__).parent
 
@@ -33,9 +38,23 @@ def create_intake(settings: Settings) -> Intake:
     background_log = service.log(BACKGROUND_SOURCE, BACKGROUND_TOPIC, get_args(BackgroundEvent), keyring)
     for projection in views.PROJECTIONS:
         service.add_projection(projection)
-    for reaction in reactions.REACTIONS:
-        service.add_reaction(log, reaction)
-    return Intake(service, log, background_log, keyring)
+    index = PersonIndex(service.database("keyring"), index_key(settings))
+    audit = Audit(service.database("intake"), "intake")
+    erasure = Erasure(keyring, index)
+    for call_out in erasure.call_outs():
+        service.add_reaction(log, call_out)
+    intake = Intake(service, log, background_log, keyring, index, _register(settings), audit, erasure)
+    service.prepare_with(index.prepare)
+    service.prepare_with(audit.prepare)
+    service.prepare_with(lambda: erasure.replay(service.view("erased")))
+    service.run_beside(Expiry(intake).run)
+    return intake
+
+
+def _register(settings: Settings) -> Register:
+    if settings.unit_register_url is not None:
+        return HttpRegister(settings.unit_register_url)
+    return FileRegister(None if settings.unit_register_file is None else Path(settings.unit_register_file))
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,11 +67,16 @@ def create_app(settings: Settings) -> FastAPI:
             needs.router(intake),
             candidates.router(intake),
             candidates.changes(intake),
+            candidates.endings(intake),
             background.router(intake),
             persons.router(intake),
-            keyring_router(intake.keyring),
+            keyring_router(intake.keyring, intake.audit),
             workforce.router(intake),
+            employers.router(intake),
+            lists.router(),
+            audit_router(intake.audit),
             pages.router(intake),
+            people.router(intake),
         ],
         texts=texts,
         title="Dugnad: intake",

@@ -1,6 +1,6 @@
 """What the routes of intake share: logs, keyring, views, and whose candidate it is.
 
-Invariant: a candidate is found by the intermediary that registered them and by themselves; for everybody else they are
+Invariant: a candidate is found by the intermediary that works with them and by themselves; for everybody else they are
 absent.
 """
 
@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 
+from chassis.audit import Audit, Why
 from chassis.auth import NotFound, Principal
 from chassis.clock import Clock
 from chassis.commands import Answer, CommandContext, Commands, Decision, Done, Loaded
 from chassis.eventlog import EventLog
 from chassis.keyring import OwnKeyring
+from chassis.problems import Problem
 from chassis.projector import View
 from chassis.service import Service
 from contracts.orgnumbers import InvalidOrgNumber, org_number
@@ -23,6 +25,9 @@ from services.intake.domain.candidate_commands import CandidateCommand
 from services.intake.domain.candidates import Candidate
 from services.intake.domain.needs import Need
 from services.intake.domain.rules import wrong
+from services.intake.personindex import PersonIndex
+from services.intake.reactions import Erasure
+from services.intake.registry import Register
 
 
 def need_subject(need_id: str) -> str:
@@ -43,6 +48,10 @@ class Intake:
     log: EventLog
     background_log: EventLog
     keyring: OwnKeyring
+    people: PersonIndex
+    register: Register
+    audit: Audit
+    erasure: Erasure
 
     @property
     def clock(self) -> Clock:
@@ -58,6 +67,11 @@ class Intake:
     def needs(self) -> View:
         """The list of needs."""
         return self.service.view("needs")
+
+    @property
+    def places(self) -> View:
+        """What other services say about the places of a need."""
+        return self.service.view("places")
 
     @property
     def candidates(self) -> View:
@@ -82,19 +96,27 @@ class Intake:
             raise NotFound
         return state, loaded
 
-    async def own_candidate(
-        self, principal: Principal, candidate_id: str, *, unseal: bool = False
-    ) -> tuple[Candidate, Loaded]:
-        """The caller's own candidate. Raises NotFound for one that is unknown or foreign."""
-        state, loaded = await self.candidate(candidate_id, unseal=unseal)
-        if not (principal.is_of(state.intermediary) or principal.is_candidate(candidate_id)):
+    async def own_candidate(self, principal: Principal, candidate_id: str) -> Candidate:
+        """The caller's own candidate, to change. Raises NotFound for one that is unknown or foreign."""
+        state, _ = await self.candidate(candidate_id)
+        if reason_to_read(principal, state) is None:
             raise NotFound
-        return state, loaded
+        return state
 
-    async def own_need(self, principal: Principal, need_id: str) -> Need:
+    async def read_candidate(self, principal: Principal, candidate_id: str, what: str) -> tuple[Candidate, Loaded]:
+        """The caller's own candidate with name, audited. Raises NotFound, also audited, and Problem 410 once erased."""
+        subject = candidate_subject(candidate_id)
+        loaded = (await self.log.load([subject]))[subject]
+        state = fold_candidate(loaded)
+        await self.audit.read(principal, candidate_id, what, reason_to_read(principal, state))
+        if state is None or state.erased:
+            raise Problem(410, "key_destroyed")
+        return await self.candidate(candidate_id, unseal=True)
+
+    async def own_need(self, principal: Principal, need_id: str, *, unseal: bool = False) -> Need:
         """The caller's own need. Raises NotFound for one that is unknown or foreign."""
         subject = need_subject(need_id)
-        state = fold_need((await self.log.load([subject]))[subject])
+        state = fold_need((await self.log.load([subject], unseal=unseal))[subject])
         if state is None or not principal.acts_for(state.org_number):
             raise NotFound
         return state
@@ -110,6 +132,15 @@ class Intake:
             return Decision(events, candidate_answer(candidate_id, **answered))
 
         return await self.commands.run(context, [subject], decide, person=candidate_id)
+
+
+def reason_to_read(principal: Principal, candidate: Candidate | None) -> Why | None:
+    """What lets the caller read about a candidate; None where nothing does."""
+    if candidate is None:
+        return None
+    if principal.is_candidate(candidate.candidate_id):
+        return Why.OWN_DATA
+    return Why.OWN_CANDIDATE if principal.is_of(candidate.intermediary) else None
 
 
 def candidate_answer(candidate_id: str, **answered: str) -> Answer:

@@ -1,45 +1,58 @@
-"""The front page: an employer registers a need and follows it; an intermediary reads all needs.
+"""The pages of needs: an employer registers, follows, revises and withdraws; an intermediary reads all needs.
 
 Invariant: a form goes the way of the API, with the same checks; what was typed is shown again beside what is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from chassis.auth import Principal, Visitor, require
-from chassis.formats import Language, sort_key
+from chassis.auth import NotFound, Principal, Visitor, require
+from chassis.commands import Done
+from chassis.formats import Language
 from chassis.freshness import Fresh
 from chassis.pages import page_router
+from chassis.problems import Problem
 from chassis.projection import Document
-from chassis.respond import Creating, Paging, respond_page
+from chassis.respond import Changing, Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
-from contracts.codelists import municipalities, occupations
-from contracts.refused import Refused
-from contracts.vocabulary import CefrLevel, Intermediary, Measure
-from services.intake.api.needs import list_needs, register_need
+from contracts import codelists
+from contracts.codelists import occupations
+from services.intake.api.needs import list_needs, read_need
 from services.intake.core import Intake
-from services.intake.forms import Errors, named, need_of_form
-from services.intake.requests import NewNeed
+from services.intake.formpages import FORM_ERRORS, WAIT_SECONDS, Shown, fields, shown_again, typed_in
+from services.intake.forms import (
+    MUNICIPALITY,
+    NEW_NEED,
+    OCCUPATION,
+    PLACES,
+    REVISION,
+    WISHES,
+    WITHDRAWAL,
+    content_of_form,
+    named,
+    need_of_form,
+    typed_of_need,
+)
+from services.intake.inputs import adaptation_options, certificate_options, municipality_name, occupation_name, plain
+from services.intake.operations import register_again, register_need, revise_need, unit_or_none, withdraw_need
+from services.intake.requests import NeedAgain, NeedContent, NeedWithdrawal, NewNeed
 
 Employer = Annotated[Principal, Depends(require("needs:write"))]
+Reader = Annotated[Principal, Depends(require("needs:read"))]
 SHOWN = 50
 SHOWN_AT_MOST = 200
-WAIT_SECONDS = 2.0
-"""How long a form waits for its place in the log, so that the next page shows it."""
+CLOSED = ("withdrawn", "expired")
 
 
 def router(intake: Intake) -> APIRouter:
-    """The page and its form."""
+    """The pages and their forms."""
     routes = page_router()
 
     @routes.get("/")
@@ -52,39 +65,94 @@ def router(intake: Intake) -> APIRouter:
     ) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': '/'})}", status_code=303)
-        await fresh.in_views(intake.needs)
-        return await _page(intake, request, principal, limit=limit, registered=registered)
+        await fresh.in_views(intake.needs, intake.places)
+        return await _front(intake, request, principal, limit=limit, registered=registered)
 
     @routes.post("/")
     async def register(request: Request, principal: Employer, context: Creating) -> Response:
-        typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+        typed = await typed_in(request, NEW_NEED)
         try:
             body = NewNeed.model_validate(need_of_form(typed))
             done = await register_need(intake, principal, replace(context, wait=WAIT_SECONDS), body)
-        except (ValidationError, Refused) as error:
-            wrong = _wrong(request, error)
-            return await _page(intake, request, principal, typed=typed, errors=wrong, status=422)
-        seen = {} if done.seen is None else {"min_position": done.seen}
-        return respond_page(f"/?{urlencode({**seen, 'registered': done.answer.body['need_id']}, safe=':')}")
+        except FORM_ERRORS as error:
+            return await _front(intake, request, principal, form=_again(request, typed, error), status=422)
+        return _registered(done)
+
+    @routes.post("/need/{need_id}/again")
+    async def again(need_id: str, principal: Employer, context: Creating) -> Response:
+        context = replace(context, wait=WAIT_SECONDS)
+        return _registered(await register_again(intake, principal, context, need_id, NeedAgain()))
+
+    @routes.get("/need/{need_id}")
+    async def one(need_id: str, request: Request, principal: Reader, fresh: Fresh) -> Response:
+        await fresh.in_views(intake.needs, intake.places)
+        return await _one(intake, request, principal, need_id)
+
+    @routes.post("/need/{need_id}/revision")
+    async def revise(need_id: str, request: Request, principal: Employer, context: Changing) -> Response:
+        typed = await typed_in(request, REVISION)
+        try:
+            body = NeedContent.model_validate(content_of_form(typed))
+            done = await revise_need(intake, principal, replace(context, wait=WAIT_SECONDS), need_id, body)
+        except FORM_ERRORS as error:
+            form = _again(request, typed, error)
+            return await _one(intake, request, principal, need_id, form=form, status=422)
+        return _changed(need_id, done)
+
+    @routes.post("/need/{need_id}/withdrawal")
+    async def withdraw(need_id: str, request: Request, principal: Employer, context: Changing) -> Response:
+        typed = await typed_in(request, WITHDRAWAL)
+        try:
+            body = NeedWithdrawal.model_validate(plain(typed, "reason"))
+            done = await withdraw_need(intake, principal, replace(context, wait=WAIT_SECONDS), need_id, body)
+        except FORM_ERRORS as error:
+            ending = _again(request, typed, error)
+            return await _one(intake, request, principal, need_id, ending=ending, status=422)
+        return _changed(need_id, done)
 
     return routes
 
 
-async def _page(
+def _again(request: Request, typed: dict[str, str], error: Exception) -> Shown:
+    if isinstance(error, NotFound) or (isinstance(error, Problem) and not error.errors and error.status != 409):
+        raise error
+    return shown_again(request, typed, error, named)
+
+
+def _registered(done: Done) -> Response:
+    return respond_page(f"/?{urlencode({**_seen(done), 'registered': done.answer.body['need_id']}, safe=':')}")
+
+
+def _changed(need_id: str, done: Done) -> Response:
+    query = urlencode(_seen(done), safe=":")
+    return respond_page(f"/need/{need_id}" + (f"?{query}" if query else ""))
+
+
+def _seen(done: Done) -> dict[str, str]:
+    return {} if done.seen is None else {"min_position": done.seen}
+
+
+async def _front(
     intake: Intake,
     request: Request,
     principal: Principal,
     *,
     limit: int = SHOWN,
     registered: str | None = None,
-    typed: Mapping[str, str] | None = None,
-    errors: Errors | None = None,
+    form: Shown | None = None,
     status: int = 200,
 ) -> Response:
     language = language_of(request)
     may_read = "needs:read" in principal.scopes
     found = await list_needs(intake, principal, Paging(limit, None)) if may_read else []
     needs = [_in_words(need, language) for need in found[:limit]]
+    org_numbers = sorted(principal.org_numbers)
+    units = [await unit_or_none(intake, each) for each in org_numbers]
+    if form is None:
+        # Where the work is, mostly: the address of the only employer that somebody acts for.
+        place = units[0].municipality if len(units) == 1 and units[0] is not None else None
+        known = codelists.current_municipalities(place or "")
+        form = Shown({"municipality": known[0]} if len(known) == 1 else {})
     return web_of(request).pages.render(
         request,
         "needs.html",
@@ -97,50 +165,64 @@ async def _page(
         may_read=may_read,
         registers="needs:write" in principal.scopes,
         of_employer=principal.intermediary is None,
-        org_numbers=sorted(principal.org_numbers),
-        occupations=[(code, occupation_name(code, language)) for code in occupations()],
-        municipalities=_municipality_options(),
-        intermediaries=[each.value for each in Intermediary],
-        measures=[each.value for each in Measure],
-        levels=[each.value for each in CefrLevel],
-        typed=typed or {},
-        errors=errors or {},
+        follows_people="candidates:write" in principal.scopes,
+        employers=[(each, each if unit is None else unit.name) for each, unit in zip(org_numbers, units, strict=True)],
+        occupations=occupation_options(language),
+        first=fields(request, (OCCUPATION, MUNICIPALITY)),
+        others=fields(request, (*PLACES, *WISHES)),
+        form=form,
     )
 
 
-def _municipality_options() -> list[tuple[str, str]]:
-    listed = sorted(municipalities().values(), key=lambda each: sort_key(each.name))
-    # Names that exist twice have their county already: Våler (Innlandet).
-    return [
-        (each.code, each.name if each.name.endswith(")") else f"{each.name} ({each.county_name})") for each in listed
-    ]
+async def _one(
+    intake: Intake,
+    request: Request,
+    principal: Principal,
+    need_id: str,
+    *,
+    form: Shown | None = None,
+    ending: Shown | None = None,
+    status: int = 200,
+) -> Response:
+    language = language_of(request)
+    need = await read_need(intake, principal, need_id)
+    unit = await unit_or_none(intake, need["org_number"])
+    return web_of(request).pages.render(
+        request,
+        "need.html",
+        status=status,
+        need=_in_words(need, language),
+        employer=need["org_number"] if unit is None else unit.name,
+        certificates=_names(certificate_options(language, web_of(request).texts), need["certificates"]),
+        adaptations=_names(adaptation_options(language, web_of(request).texts), need["adaptations"]),
+        changes=principal.acts_for(need["org_number"]) and "needs:write" in principal.scopes and need["open"],
+        occupations=occupation_options(language),
+        revised=fields(request, REVISION),
+        withdrawn=fields(request, WITHDRAWAL),
+        form=form or Shown(typed_of_need(need)),
+        ending=ending or Shown(),
+    )
 
 
-def occupation_name(code: str, language: Language) -> str:
-    """The name of an occupation; the Norwegian one where there is no other, the code where it is not listed."""
-    listed = occupations().get(code)
-    if listed is None:
-        return code
-    return (listed.name_en if language == "en" else "") or listed.name_nb
+def occupation_options(language: Language) -> list[tuple[str, str]]:
+    """All occupations, for a browser that completes what is typed without JavaScript."""
+    return [(code, occupation_name(code, language)) for code in occupations()]
+
+
+def _names(options: list[tuple[str, str]], chosen: list[str]) -> list[str]:
+    return [name.removeprefix("– ") for code, name in options if code in chosen]
 
 
 def _in_words(need: Document, language: Language) -> dict[str, Any]:
-    municipality = municipalities().get(need["municipality"])
+    states = [each["state"] for each in need["places"]]
     return {
         **need,
         "occupation_name": occupation_name(need["occupation"], language),
-        "municipality_name": municipality.name if municipality is not None else need["municipality"],
+        "municipality_name": municipality_name(need["municipality"]),
         "slots": len(need["slot_ids"]),
+        "started": states.count("started"),
+        "confirmed": states.count("confirmed"),
+        "left": states.count("open"),
+        "all_closed": all(state in CLOSED for state in states),
+        "closed_on": max((each["on"] for each in need["places"] if each["state"] in CLOSED), default=None),
     }
-
-
-def _wrong(request: Request, error: ValidationError | Refused) -> Errors:
-    problems, language = web_of(request).problems, language_of(request)
-    if isinstance(error, Refused):
-        return {named(name): sentence for name, sentence in problems.field_errors(error, language).items()}
-    located = RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
-    wrong = {named(name): sentence for name, sentence in problems.field_errors(located, language).items()}
-    if "occupation" in wrong:
-        # Who wrote a word does not know that four digits are wanted, so "at most 4 characters" helps nobody.
-        wrong["occupation"] = web_of(request).texts.say(language, "needs.occupation_choose")
-    return wrong

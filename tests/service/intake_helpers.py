@@ -5,10 +5,12 @@ Invariant: a helper sends what a client would send and nothing else; versions co
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +25,8 @@ from services.intake.app import create_app
 
 MONDAY = datetime(2025, 1, 13, 9, 0, tzinfo=UTC)
 NEED = {"occupation": "5223", "municipality": "3312"}
-NATIONAL_ID = nationalids.synthetic(date(1994, 5, 17), 0)
+BORN = date(1994, 5, 17)
+NATIONAL_ID = nationalids.synthetic(BORN, 0)
 PERSON = {
     "name": "Karim Testesen",
     "national_id": NATIONAL_ID,
@@ -59,6 +62,16 @@ class Caller:
         """A query."""
         return await self.http.get(path, params=query, headers={"Authorization": f"Bearer {self.token}"})
 
+    async def until(self, path: str, holds: Callable[[Any], bool], **query: Any) -> Any:
+        """Ask until the answer is so, for at most ten seconds; the answer."""
+        deadline = monotonic() + 10.0
+        while True:
+            answer = await self.get(path, **query)
+            if answer.status_code == 200 and holds(answer.json()):
+                return answer.json()
+            assert monotonic() < deadline, answer.text
+            await asyncio.sleep(0.05)
+
 
 @dataclass
 class World:
@@ -87,10 +100,12 @@ class World:
         return told
 
     async def candidate(self, persona: str = "counsellor-refugee-service", **body: Any) -> str:
-        """A registered candidate's id."""
-        answer = await self.as_(persona).post("/candidates", {**PERSON, **body})
+        """A registered candidate's id; each is another person."""
+        person = {**PERSON, "national_id": nationalids.synthetic(BORN, len(self.candidates)), **body}
+        answer = await self.as_(persona).post("/candidates", person)
         assert answer.status_code == 201, answer.text
-        return str(answer.json()["candidate_id"])
+        self.candidates.append(str(answer.json()["candidate_id"]))
+        return self.candidates[-1]
 
 
 @asynccontextmanager

@@ -62,6 +62,7 @@ async def test_a_person_is_registered_mapped_assessed_and_says_yes(world: World)
         "name": "Karim Testesen",
         "mapping": {
             "mapped_on": "2025-01-13",
+            "intermediary": "refugee_service",
             "municipality": "3312",
             "language": {"listening": None, "reading": None, "speaking": None, "writing": None},
             "experience": [],
@@ -69,13 +70,27 @@ async def test_a_person_is_registered_mapped_assessed_and_says_yes(world: World)
             "hours_per_week": 37.5,
             "available_from": None,
             "licences": [],
+            "language_evidence": [],
+            "skills": [],
+            "education_level": None,
+            "certificates": [],
+            "wished_municipalities": [],
+            "travel_minutes": None,
+            "available_to": None,
         },
+        "mapping_notes": "Trives med kunder",
+        "limits": None,
+        "mapped_by": "persona:counsellor-refugee-service",
+        "assessment_notes": "Klar for butikk",
+        "assessed_by": "persona:counsellor-refugee-service",
+        "assessed_on": "2025-01-13",
         "qualifications": [
             {"kind": "course", "occupation": "2512", "started_on": "2024-09-01", "completed_on": "2024-11-30"}
         ],
         "ready_until": "2025-07-13",
         "consents": ["matching"],
         "protected": False,
+        "merged_into": None,
     }
 
 

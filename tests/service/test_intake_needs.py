@@ -42,11 +42,26 @@ async def test_a_need_goes_from_http_through_log_ledger_and_topic_into_the_list(
         "measure": None,
         "hours_per_week": 37.5,
         "start_from": None,
+        "start_to": None,
         "language": {"listening": None, "reading": None, "speaking": None, "writing": None},
         "licences": [],
+        "certificates": [],
+        "adaptations": [],
+        "adaptations_version": None,
+        "expires_on": "2025-07-13",
+        "copied_from": None,
         "registered_on": "2025-01-13",
         "promise_date": "2025-02-10",
+        "revised_on": None,
+        "closed": {},
         "withdrawn": None,
+        "expired": None,
+        "open": True,
+        "assigned_to": "nav",
+        "places": [{"slot_id": told["slot_ids"][0], "state": "open", "works_on_it": "nav"}],
+        "title": None,
+        "description": None,
+        "contact": None,
         "version": 1,
     }
 
@@ -72,7 +87,7 @@ async def test_a_need_is_withdrawn_with_the_version_that_was_read(world: World) 
     stale = await employer.post(path, reason, version=1)
     assert (stale.status_code, stale.json()["code"], stale.json()["changed"]) == (409, "stale", ["NeedWithdrawn"])
     twice = await employer.post(path, reason, version=2)
-    assert (twice.status_code, twice.json()["code"]) == (409, "need_withdrawn")
+    assert (twice.status_code, twice.json()["code"]) == (409, "need_closed")
     position = f"intake:{done.json()['position']}"
     shown = (await employer.get(f"/needs/{need_id}", min_position=position)).json()
     assert (shown["withdrawn"], shown["version"]) == ({"on": "2025-01-13", "reason": "filled_otherwise"}, 2)

@@ -31,7 +31,7 @@ async def log_in(world: World, persona: str) -> httpx.AsyncClient:
 
 def hidden(page: str) -> dict[str, str]:
     """The hidden fields of the form that registers a need."""
-    form = page[page.index('<form method="post" action="/"') :]
+    form = page[page.index('<form id="form" method="post" action="/"') :]
     return dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">', form))
 
 

@@ -90,7 +90,7 @@ async def test_people_get_no_keys(world: World) -> None:
 # --- names
 
 
-async def test_a_service_gets_a_name_and_the_log_says_who_asked_without_it(
+async def test_a_service_gets_a_name_and_the_audit_says_who_asked_without_it(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
     candidate_id = await world.candidate()
@@ -98,10 +98,16 @@ async def test_a_service_gets_a_name_and_the_log_says_who_asked_without_it(
     assert answer.json() == {"candidate_id": candidate_id, "name": "Karim Testesen"}
     assert answer.headers["Cache-Control"] == "no-store"
     lines = capfd.readouterr()
-    audited = [line for line in (lines.out + lines.err).splitlines() if "audit: name asked" in line]
+    audited = [line for line in (lines.out + lines.err).splitlines() if "what=name" in line]
     assert len(audited) == 1
-    assert candidate_id in audited[0]
     assert "service:followup" in audited[0]
+    (entry,) = (await world.as_("operator").get("/audit", candidate_id=candidate_id)).json()["items"]
+    assert (entry["what"], entry["why"], entry["outcome"], entry["client"]) == (
+        "name",
+        "service",
+        "allowed",
+        "service:followup",
+    )
     assert "Karim" not in lines.out + lines.err
 
 

@@ -1,6 +1,7 @@
 """Candidates over HTTP.
 
-Invariant: names are answered to the registering intermediary and the person alone; the answer of a command holds none.
+Invariant: names are answered to the intermediary that works with the person and to the person alone; the answer of a
+command holds none.
 """
 
 from __future__ import annotations
@@ -11,26 +12,30 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from chassis.auth import NotFound, Principal, require
-from chassis.commands import Decision, Loaded
+from chassis.audit import Why
+from chassis.auth import Principal, require
+from chassis.commands import Loaded
 from chassis.freshness import Fresh
-from chassis.ids import new_id
 from chassis.projection import Document
-from chassis.respond import Changing, Creating, Paged, resource, respond
-from contracts.vocabulary import Intermediary
+from chassis.respond import Changing, Creating, Paged, Paging, resource, respond
+from contracts.intake import CandidateAssessed, CandidateEvent, CandidateMapped
 from services.intake import requests as bodies
 from services.intake.api.paging import texts_after
-from services.intake.core import Intake, candidate_answer, candidate_subject, fold_candidate
-from services.intake.domain import candidates
+from services.intake.core import Intake
 from services.intake.domain.candidate_commands import (
-    AddQualification,
-    AssessCandidate,
     ChangeAddressProtection,
     GiveConsent,
-    MapCandidate,
-    RegisterCandidate,
+    HandOver,
     RevokeReadiness,
     WithdrawConsent,
+)
+from services.intake.registration import (
+    assess_command,
+    erase_candidate,
+    map_command,
+    merge_candidate,
+    qualify_command,
+    register_candidate,
 )
 from services.intake.views import candidate_after
 
@@ -47,45 +52,19 @@ def router(intake: Intake) -> APIRouter:
 
     @routes.post("/candidates", status_code=201, summary="Register a candidate")
     async def register(body: bodies.NewCandidate, principal: Counsellor, context: Creating) -> Response:
-        if principal.intermediary is None:
-            raise NotFound
-        candidate_id = new_id()
-        command = RegisterCandidate(
-            candidate_id=candidate_id,
-            intermediary=Intermediary(principal.intermediary),
-            name=body.name,
-            national_id=body.national_id,
-            at=intake.clock.now(),
-            birth_date=body.birth_date,
-            phone=body.phone,
-            email=body.email,
-            synthetic=intake.synthetic,
-        )
-        if await intake.log.find(context.claim) is None:
-            # Refused before a key is made: else every slip of the hand would leave a key of nobody.
-            candidates.decide(command, None)
-            await intake.keyring.create(candidate_id)
-
-        def decide(loaded: Mapping[str, Loaded]) -> Decision:
-            events = candidates.decide(command, fold_candidate(loaded[candidate_subject(candidate_id)]))
-            return Decision(events, candidate_answer(candidate_id))
-
-        subjects = [candidate_subject(candidate_id)]
-        return respond(await intake.commands.run(context, subjects, decide, person=candidate_id))
+        return respond(await register_candidate(intake, principal, context, body))
 
     @routes.get("/candidates", summary="List the intermediary's candidates, without names")
     async def listed(principal: Reader, page: Paged, fresh: Fresh) -> Response:
         await fresh.in_views(intake.candidates)
-        where: dict[str, Any] = {"intermediary": principal.intermediary}
-        if page.after is not None:
-            where["candidate_id"] = {"$gt": texts_after(page, 1)[0]}
-        found = await intake.candidates.find(where, sort=[("candidate_id", 1)], limit=page.limit + 1)
+        found = await list_candidates(intake, principal, page)
         return page.listing([without_id(each) for each in found], lambda each: (each["candidate_id"],))
 
     @routes.get("/candidates/{candidate_id}", summary="One candidate, with name")
     async def one(candidate_id: str, principal: ReaderOrSelf) -> Response:
-        state, loaded = await intake.own_candidate(principal, candidate_id, unseal=True)
-        return resource({**public_facts(loaded), "name": state.name}, version=loaded.version, headers=NO_STORE)
+        state, loaded = await intake.read_candidate(principal, candidate_id, "candidate")
+        told = {**public_facts(loaded), **sealed_facts(loaded), "name": state.name}
+        return resource(told, version=loaded.version, headers=NO_STORE)
 
     return routes
 
@@ -97,53 +76,23 @@ def changes(intake: Intake) -> APIRouter:
     @routes.post("/candidates/{candidate_id}/mapping", status_code=201, summary="Map: skills, languages, wishes")
     async def mapping(candidate_id: str, body: bodies.Mapping, principal: Counsellor, context: Changing) -> Response:
         await intake.own_candidate(principal, candidate_id)
-        command = MapCandidate(
-            mapped_on=body.mapped_on or intake.clock.today(),
-            municipality=body.municipality,
-            hours_per_week=body.hours_per_week,
-            at=intake.clock.now(),
-            language=body.language.value(),
-            experience=tuple(each.value() for each in body.experience),
-            wished_occupations=body.wished_occupations,
-            available_from=body.available_from,
-            licences=body.licences,
-            notes=body.notes,
-        )
-        return respond(await intake.change_candidate(context, candidate_id, command))
+        return respond(await intake.change_candidate(context, candidate_id, map_command(intake, principal, body)))
 
     @routes.post("/candidates/{candidate_id}/qualifications", status_code=201, summary="Add a qualification")
     async def qualification(
         candidate_id: str, body: bodies.Qualification, principal: Counsellor, context: Changing
     ) -> Response:
         await intake.own_candidate(principal, candidate_id)
-        qualification_id = new_id()
-        command = AddQualification(
-            qualification_id=qualification_id,
-            kind=body.kind,
-            occupation=body.occupation,
-            started_on=body.started_on,
-            completed_on=body.completed_on,
-            title=body.title,
-            provider=body.provider,
-            at=intake.clock.now(),
-        )
-        done = await intake.change_candidate(context, candidate_id, command, qualification_id=qualification_id)
-        return respond(done)
+        command = qualify_command(intake, body)
+        answered = {"qualification_id": command.qualification_id}
+        return respond(await intake.change_candidate(context, candidate_id, command, **answered))
 
     @routes.post("/candidates/{candidate_id}/assessment", status_code=201, summary="Assess as ready or not")
     async def assessment(
         candidate_id: str, body: bodies.Assessment, principal: Counsellor, context: Changing
     ) -> Response:
         await intake.own_candidate(principal, candidate_id)
-        command = AssessCandidate(
-            ready=body.ready,
-            assessed_on=body.assessed_on or intake.clock.today(),
-            valid_until=body.valid_until,
-            at=intake.clock.now(),
-            reduced_work_capacity=body.reduced_work_capacity,
-            notes=body.notes,
-        )
-        return respond(await intake.change_candidate(context, candidate_id, command))
+        return respond(await intake.change_candidate(context, candidate_id, assess_command(intake, principal, body)))
 
     @routes.post("/candidates/{candidate_id}/readiness-revocation", status_code=201, summary="Revoke readiness")
     async def revocation(
@@ -181,12 +130,64 @@ def changes(intake: Intake) -> APIRouter:
     return routes
 
 
+def endings(intake: Intake) -> APIRouter:
+    """The routes of what hands a candidate over, or ends a registration."""
+    routes = APIRouter(tags=["candidates"])
+
+    @routes.post("/candidates/{candidate_id}/handover", status_code=201, summary="Hand over to another intermediary")
+    async def handover(candidate_id: str, body: bodies.Handover, principal: Counsellor, context: Changing) -> Response:
+        await intake.own_candidate(principal, candidate_id)
+        command = HandOver(body.to_intermediary, intake.clock.now())
+        return respond(await intake.change_candidate(context, candidate_id, command))
+
+    @routes.post("/candidates/{candidate_id}/merger", status_code=201, summary="Merge into another registration")
+    async def merger(candidate_id: str, body: bodies.Merger, principal: Counsellor, context: Changing) -> Response:
+        return respond(await merge_candidate(intake, principal, context, candidate_id, body.merged_into))
+
+    @routes.post("/candidates/{candidate_id}/erasure", status_code=201, summary="Erase a person's data for good")
+    async def erasure(candidate_id: str, body: bodies.Erasure, principal: Counsellor, context: Changing) -> Response:  # noqa: ARG001 - an empty object
+        return respond(await erase_candidate(intake, principal, context, candidate_id))
+
+    return routes
+
+
+async def list_candidates(intake: Intake, principal: Principal, page: Paging) -> list[Document]:
+    """One more than a page of the caller's candidates, without names; audited with those that were found."""
+    where: dict[str, Any] = {"intermediary": principal.intermediary}
+    if page.after is not None:
+        where["candidate_id"] = {"$gt": texts_after(page, 1)[0]}
+    found = await intake.candidates.find(where, sort=[("candidate_id", 1)], limit=page.limit + 1)
+    persons = [each["candidate_id"] for each in found[: page.limit]]
+    await intake.audit.read(principal, persons, "candidate_list", Why.OWN_CANDIDATE)
+    return found
+
+
 def public_facts(loaded: Loaded) -> Document:
     """What the list shows of a candidate, from the log itself, so that facts and version belong together."""
     document: Document = {}
     for event in loaded.events:
-        document = candidate_after(document, event)
+        # A merge is one commit about two registrations: each shows its own facts.
+        if isinstance(event, CandidateEvent) and loaded.subject == event.subject:
+            document = candidate_after(document, event)
     return document
+
+
+def sealed_facts(loaded: Loaded) -> Document:
+    """Notes, limits and authors of the last mapping and assessment, which only who works with the person reads."""
+    facts: Document = {"mapping_notes": None, "limits": None, "mapped_by": None}
+    facts |= {"assessment_notes": None, "assessed_by": None, "assessed_on": None}
+    for event in loaded.events:
+        sealed = event.sealed or {}
+        match event:
+            case CandidateMapped():
+                told = {"mapping_notes": "notes", "limits": "limits", "mapped_by": "author"}
+                facts |= {name: sealed.get(stored) for name, stored in told.items()}
+            case CandidateAssessed():
+                facts |= {"assessment_notes": sealed.get("notes"), "assessed_by": sealed.get("author")}
+                facts["assessed_on"] = event.assessed_on.isoformat()
+            case _:
+                pass
+    return facts
 
 
 def without_id(document: Mapping[str, Any]) -> Document:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from contracts.intake import Experience, LanguageLevels
-from contracts.vocabulary import ConsentScope, Intermediary, QualificationKind, RevokeReason
+from contracts.intake import Experience, LanguageEvidence, LanguageLevels
+from contracts.vocabulary import ConsentScope, EducationLevel, Intermediary, QualificationKind, RevokeReason
 from services.intake.domain.rules import NO_LEVELS, Licence
 
 
@@ -39,7 +39,20 @@ class MapCandidate:
     wished_occupations: tuple[str, ...] = ()
     available_from: date | None = None
     licences: tuple[Licence, ...] = ()
+    language_evidence: tuple[LanguageEvidence, ...] = ()
+    """Where levels come from; the latest of a skill is its level, where `language` does not say the same."""
+    skills: tuple[str, ...] = ()
+    education_level: EducationLevel | None = None
+    certificates: tuple[str, ...] = ()
+    wished_municipalities: tuple[str, ...] = ()
+    travel_minutes: int | None = None
+    available_to: date | None = None
     notes: str | None = None
+    limits: str | None = None
+    """What the person cannot do; sealed, since it may tell of health."""
+    author: str = ""
+    """Who mapped, as the token names them; sealed."""
+    intermediary: Intermediary | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,8 @@ class AssessCandidate:
     reduced_work_capacity: bool = False
     """NAV's decision; says nothing about functional ability."""
     notes: str | None = None
+    author: str = ""
+    """Who assessed, as the token names them; sealed."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,27 @@ class ChangeAddressProtection:
     at: datetime
 
 
+@dataclass(frozen=True)
+class HandOver:
+    """Another intermediary is to work with the person."""
+
+    to: Intermediary
+    at: datetime
+
+
+@dataclass(frozen=True)
+class MergeInto:
+    """This registration and another one are one person; the other one goes on."""
+
+    survivor: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class EraseCandidate:
+    at: datetime
+
+
 CandidateCommand = (
     RegisterCandidate
     | MapCandidate
@@ -101,4 +137,5 @@ CandidateCommand = (
     | GiveConsent
     | WithdrawConsent
     | ChangeAddressProtection
+    | HandOver
 )

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from contracts import nationalids
+from contracts.codelists import certificates, skills
 from contracts.days import add_months, oslo_day
+from contracts.intake import LanguageLevels
 from contracts.rulepacks import RulePack
 from contracts.vocabulary import RevokeReason
 from services.intake.domain.candidate_commands import (
@@ -21,6 +23,7 @@ from services.intake.domain.candidate_commands import (
 )
 from services.intake.domain.rules import (
     check_hours,
+    check_listed,
     check_municipality,
     check_not_in_future,
     check_occupation,
@@ -32,6 +35,7 @@ OLDEST = 120
 MOST_QUALIFICATIONS = 50
 MOST_EXPERIENCE_MONTHS = 720
 LONGEST_COURSE_AHEAD_MONTHS = 60
+LONGEST_TRAVEL_MINUTES = 240
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,6 +82,31 @@ def mapping(command: MapCandidate) -> None:
         check_occupation(wished, f"/wished_occupations/{index}")
     check_unique(command.wished_occupations, "/wished_occupations")
     check_unique(command.licences, "/licences")
+    check_listed(command.skills, skills(), "/skills", "skill_unknown")
+    check_listed(command.certificates, certificates(), "/certificates", "certificate_unknown")
+    for index, wished in enumerate(command.wished_municipalities):
+        check_municipality(wished, f"/wished_municipalities/{index}")
+    check_unique(command.wished_municipalities, "/wished_municipalities")
+    if command.travel_minutes is not None and not 0 <= command.travel_minutes <= LONGEST_TRAVEL_MINUTES:
+        raise wrong("travel_out_of_range", "/travel_minutes", most=LONGEST_TRAVEL_MINUTES)
+    begins, ends = command.available_from, command.available_to
+    if begins is not None and ends is not None and ends < begins:
+        raise wrong("dates_out_of_order", "/available_from", "/available_to")
+    for index, evidence in enumerate(command.language_evidence):
+        check_not_in_future(evidence.assessed_on, f"/language_evidence/{index}/assessed_on", command.at)
+    check_unique(
+        ((each.skill, each.source, each.assessed_on) for each in command.language_evidence), "/language_evidence"
+    )
+    levels(command)
+
+
+def levels(command: MapCandidate) -> LanguageLevels:
+    """The level per skill: as given, else that of the latest evidence. Raises Refused where the two differ."""
+    latest = {each.skill: each.level for each in sorted(command.language_evidence, key=lambda each: each.assessed_on)}
+    given = {skill: level for skill, level in command.language if level is not None}
+    if differing := [f"/language/{skill}" for skill, level in given.items() if latest.get(skill, level) != level]:
+        raise wrong("level_differs_from_evidence", *differing)
+    return LanguageLevels(**{**latest, **given})
 
 
 def qualification(command: AddQualification) -> None:

@@ -6,7 +6,7 @@ list in force on the day of the decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Hashable, Iterable
 from datetime import UTC, date, datetime, time
 from typing import Literal
 
@@ -65,11 +65,19 @@ def check_not_in_future(day: date, field: str, at: datetime) -> None:
         raise wrong("date_in_future", field)
 
 
-def check_unique(values: Iterable[str], field: str) -> None:
+def check_unique(values: Iterable[Hashable], field: str) -> None:
     """A code named twice is a slip of the hand."""
     listed = list(values)
     if len(set(listed)) != len(listed):
         raise wrong("named_twice", field)
+
+
+def check_listed(codes: Iterable[str], listed: Container[str], field: str, code: str) -> None:
+    """Each is of the closed list, none twice; the wrong ones are named by their place."""
+    given = list(codes)
+    check_unique(given, field)
+    if unknown := [index for index, each in enumerate(given) if each not in listed]:
+        raise wrong(code, *(f"{field}/{index}" for index in unknown))
 
 
 def happened(day: date, at: datetime) -> datetime | None:

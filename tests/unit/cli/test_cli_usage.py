@@ -92,7 +92,7 @@ def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
     ("argv", "said"),
     [
         (["verify", "nothing"], "there is no service nothing: name one of intake, matching, followup, reporting"),
-        (["verify", "intake/nothing"], "name a projection: intake/needs, intake/candidates"),
+        (["verify", "intake/nothing"], "name a projection: intake/needs, intake/places, intake/candidates"),
         (["rollback", "followup"], "name a projection: followup/cases"),
         (["rebuild", "intake/needs", "--as-of", "2025-01-13T09:00:00Z", "--until", "intake=1"], "not both"),
         (["rebuild", "intake/needs", "--as-of", "yesterday"], "yesterday is not an instant"),

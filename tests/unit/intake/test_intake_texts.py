@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from chassis.formats import LANGUAGES
 from chassis.texts import Texts
 from contracts.vocabulary import Intermediary, Measure
-from services.intake.forms import named, need_of_form, occupation_code
+from services.intake.forms import NEW_NEED, WITHDRAWAL, content_of_form, named, need_of_form, typed_of_need
+from services.intake.inputs import occupation_code
+from services.intake.peopleforms import ACTIONS, PERSON, mapping_of_form, typed_of_mapping
+from services.intake.peopleforms import named as person_field
 
 INTAKE = Path("services/intake")
 TEXTS = Texts(INTAKE / "texts")
@@ -20,6 +24,7 @@ RULES = ("no_rules_for_day",)
 def test_every_refusal_has_a_sentence() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in INTAKE.rglob("*.py"))
     codes = set(re.findall(r'(?:wrong|Refused)\(\s*"([a-z_]+)"', sources)) | set(RULES)
+    codes |= set(re.findall(r'check_listed\([^)]*\), "[^"]+", "([a-z_]+)"\)', sources))
     assert len(codes) > 40
     assert [code for code in sorted(codes) if f"refused.{code}" not in TEXTS] == []
     assert sorted(key for key in TEXTS.keys() if key.startswith("refused.") and key[8:] not in codes) == []  # noqa: SIM118 - no mapping
@@ -33,8 +38,9 @@ def test_every_choice_of_the_form_has_a_label(word: str) -> None:
 
 
 def test_an_employers_labels_are_short() -> None:
-    labels = [TEXTS.say("nb", f"needs.{name}") for name in ("occupation", "municipality", "submit", "slots", "measure")]
-    assert all(len(label.split()) <= 8 for label in labels)
+    labels = [TEXTS.say("nb", f"input.{each.name}") for each in (*NEW_NEED, *WITHDRAWAL, *PERSON)]
+    labels += [TEXTS.say("nb", f"input.{each.name}") for action in ACTIONS.values() for each in action.inputs]
+    assert [label for label in labels if len(label.split()) > 8] == []
 
 
 def test_two_fields_are_enough() -> None:
@@ -98,3 +104,72 @@ def test_what_cannot_be_read_stays_as_it_was_typed() -> None:
 )
 def test_a_json_pointer_names_a_field_of_the_form(pointer: str, field: str) -> None:
     assert named(pointer) == field
+
+
+def test_a_form_of_a_need_that_is_there_says_the_same_again() -> None:
+    content = {
+        "occupation": "5223",
+        "measure": "work_training",
+        "hours_per_week": 30.5,
+        "start_from": "2025-02-01",
+        "start_to": "2025-03-01",
+        "expires_on": "2025-04-01",
+        "language": {"listening": "B1", "speaking": "B1"},
+        "licences": ["B", "C1"],
+        "certificates": ["food_hygiene"],
+        "adaptations": ["lift", "mentor"],
+        "title": "Blomster",
+        "description": "Binde buketter",
+        "contact": {"name": "Kari Kontakt", "phone": "22 22 22 22"},
+    }
+    assert content_of_form(typed_of_need(content)) == content
+
+
+def test_a_mapping_that_is_there_is_what_the_next_one_begins_with() -> None:
+    mapping = {
+        "municipality": "3312",
+        "hours_per_week": 30.5,
+        "language": {"speaking": "B1"},
+        "experience": [{"occupation": "5223", "months": 12}],
+        "wished_occupations": ["2512"],
+        "wished_municipalities": ["0301"],
+        "travel_minutes": 40,
+        "skills": ["sales"],
+        "certificates": [],
+        "licences": ["B"],
+        "education_level": "master",
+        "available_from": None,
+        "available_to": "2025-12-31",
+    }
+    typed = typed_of_mapping({"mapping": mapping, "mapping_notes": "Rask", "limits": None})
+    kept = {name: value for name, value in mapping.items() if value not in (None, [])}
+    assert mapping_of_form(typed) == {**kept, "notes": "Rask"}
+
+
+@pytest.mark.parametrize(
+    ("pointer", "field"),
+    [
+        ("/experience/0/months", "experience_months_1"),
+        ("/experience/2/occupation", "experience_3"),
+        ("/wished_occupations/1", "wished_2"),
+        ("/wished_municipalities/0", "wished_municipality"),
+        ("/language_evidence/0/source", "evidence_source"),
+        ("/language_evidence/0/assessed_on", "evidence_on"),
+        ("/language/reading", "language_reading"),
+        ("/skills/3", "skills"),
+        ("", "form"),
+    ],
+)
+def test_a_json_pointer_names_a_field_of_a_counsellors_form(pointer: str, field: str) -> None:
+    assert person_field(pointer) == field
+
+
+def test_every_field_and_choice_of_every_form_has_words() -> None:
+    for each in (*NEW_NEED, *WITHDRAWAL, *PERSON, *(each for action in ACTIONS.values() for each in action.inputs)):
+        assert f"input.{each.name}" in TEXTS, each.name
+        for language in LANGUAGES:
+            options = [] if each.options is None else each.options(language, TEXTS)
+            assert all(words for _, words in options)
+    for name in ACTIONS:
+        assert f"action.{name}" in TEXTS
+        assert f"action_hint.{name}" in TEXTS

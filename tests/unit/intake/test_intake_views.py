@@ -22,7 +22,7 @@ from contracts.intake import (
     ReadinessRevoked,
     WorkforceReported,
 )
-from services.intake.views import CANDIDATES, NEEDS
+from services.intake.views import CANDIDATES, NEEDS, NO_END
 from tests.gwt import arrivals, folded, records
 
 DAY = date(2025, 1, 13)
@@ -73,7 +73,16 @@ def history(candidate_id: str) -> list[Event]:
 
 def test_a_need_is_listed_as_it_was_registered() -> None:
     assert folded(NEEDS, records(SOURCE, [need("N1")])) == {
-        "N1": {**need("N1").data(), "withdrawn": None, "version": 1}
+        "N1": {
+            **need("N1").data(),
+            "closed": {},
+            "withdrawn": None,
+            "expired": None,
+            "revised_on": None,
+            "open": True,
+            "due_after": NO_END,
+            "version": 1,
+        }
     }
 
 
@@ -91,6 +100,7 @@ def test_a_candidate_is_listed_without_a_name() -> None:
         "registered_on": "2025-01-13",
         "mapping": {
             "mapped_on": "2025-01-13",
+            "intermediary": None,
             "municipality": "3312",
             "language": {"listening": None, "reading": None, "speaking": None, "writing": None},
             "experience": [],
@@ -98,6 +108,13 @@ def test_a_candidate_is_listed_without_a_name() -> None:
             "hours_per_week": 30.0,
             "available_from": None,
             "licences": [],
+            "language_evidence": [],
+            "skills": [],
+            "education_level": None,
+            "certificates": [],
+            "wished_municipalities": [],
+            "travel_minutes": None,
+            "available_to": None,
         },
         "qualifications": [
             {
@@ -111,6 +128,7 @@ def test_a_candidate_is_listed_without_a_name() -> None:
         "ready_until": "2025-07-13",
         "consents": ["matching"],
         "protected": False,
+        "merged_into": None,
     }
 
 

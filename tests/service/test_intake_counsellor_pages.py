@@ -1,0 +1,175 @@
+"""A counsellor registers, maps, qualifies and assesses on pages, without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from chassis.settings import Settings
+from tests.service.intake_helpers import NATIONAL_ID, World, running
+from tests.service.test_intake_page import log_in, plain
+from tests.service.test_intake_places import hidden
+
+PATH = "/counsellor/candidates"
+OWN = "counsellor-refugee-service"
+MAPPED = {
+    "municipality": "3312",
+    "hours_per_week": "37,5",
+    "language_speaking": "B1",
+    "evidence_source": "official_test",
+    "evidence_on": "2024-12-01",
+    "experience_1": "5223 Butikkmedarbeidere",
+    "experience_months_1": "48",
+    "wished_1": "butikkmedarbeidere",
+    "skills": ["sales", "customer_service"],
+    "licences": "b",
+    "notes": "Trives med kunder",
+    "limits": "Kan ikke løfte tungt",
+}
+
+
+@pytest.fixture
+async def world(settings: Settings) -> AsyncIterator[World]:
+    async with running(settings) as world:
+        yield world
+
+
+async def register(browser: httpx.AsyncClient, **typed: str) -> httpx.Response:
+    """Send the form of the list."""
+    page = (await browser.get(PATH)).text
+    person = {"name": "Karim Testesen", "national_id": NATIONAL_ID, **typed}
+    return await browser.post(PATH, data={**hidden(page, PATH), **person})
+
+
+async def act(browser: httpx.AsyncClient, url: str, action: str, typed: dict[str, object]) -> httpx.Response:
+    """Fill in the form of an action and send it."""
+    page = (await browser.get(f"{url}/{action}")).text
+    return await browser.post(f"{url}/{action}", data={**hidden(page, f"{url}/{action}"), **typed})
+
+
+async def test_a_counsellor_registers_maps_assesses_and_records_consent_on_pages(world: World) -> None:
+    browser = await log_in(world, OWN)
+    front = (await browser.get("/")).text
+    assert f'<a href="{PATH}">Dine kandidater</a>' in front
+    assert "Dere har ingen kandidater ennå." in plain((await browser.get(PATH)).text)
+    sent = await register(browser)
+    assert sent.status_code == 303, sent.text
+    url = sent.headers["Location"].partition("?")[0]
+    steps: tuple[tuple[str, dict[str, object]], ...] = (
+        ("mapping", dict(MAPPED)),
+        (
+            "qualifications",
+            {
+                "kind": "course",
+                "title": "Kveldskurs",
+                "provider": "Lier voksenopplæring",
+                "occupation": "5223",
+                "started_on": "2024-09-01",
+                "completed_on": "2024-11-30",
+            },
+        ),
+        ("assessment", {"ready": "yes", "valid_until": "2025-07-13", "reduced_work_capacity": "no"}),
+        ("consent", {}),
+    )
+    for action, typed in steps:
+        done = await act(browser, url, action, typed)
+        assert done.status_code == 303, done.text
+    page = await browser.get(url)
+    assert page.headers["Cache-Control"] == "no-store"
+    shown = plain(page.text)
+    for words in (
+        "Karim Testesen",
+        "B1, B1: Offisiell prøve 1. desember 2024",
+        "Butikkmedarbeidere: 48 måneder",
+        "Kan ikke løfte tungt",
+        "Kurs: Butikkmedarbeidere, 1. september 2024",
+        "13. juli 2025",
+        "Samtykke til formidling Ja",
+    ):
+        assert words in shown, words
+    assert "Karim Testesen" in plain((await browser.get(PATH)).text)
+    candidate_id = url.rpartition("/")[2]
+    facts = (await world.as_(OWN).get(f"/candidates/{candidate_id}")).json()
+    assert (facts["mapping"]["skills"], facts["mapping"]["licences"]) == (["sales", "customer_service"], ["B"])
+    assert facts["mapping"]["language_evidence"] == [
+        {"skill": "speaking", "level": "B1", "source": "official_test", "assessed_on": "2024-12-01"}
+    ]
+
+
+async def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(world: World) -> None:
+    browser = await log_in(world, OWN)
+    wrong = await register(browser, national_id="12345678901", email="karim")
+    assert wrong.status_code == 422
+    assert 'id="email-error"' in wrong.text
+    wrong = await register(browser, national_id="12345678901")
+    assert "Fødselsnummeret eller D-nummeret er ikke gyldig." in plain(wrong.text)
+    assert 'value="Karim Testesen"' in wrong.text
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    mapped = await act(browser, url, "mapping", {**MAPPED, "experience_months_1": "mange", "wished_1": "trollmann"})
+    assert mapped.status_code == 422
+    assert 'id="experience_months_1-error"' in mapped.text
+    assert 'value="trollmann"' in mapped.text
+    early = await act(browser, url, "assessment", {"ready": "yes", "valid_until": "2025-07-13"})
+    assert early.status_code == 422
+    assert "Kandidaten må kartlegges før vurderingen." in plain(early.text)
+
+
+async def test_somebody_who_is_registered_is_shown_and_not_registered_again(world: World) -> None:
+    browser = await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    again = await register(browser)
+    assert again.status_code == 422
+    assert "Bruk kandidaten som er der." in plain(again.text)
+    assert f'<a href="{url}">Se kandidaten som er registrert</a>' in again.text
+    elsewhere = await register(await log_in(world, "counsellor-nav"))
+    assert "En annen formidler følger opp personen" in plain(elsewhere.text)
+    assert url not in elsewhere.text
+
+
+async def test_who_hands_somebody_over_sees_them_no_more(world: World) -> None:
+    browser = await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    done = await act(browser, url, "handover", {"to_intermediary": "nav"})
+    assert (done.status_code, done.headers["Location"]) == (303, PATH)
+    assert (await browser.get(url)).status_code == 404
+    assert "Karim Testesen" not in (await browser.get(PATH)).text
+    assert (await (await log_in(world, "counsellor-nav")).get(url)).status_code == 200
+
+
+async def test_the_pages_are_for_counsellors_alone(world: World) -> None:
+    candidate_id = await world.candidate()
+    for persona in ("employer-lier", "analyst"):
+        browser = await log_in(world, persona)
+        assert (await browser.get(PATH)).status_code == 404
+        assert (await browser.get(f"{PATH}/{candidate_id}")).status_code == 403
+    anonymous = httpx.AsyncClient(transport=httpx.ASGITransport(app=world.app), base_url="http://intake.test")
+    assert (await anonymous.get(PATH, headers={"Accept": "text/html"})).status_code == 303
+    foreign = await log_in(world, "counsellor-nav")
+    assert (await foreign.get(f"{PATH}/{candidate_id}")).status_code == 404
+    assert (await foreign.get(f"{PATH}/{candidate_id}/mapping")).status_code == 404
+    denied = (await world.as_("operator").get("/audit", candidate_id=candidate_id, outcome="denied")).json()["items"]
+    assert len(denied) == 2
+
+
+async def test_every_field_of_every_form_has_a_label_and_every_page_one_heading(world: World) -> None:
+    browser = await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    await act(browser, url, "mapping", dict(MAPPED))
+    await act(browser, url, "assessment", {"ready": "yes", "valid_until": "2025-07-13", "reduced_work_capacity": "no"})
+    listed = re.findall(rf'href="({url}/[a-z-]+)"', (await browser.get(url)).text)
+    assert len(listed) == 7
+    for language in ("nb", "en"):
+        await browser.get(f"/language/{language}?next=/")
+        for path in (PATH, url, *listed):
+            page = (await browser.get(path)).text
+            fields = re.findall(r'<(?:input|select|textarea)(?: type="(?:radio|checkbox)")? id="([^"]+)"', page)
+            labelled = set(re.findall(r'<label for="([^"]+)"', page))
+            assert [each for each in fields if each not in labelled] == [], path
+            ids = re.findall(r' id="([^"]+)"', page)
+            assert len(ids) == len(set(ids)), path
+            assert page.count("<h1>") == 1
+            assert "<script" not in page
+            assert f'<html lang="{language}">' in page
