@@ -10,7 +10,7 @@ from datetime import date
 
 from contracts.vocabulary import CancelReason, DeclineReason, EmployerResponse, Intermediary, Party, ResponseReason
 from services.matching.domain.facts import CandidateFacts, NeedFacts
-from services.matching.domain.ranking import Weights
+from services.matching.domain.weights import Weights
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,14 @@ class NeedFacts:
     licences: tuple[str, ...]
     registered_on: date
     promise_date: date
+    certificates: tuple[str, ...] = ()
+    start_to: date | None = None
+    """The last day on which work may begin."""
+
+    @property
+    def begins(self) -> date:
+        """The first day on which work may begin."""
+        return self.start_from or self.registered_on
 
 
 @dataclass(frozen=True)
@@ -61,4 +69,11 @@ class CandidateFacts:
     wished_occupations: tuple[str, ...] = ()
     hours_per_week: float = 0.0
     available_from: date | None = None
+    available_to: date | None = None
     licences: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    wished_municipalities: tuple[str, ...] = ()
+    travel_minutes: int | None = None
+    """The longest one-way journey that the candidate wants."""
+    absorbed: tuple[str, ...] = ()
+    """Ids of registrations of the same person that were merged into this one: what holds them holds this one."""
