@@ -60,6 +60,10 @@ class CandidateFacts:
     """The last day on which the assessment holds."""
     consent: bool = False
     protected: bool = False
+    intermediary: str | None = None
+    """Whose candidate it is."""
+    proposed: bool = False
+    """Has an open match somewhere."""
     placed: bool = False
     """Confirmed for a place, or in a trial that has not closed."""
     municipality: str | None = None

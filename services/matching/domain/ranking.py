@@ -20,7 +20,7 @@ from services.matching.domain.weights import HoursPoints, LanguagePoints, Nearne
 
 SKILLS = ("listening", "reading", "speaking", "writing")
 _LEVELS = tuple(CefrLevel)
-_NEARNESS = ("other", "same_field", "related", "same_group", "same")
+NEARNESS = ("other", "same_field", "related", "same_group", "same")
 
 
 class Guard(StrEnum):
@@ -142,7 +142,7 @@ def nearness(wanted: str, occupation: str) -> str:
     shared = 0
     while shared < min(len(wanted), len(occupation), 4) and wanted[shared] == occupation[shared]:
         shared += 1
-    return _NEARNESS[shared]
+    return NEARNESS[shared]
 
 
 def _points(table: Nearness, near: str) -> int:
@@ -150,7 +150,7 @@ def _points(table: Nearness, near: str) -> int:
 
 
 def _best(kind: str, wanted: str, practices: Iterable[Practice], table: Nearness) -> Reason:
-    near = max((nearness(wanted, each.occupation) for each in practices), key=_NEARNESS.index, default="other")
+    near = max((nearness(wanted, each.occupation) for each in practices), key=NEARNESS.index, default="other")
     return Reason(code=f"{kind}_{near}", points=_points(table, near))
 
 
@@ -162,7 +162,7 @@ def _experience(wanted: str, practices: Iterable[Practice], weights: Weights) ->
         months[near] = months.get(near, 0) + (each.months or 0)
     full = weights.experience_months.full
     best = Reason(code="experience_other", points=weights.experience.other)
-    for near in _NEARNESS[1:]:
+    for near in NEARNESS[1:]:
         points = _points(weights.experience, near) * min(months.get(near, 0), full) // full
         if points > best.points:
             best = Reason(code=f"experience_{near}", points=points)

@@ -7,8 +7,12 @@ reason, so that an old version goes on giving what it gave.
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+Points = Annotated[int, Field(ge=0, le=80)]
+"""Three of these fit into a byte; nothing is ever taken off."""
 
 
 class Part(BaseModel):
@@ -20,62 +24,62 @@ class Part(BaseModel):
 class Nearness(Part):
     """Points by how near an occupation is."""
 
-    same: int
-    same_group: int
-    related: int
-    same_field: int
-    other: int
+    same: Points
+    same_group: Points
+    related: Points
+    same_field: Points
+    other: Points
 
 
 class ExperienceMonths(Part):
-    full: int
+    full: Annotated[int, Field(ge=1, le=600)]
 
 
 class LanguagePoints(Part):
-    met: int
-    one_below: int
-    below: int
-    not_mapped: int
+    met: Points
+    one_below: Points
+    below: Points
+    not_mapped: Points
 
 
 class PlacePoints(Part):
-    same_municipality: int
-    same_county: int
-    elsewhere: int
-    wished: int | None = None
+    same_municipality: Points
+    same_county: Points
+    elsewhere: Points
+    wished: Points | None = None
     """The candidate wishes to work there, wherever home is. None: wishes of place are not scored."""
 
 
 class TravelPoints(Part):
     """Whether the longest journey that a candidate wants covers what the place is assumed to take, one way."""
 
-    covers: int
-    unknown: int
-    short: int
+    covers: Points
+    unknown: Points
+    short: Points
     same_municipality_minutes: int
     same_county_minutes: int
     elsewhere_minutes: int
 
 
 class HoursPoints(Part):
-    enough: int
-    nearly: int
-    fewer: int
-    nearly_percent: int
+    enough: Points
+    nearly: Points
+    fewer: Points
+    nearly_percent: Annotated[int, Field(ge=1, le=100)]
 
 
 class StartPoints(Part):
-    in_time: int
-    within_promise: int
-    late: int
+    in_time: Points
+    within_promise: Points
+    late: Points
 
 
 class LicencePoints(Part):
-    held: int
+    held: Points
 
 
 class CertificatePoints(Part):
-    held: int
+    held: Points
 
 
 class Weights(Part):
