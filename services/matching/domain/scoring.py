@@ -57,7 +57,7 @@ class Scorer:
     def of(self, need: NeedFacts) -> Scored:
         """Points and guards of everybody for one need."""
         weights, language = self._weights, need.language
-        scores: Scores = self._once(("place", need.municipality), self._place) + self._occupation(need.occupation)
+        scores = self._once(("place", need.municipality), self._place) + self._points_of(need.occupation)
         if required := tuple((skill, level) for skill in SKILLS if (level := LEVELS.get(getattr(language, skill)))):
             scores += self._once(("language", *required), self._language)
         scores += self._once(("days", need.hours_per_week, need.begins, need.promise_date), self._hours_and_start)
@@ -74,7 +74,7 @@ class Scorer:
             found = self._known[key] = make(*key[1:])
         return found
 
-    def _occupation(self, wanted: str) -> npt.NDArray[np.uint8]:
+    def _points_of(self, wanted: str) -> Array:
         def points(rows: Array) -> npt.NDArray[np.uint8]:
             return _occupation_points(self._columns, wanted, self._weights, rows)
 
@@ -166,7 +166,7 @@ def _occupation_points(columns: Columns, wanted: str, weights: Weights, rows: Ar
     for kind, how in enumerate(NEARNESS[1:], start=1):
         worked = np.where(codes == kind, months, 0).sum(axis=0)
         np.maximum(best, int(getattr(weights.experience, how)) * np.minimum(worked, full) // full, out=best)
-    return (points + best).astype(np.uint8)
+    return np.asarray(points + best, np.uint8)
 
 
 def _nearest(codes: Array, near: npt.NDArray[np.uint8], points: Nearness) -> Scores:
