@@ -109,7 +109,7 @@ _ALL = (
     Persona("decision-maker", "decision_maker", "intermediary:nav", _DECISION_MAKER, intermediary=Intermediary.NAV),
     Persona("candidate", "candidate", "candidate", _CANDIDATE),
     Persona("analyst", "analyst", "analyst", ("tables:read",)),
-    Persona("operator", "operator", "operator", ("operate",)),
+    Persona("operator", "operator", "operator", ("operate", "audit:read")),
     _service("intake"),
     _service("matching", "keys:read", "eligibility:read", "names:read"),
     _service("followup", "keys:read", "eligibility:read", "names:read"),

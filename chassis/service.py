@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -70,6 +70,8 @@ class Service:
         self._broker: KafkaBroker | None = None
         self._started = False
         self._watching: list[asyncio.Task[None]] = []
+        self._prepares: list[Callable[[], Awaitable[None]]] = []
+        self._beside: list[Callable[[], Awaitable[None]]] = []
 
     def database(self, name: str) -> Database:
         """A database of this service, by the name after the prefix, as the user that it is kept under."""
@@ -107,6 +109,14 @@ class Service:
     def add_reaction(self, eventlog: EventLog, reaction: Reaction) -> None:
         """React to events with commands on `eventlog`. All reactions of a service share one consumer group."""
         self._reactions.append((eventlog, reaction))
+
+    def prepare_with(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Before anything is served also do this: make the indexes of a collection of the service's own."""
+        self._prepares.append(step)
+
+    def run_beside(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run this as long as the service runs; it is cancelled at the end, and its death ends the process."""
+        self._beside.append(task)
 
     def view(self, name: str) -> View:
         """Queries on a projection of this service."""
@@ -147,6 +157,8 @@ class Service:
                 await eventlog.prepare()
             for serving in self._projections:
                 await serving.prepare()
+            for step in self._prepares:
+                await step()
         except PyMongoError as error:
             raise DependencyDown(f"MongoDB refuses the indexes of {self.name}: {error}") from error
         for eventlog, relay in zip(self._logs, self._relays, strict=True):
@@ -156,8 +168,8 @@ class Service:
         # What is alive now stays: scanning it again and again costs a consumer up to a fifth of its time.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        for watching in (self._watch(), self._follow()):
-            task = asyncio.create_task(watching)
+        for watching in (self._watch, self._follow, *self._beside):
+            task = asyncio.create_task(_run(watching))
             task.add_done_callback(self._watch_ended)
             self._watching.append(task)
         self._started = True
@@ -272,3 +284,7 @@ class Service:
         faults.extend(f"{each.projection.name} is being rebuilt" for each in self._projections if not each.shown)
         faults.extend(f"{each.name} has no partitions yet" for each in self._consumers if not each.joined)
         return faults
+
+
+async def _run(task: Callable[[], Awaitable[None]]) -> None:
+    await task()
