@@ -74,7 +74,7 @@ class Codes:
 
     def table(self, value: Callable[[str], int]) -> npt.NDArray[np.uint8]:
         """A small number per code; 0 for none."""
-        return np.array([0, *map(value, self._numbers)], np.uint8)
+        return np.array([0, *map(value, tuple(self._numbers))], np.uint8)
 
 
 # The hierarchy and the map are the same for everybody: numbers of codes are the process's.

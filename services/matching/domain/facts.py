@@ -33,6 +33,7 @@ class NeedFacts:
     registered_on: date
     promise_date: date
     certificates: tuple[str, ...] = ()
+    expired_slots: frozenset[str] = frozenset()
     start_to: date | None = None
     """The last day on which work may begin."""
 

@@ -24,10 +24,10 @@ from contracts.intake import (
     ReadinessRevoked,
 )
 from contracts.matching import NeedAssigned, PresentationReversed
+from services.matching.domain.columns import Columns
 from services.matching.reactions import REACTIONS
 from services.matching.snapshots import (
     candidate_facts,
-    listed_for,
     need_facts,
     placed,
     short_profile,
@@ -187,10 +187,12 @@ def test_the_events_of_a_trial_come_back_as_they_were() -> None:
 
 
 def test_whoever_has_not_consented_is_met_by_their_own_intermediary_alone() -> None:
-    silent = pool(records(intake.SOURCE, person()[:-1]))
-    assert listed_for("refugee_service", silent)
-    assert not listed_for("nav", silent)
-    assert listed_for("nav", pool(records(intake.SOURCE, person())))
+    columns = Columns()
+    columns.put(candidate_facts("C1", pool(records(intake.SOURCE, person()[:-1]))))
+    assert columns.listed_for("refugee_service").tolist() == [True]
+    assert columns.listed_for("nav").tolist() == [False]
+    columns.put(candidate_facts("C1", pool(records(intake.SOURCE, person()))))
+    assert columns.listed_for("nav").tolist() == [True]
 
 
 def test_the_short_profile_says_competence_and_nothing_that_identifies() -> None:
@@ -201,6 +203,8 @@ def test_the_short_profile_says_competence_and_nothing_that_identifies() -> None
         "hours_per_week",
         "available_from",
         "licences",
+        "certificates",
+        "skills",
         "qualifications",
     }
     assert profile["qualifications"] == [{"kind": "course", "occupation": "5223", "completed_on": "2024-11-30"}]
