@@ -60,7 +60,12 @@ class World:
     @property
     def seen(self) -> list[str]:
         """For `min_position`: all that has happened elsewhere."""
-        return [f"{source.rpartition('/')[2]}:{position}" for source, position in self.written.items()]
+        return [
+            f"{source.rpartition('/')[2]}:{position}"
+            for source, position in self.written.items()
+            # Matching may not read that one.
+            if source != it.BACKGROUND_SOURCE
+        ]
 
     async def happened(self, source: str, *events: Event) -> None:
         """Append events to another service's log."""
@@ -193,6 +198,8 @@ async def matching_world(settings: Settings, instances: int = 1) -> AsyncIterato
     settings = settings.model_copy(update={"dev_issuer_key": SecretStr("test")})
     writer = Service("writer", settings)
     logs = {each.SOURCE: writer.log(each.SOURCE, each.TOPIC, SOURCES[each.SOURCE]) for each in (it, fo)}
+    background = it.BACKGROUND_SOURCE
+    logs[background] = writer.log(background, it.BACKGROUND_TOPIC, SOURCES[background])
     writer.clock.set(REGISTERED)
     async with AsyncExitStack() as stack:
         await writer.start()
