@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.event import Event
 from contracts.matching import AnswerReversed, CandidateAsked, ResponseReversed
-from contracts.vocabulary import CancelReason, Party
+from contracts.vocabulary import CancelReason, Intermediary, Party
 from services.matching.domain.commands import (
     Cancel,
     Confirm,
@@ -23,7 +23,7 @@ from services.matching.domain.commands import (
     ReverseResponse,
 )
 from services.matching.domain.decide import decide
-from services.matching.domain.facts import CandidateFacts
+from services.matching.domain.facts import CandidateFacts, NeedFacts
 from services.matching.domain.state import NOTHING, Stage, World, confirm_subjects, evolve, world_of
 from tests.gwt import Given, given
 from tests.unit.matching.matching_facts import (
@@ -45,6 +45,7 @@ from tests.unit.matching.matching_facts import (
 )
 from tests.unit.matching.test_matching_columns import NEEDS, PEOPLE
 
+REFUGEE_SERVICE = Intermediary.REFUGEE_SERVICE
 BACK = ReverseAnswer("M1", Party.COUNSELLOR, TODAY)
 UNSAID = ReverseResponse("M1", Party.EMPLOYER, TODAY)
 YESTERDAY = TODAY - timedelta(days=1)
@@ -144,7 +145,7 @@ def test_requirements_that_are_no_longer_met_end_an_open_match_and_say_so(
 @hypothesis_given(NEEDS, PEOPLE, st.dates(date(2025, 1, 1), date(2025, 3, 31)))
 def test_whoever_may_be_proposed_is_never_swept_away_the_same_day(need: Any, person: CandidateFacts, day: date) -> None:
     person = replace(person, candidate_id="C1", placed=False)
-    command = Propose("M1", "S1", "C1", "refugee_service", need, person, WEIGHTS, day)  # type: ignore[arg-type]
+    command = Propose("M1", "S1", "C1", REFUGEE_SERVICE, need, person, WEIGHTS, day)
     outcome = past().when(decide, command)
     ended = past(proposed()).when(decide, EndUnfit("M1", need, person, day))
     assert (outcome.refusal is None) == (ended.events == ())
@@ -156,12 +157,12 @@ def test_the_second_choice_is_proposed_and_asked_in_one_step() -> None:
         "M1",
         "S1",
         "C1",
-        "refugee_service",
+        REFUGEE_SERVICE,
         NEED,
         candidate(),
         WEIGHTS,
         TODAY,
-        deadline,  # type: ignore[arg-type]
+        deadline,
     )
     outcome = past().when(decide, command)
     assert [type(event).__name__ for event in outcome.events] == ["CandidateMatched", "CandidateAsked"]
@@ -175,11 +176,11 @@ def test_a_person_who_has_a_place_under_an_older_registration_gets_no_second_one
         "M2",
         "S2",
         "C2",
-        "refugee_service",
+        REFUGEE_SERVICE,
         NEED,
         candidate("C2", absorbed=("C1",)),
         WEIGHTS,
-        TODAY,  # type: ignore[arg-type]
+        TODAY,
     )
     past(confirmed()).when(decide, command).then_refused("candidate_not_available", ["/candidate_id"])
     twice = Confirm("M2", Party.COUNSELLOR, NEED, candidate("C2", absorbed=("C1",)), TODAY)
@@ -191,8 +192,13 @@ def test_a_person_who_has_a_place_under_an_older_registration_gets_no_second_one
     assert "candidate:C1" in read
 
 
-@pytest.mark.parametrize(("slots", "code"), [("withdrawn_slots", "slot_withdrawn"), ("expired_slots", "slot_expired")])
-def test_nobody_is_proposed_for_a_place_that_is_gone(slots: str, code: str) -> None:
-    gone = replace(NEED, **{slots: frozenset({"S1"})})
-    command = Propose("M1", "S1", "C1", "refugee_service", gone, candidate(), WEIGHTS, TODAY)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("gone", "code"),
+    [
+        (replace(NEED, withdrawn_slots=frozenset({"S1"})), "slot_withdrawn"),
+        (replace(NEED, expired_slots=frozenset({"S1"})), "slot_expired"),
+    ],
+)
+def test_nobody_is_proposed_for_a_place_that_is_gone(gone: NeedFacts, code: str) -> None:
+    command = Propose("M1", "S1", "C1", REFUGEE_SERVICE, gone, candidate(), WEIGHTS, TODAY)
     past().when(decide, command).then_refused(code)
