@@ -21,6 +21,7 @@ from chassis.web import create_app as create_web_app
 from contracts.matching import SOURCE, TOPIC, MatchingEvent
 from services.matching import api, pages, planning
 from services.matching.core import Matching, trials_in
+from services.matching.names import IntakeNames, Names
 from services.matching.pool import Pool
 from services.matching.reactions import REACTIONS
 from services.matching.sweep import keep_sweeping
@@ -29,10 +30,12 @@ from services.matching.views import PROJECTIONS
 HERE = Path(__file__).parent
 
 
-def create_matching(settings: Settings, keyring: Keyring | None = None) -> Matching:
-    """The service without its web app; nothing connects yet. `keyring` replaces intake's in tests."""
+def create_matching(settings: Settings, keyring: Keyring | None = None, names: Names | None = None) -> Matching:
+    """The service without its web app; nothing connects yet. `keyring` and `names` replace intake's in tests."""
     service = Service("matching", settings)
-    keyring = keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "matching"))
+    tokens = ServiceTokens(settings, "matching")
+    keyring = keyring or RemoteKeyring(settings.intake_url, tokens)
+    names = names or IntakeNames(settings.intake_url, tokens)
     log = service.log(SOURCE, TOPIC, get_args(MatchingEvent), keyring, trials_in(service))
     for projection in PROJECTIONS:
         service.add_projection(projection)
@@ -40,7 +43,7 @@ def create_matching(settings: Settings, keyring: Keyring | None = None) -> Match
         service.add_reaction(log, reaction)
     audit = Audit(service.database("matching"), "matching")
     service.prepare_with(audit.prepare)
-    matching = Matching(service, log, Pool(service.view("pool")), audit)
+    matching = Matching(service, log, Pool(service.view("pool")), audit, names)
     service.run_beside(lambda: keep_sweeping(matching))
     return matching
 

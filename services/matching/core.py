@@ -22,6 +22,7 @@ from chassis.service import Service
 from contracts.matching import MatchEvent
 from services.matching.domain.facts import CandidateFacts, NeedFacts
 from services.matching.domain.state import Stage
+from services.matching.names import Names
 from services.matching.pool import Pool
 from services.matching.reactions import world_in
 from services.matching.snapshots import absorbed_in, candidate_facts, need_facts, trial_events
@@ -58,6 +59,7 @@ class Matching:
     log: EventLog
     pool: Pool
     audit: Audit
+    names: Names
 
     @property
     def clock(self) -> Clock:

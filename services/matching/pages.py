@@ -278,6 +278,7 @@ async def match_page(
         next=next_step(document, today),
         steps=steps_for(reader, document, today),
         work=await _work(matching, document, language),
+        name=await reading.name_of(matching, principal, document),
         profile=None if profile is None else profile_in_words(profile, language),
         decline_reasons=[each.value for each in DeclineReason],
         responses=[each.value for each in EmployerResponse],

@@ -121,7 +121,14 @@ async def planned(matching: Matching, principal: Principal, texts: Sentences, la
     for need_id, need in (await _needs(matching)).items():
         facts = need_facts(need_id, need)
         assert facts is not None, "only registered needs were asked for"
-        slots += [OpenSlot(name, facts) for name in facts.slot_ids if slot_state(name, need, need["matches"]) == "open"]
+        tried: dict[str, set[str]] = {}
+        for match in need["matches"]:
+            tried.setdefault(match["slot_id"], set()).add(match["candidate_id"])
+        slots += [
+            OpenSlot(name, facts, frozenset(tried.get(name, ())))
+            for name in facts.slot_ids
+            if slot_state(name, need, need["matches"]) == "open"
+        ]
     columns = await matching.pool.refresh()
     valid = columns.of("valid_until") >= today.toordinal()
     people = columns.only(columns.having(READY, CONSENT, without=PROTECTED | PLACED | PROPOSED) & valid)

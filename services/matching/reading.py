@@ -26,6 +26,7 @@ from services.matching.shown import (
     match_for_candidate,
     match_for_counsellor,
     match_for_employer,
+    may_be_shown,
     need_shown,
     ranking_shown,
     slots_shown,
@@ -206,3 +207,18 @@ async def match_shown(
     person = await matching.view("pool").get(match["candidate_id"])
     facts = await matching.candidate(match["candidate_id"])
     return match_for_employer(match, person, facts, matching.clock.today())
+
+
+async def name_of(matching: Matching, principal: Principal, match: Mapping[str, Any]) -> str | None:
+    """What the candidate of a match is called, once they have said yes and for as long as they may be shown.
+
+    The reader may see the match; the read of the name is recorded for itself.
+    """
+    candidate_id = match["candidate_id"]
+    if match.get("accepted_on") is None or match["stage"] == Stage.CANCELLED or principal.is_candidate(candidate_id):
+        return None
+    facts = await matching.candidate(candidate_id)
+    if facts is None or not may_be_shown(match, facts, matching.clock.today()):
+        return None
+    await matching.audit.read(principal, candidate_id, "name", await matching.why(principal, match))
+    return await matching.names.name(candidate_id)

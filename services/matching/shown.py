@@ -117,13 +117,17 @@ def match_for_counsellor(match: Document, need: Document | None, texts: Sentence
 
 def match_for_employer(match: Document, person: Document | None, facts: CandidateFacts | None, today: date) -> Document:
     """A presented match: where it stands, and a short profile for as long as the person may be shown."""
-    confirmed = match["stage"] == Stage.CONFIRMED
-    live = match["stage"] != Stage.CANCELLED and facts is not None
-    may = facts is not None and not unavailable(facts, today)
-    # After the confirmation an assessment may run out; the person still said yes.
-    still = facts is not None and confirmed and facts.consent and not facts.protected
-    profile = short_profile(person) if live and (may or still) else None
+    profile = short_profile(person) if facts is not None and may_be_shown(match, facts, today) else None
     return {**_some(match, (*IDS, "stage", *_FOR_EMPLOYERS)), "candidate": profile}
+
+
+def may_be_shown(match: Mapping[str, Any], facts: CandidateFacts, today: date) -> bool:
+    """Whether a person who said yes may still be shown in this match."""
+    if match["stage"] == Stage.CANCELLED:
+        return False
+    # After the confirmation an assessment may run out; the person still said yes.
+    agreed = match["stage"] == Stage.CONFIRMED and facts.consent and not facts.protected
+    return agreed or not unavailable(facts, today)
 
 
 def match_for_candidate(match: Document, need: Document | None) -> Document:

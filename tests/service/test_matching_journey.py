@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from chassis.settings import Settings
+from contracts import intake as it
 from tests.service.matching_world import World, matching_world
 from tests.service.platform_helpers import until
 
@@ -57,6 +58,28 @@ async def test_who_answered_is_recorded(settings: Settings) -> None:
         assert (await world.post(f"/matches/{behalf}/answer", said, version=2)).is_success
         assert (await shown(world, own))["answered_by"] == "participant"
         assert (await shown(world, behalf))["answered_by"] == "counsellor"
+
+
+async def test_no_name_is_told_until_the_candidate_said_yes_nor_after_they_may_not_be_shown(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        (slot_id,) = (await world.need()).slot_ids
+        name = await world.candidate()
+        match_id = await asked(world, slot_id, name)
+        path = f"/matches/{match_id}"
+        assert (await shown(world, match_id))["name"] is None
+        assert world.names.asked == []
+        assert (await world.post(f"{path}/answer", {"answer": "accept"}, "candidate", name, version=2)).is_success
+        assert (await shown(world, match_id))["name"] == f"Navn {name}"
+        assert (await world.post(f"{path}/presentation", version=3)).is_success
+        seen = await shown(world, match_id, "employer-lier")
+        assert (seen["name"], seen["candidate"]["hours_per_week"]) == (f"Navn {name}", 37.5)
+        listed = (await world.get("/matches", "employer-lier")).text
+        assert "Navn" not in listed
+        await world.happened(it.SOURCE, it.ReadinessRevoked(candidate_id=name, reason="circumstances_changed"))
+        asked_before = len(world.names.asked)
+        gone = await shown(world, match_id, "employer-lier")
+        assert (gone["name"], gone["candidate"]) == (None, None)
+        assert len(world.names.asked) == asked_before
 
 
 async def test_answers_typed_by_mistake_are_taken_back(settings: Settings) -> None:

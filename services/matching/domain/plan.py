@@ -35,6 +35,8 @@ class OpenSlot:
 
     slot_id: str
     need: NeedFacts
+    tried: frozenset[str] = frozenset()
+    """Candidates whose match for this place has ended: they are not proposed for it again."""
 
     @property
     def urgency(self) -> tuple[date, str, int]:
@@ -93,6 +95,7 @@ def _costs(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: 
     """What it costs to choose somebody for a place: the less, the higher the score; `_IMPOSSIBLE` behind a guard."""
     costs, scorer = np.empty((len(slots), len(people.ids))), Scorer(people, weights, today)
     first: dict[str, int] = {}
+    row_of = {name: row for row, name in enumerate(people.ids)} if any(slot.tried for slot in slots) else {}
     for row, slot in enumerate(slots):
         same = first.setdefault(slot.need.need_id, row)
         if same != row:
@@ -101,6 +104,10 @@ def _costs(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: 
             scored = scorer.of(slot.need)
             np.subtract(-_FILLED, scored.scores, out=costs[row])
             costs[row] *= scored.free
+    # Last, since the row of a slot may have been copied from another one of its need.
+    for row, slot in enumerate(slots):
+        for person in slot.tried & row_of.keys():
+            costs[row, row_of[person]] = _IMPOSSIBLE
     return costs
 
 

@@ -77,6 +77,15 @@ def test_two_places_are_filled_where_choosing_one_by_one_fills_one() -> None:
     assert (found.best.filled, found.greedy.filled) == (2, 1)
 
 
+def test_whoever_was_tried_for_a_place_is_not_proposed_for_it_again() -> None:
+    one, other = slots_of([NEED])
+    tried = replace(one, tried=frozenset({"C1", "somebody who has left"}))
+    found = plan([tried, other], columns_of([candidate("C1")]), WEIGHTS, TODAY)
+    assert [(line.slot.slot_id, line.candidate_id) for line in found.lines] == [("S2", "C1")]
+    alone = plan([tried], columns_of([candidate("C1")]), WEIGHTS, TODAY)
+    assert (alone.lines, alone.greedy.filled) == ((), 0)
+
+
 def test_a_plan_without_places_or_people_is_empty() -> None:
     nothing = Outlook(0, 0)
     assert plan([], columns_of([candidate()]), WEIGHTS, TODAY).best == nothing
