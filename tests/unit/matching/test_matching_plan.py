@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.domain.columns import Columns
-from services.matching.domain.facts import CandidateFacts, NeedFacts, Practice
+from services.matching.domain.facts import CandidateFacts, NeedFacts
 from services.matching.domain.plan import OpenSlot, Outlook, plan
 from services.matching.domain.ranking import guards, reasons, total
 from tests.unit.matching.matching_facts import NEED, TODAY, WEIGHTS, candidate
@@ -68,13 +68,18 @@ def test_no_other_plan_fills_more_places_or_has_a_higher_sum(
 
 
 def test_two_places_are_filled_where_choosing_one_by_one_fills_one() -> None:
-    """Only one of the two may drive; taken for the first place, nobody is left for the one that needs a driver."""
+    """Only one of the two may drive; taken for the first place, nobody is left for the one that needs a driver.
+
+    Filling both comes before points: the driver alone, in the first place, would have more than the two together.
+    """
     first = replace(NEED, need_id="N1", slot_ids=("S1",))
-    driving = replace(NEED, need_id="N2", slot_ids=("S2",), licences=("B",), promise_date=NEED.promise_date)
-    driver, other = candidate("C1", licences=("B",)), candidate("C2", experience=(Practice("2512", 30),))
+    driving = replace(first, need_id="N2", slot_ids=("S2",), licences=("B",), occupation="8322", municipality="0301")
+    driver = candidate("C1", licences=("B",))
+    other = replace(driver, candidate_id="C2", licences=(), municipality="0301", wished_occupations=(), experience=())
     found = plan(slots_of([first, driving]), columns_of([driver, other]), WEIGHTS, TODAY)
     assert [(line.slot.slot_id, line.candidate_id) for line in found.lines] == [("S1", "C2"), ("S2", "C1")]
     assert (found.best.filled, found.greedy.filled) == (2, 1)
+    assert found.best.score < found.greedy.score, "the sum of points alone would leave a place empty"
 
 
 def test_whoever_was_tried_for_a_place_is_not_proposed_for_it_again() -> None:
