@@ -104,6 +104,8 @@ def test_columns_that_were_changed_are_those_that_were_made_anew(
     before: list[CandidateFacts], after: list[CandidateFacts], data: st.DataObject, need: NeedFacts
 ) -> None:
     columns = columns_of(before)
+    # What is kept of this need has to follow the changes.
+    Scorer(columns, WEIGHTS, TODAY).of(need)
     gone = set(data.draw(st.lists(st.sampled_from([each.candidate_id for each in before] or ["X"]))))
     for name in gone:
         columns.drop(name)
@@ -122,9 +124,13 @@ def test_columns_that_were_changed_are_those_that_were_made_anew(
 @given(CROWD, NEEDS, st.randoms())
 def test_a_copy_of_some_rows_scores_like_the_whole(people: list[CandidateFacts], need: NeedFacts, chance: Any) -> None:
     columns = columns_of(people)
+    Scorer(columns, WEIGHTS, TODAY).of(need)
+    for each in people[:2]:
+        columns.put(replace(each, wished_occupations=("5223",), experience=()))
     mask = columns.having()
     mask &= np.array([chance.random() < 0.5 for _ in mask], np.bool_)
-    copy, scored = columns.only(mask), Scorer(columns, WEIGHTS, TODAY).of(need)
+    copy = columns.only(mask)
+    scored = Scorer(columns, WEIGHTS, TODAY).of(need)
     assert copy.ids == sorted(columns.ids[row] for row in range(len(mask)) if mask[row])
     again = Scorer(copy, WEIGHTS, TODAY).of(need)
     by_id = {name: (int(scored.scores[row]), bool(scored.free[row])) for row, name in enumerate(columns.ids)}
