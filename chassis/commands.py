@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import random
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
@@ -25,6 +25,8 @@ __all__ = ["Answer", "CommandContext", "Commands", "Decision", "Done", "Loaded",
 
 
 Subjects = Sequence[str] | Callable[[Mapping[str, Loaded]], Iterable[str]]
+Facts = Callable[[Mapping[str, Loaded]], Awaitable[Mapping[str, Loaded]]]
+"""What other services have told of what was loaded, under names that are no subjects of the log."""
 TRIES = 6
 LEDGER_POLL_SECONDS = 0.01
 
@@ -32,8 +34,10 @@ LEDGER_POLL_SECONDS = 0.01
 class Commands:
     """Runs the commands of one log."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, facts: Facts | None = None) -> None:
+        """`facts`: asked before every decision; what they give is decided on and never claimed."""
         self._log = log
+        self._facts = facts
         self._locks = SubjectLocks()
         self.source = log.source
         """The log that the commands append to."""
@@ -63,7 +67,8 @@ class Commands:
             async with self._locks.holding(self._log, subjects, unseal) as loaded:
                 try:
                     _check_if_match(context, loaded)
-                    decision = decide(loaded)
+                    heard = {} if self._facts is None else await self._facts(loaded)
+                    decision = decide({**loaded, **heard})
                 except Exception:
                     # Sent twice at once, the second finds no commit, waits, and would be refused by its own effect.
                     if (first := await self._log.find(context.claim)) is not None:

@@ -19,7 +19,7 @@ from faststream.kafka import KafkaBroker
 
 from chassis import consumer, kafka, metrics, mongo, operations
 from chassis.clock import Clock
-from chassis.commands import Commands
+from chassis.commands import Commands, Facts
 from chassis.consumer import BatchConsumer
 from chassis.errors import ClockWentBack, DependencyDown
 from chassis.eventlog import EventLog
@@ -66,6 +66,7 @@ class Service:
         self._overview = operations.Overview(settings)
         self._reactions: list[tuple[EventLog, Reaction | CallOut]] = []
         self._commands: dict[str, Commands] = {}
+        self._facts: dict[str, Facts | None] = {}
         self._reacting: list[BatchConsumer] = []
         self._readers: list[Reader] = []
         self._broker: KafkaBroker | None = None
@@ -81,8 +82,18 @@ class Service:
             self._clients[uri] = mongo.connect(self.settings, uri)
         return mongo.database(self._clients[uri], self.settings.database(name))
 
-    def log(self, source: str, topic: str, events: Sequence[type[Event]], keyring: Keyring | None = None) -> EventLog:
-        """The log of a source, in the database that its source names, with its relay."""
+    def log(
+        self,
+        source: str,
+        topic: str,
+        events: Sequence[type[Event]],
+        keyring: Keyring | None = None,
+        facts: Facts | None = None,
+    ) -> EventLog:
+        """The log of a source, in the database that its source names, with its relay.
+
+        `facts`: what every decision on it knows beside the log, also one of a reaction.
+        """
         eventlog = EventLog(
             self.database(source.rpartition("/")[2]),
             source,
@@ -94,12 +105,15 @@ class Service:
             self.settings.engine_timeout_seconds,
         )
         self._logs.append(eventlog)
+        self._facts[eventlog.origin] = facts
         self._relays.append(Relay(eventlog, self.settings))
         return eventlog
 
     def commands(self, eventlog: EventLog) -> Commands:
         """The command runner of a log: one per process, since it holds the locks of the subjects."""
-        return self._commands.setdefault(eventlog.origin, Commands(eventlog))
+        if eventlog.origin not in self._commands:
+            self._commands[eventlog.origin] = Commands(eventlog, self._facts.get(eventlog.origin))
+        return self._commands[eventlog.origin]
 
     def add_projection(self, projection: Projection) -> View:
         """Fold a projection in this process, into this service's own database."""

@@ -72,6 +72,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "intermediary": "The intermediary that works with the candidate or the need.",
         "party": "The party that acts.",
         "reported_by": "The party that reported.",
+        "reversed_by": "The party that took it back.",
         "responsible": "The party that has to do the task.",
         "to_intermediary": "The intermediary that works with the candidate from then on.",
         # What.

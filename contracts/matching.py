@@ -24,7 +24,9 @@ TOPIC = "dugnad.matching.v1"
 
 
 class NeedAssigned(Event):
-    """Which intermediary works on a need."""
+    """Which intermediary works on a need from now on; later ones are handovers. Since v2 with who had it before."""
+
+    VERSION: ClassVar[int] = 2
 
     SUBJECT: ClassVar[str] = "need:{need_id}"
     PARTITION_KEY: ClassVar[str] = "need:{need_id}"
@@ -33,6 +35,8 @@ class NeedAssigned(Event):
     org_number: str
     intermediary: IntermediaryCode
     assigned_on: date
+    previous: IntermediaryCode | None = None
+    """Who handed it over; None where the need was assigned for the first time."""
 
 
 class Reason(Value):
@@ -72,16 +76,34 @@ class CandidateAsked(MatchEvent):
 
 
 class CandidateAccepted(MatchEvent):
-    """The candidate says yes to being presented. Nothing is shown to the employer before."""
+    """The candidate says yes to being presented. Nothing is shown to the employer before. Sealed: `note`.
+
+    Since v2 with who recorded the answer.
+    """
+
+    VERSION: ClassVar[int] = 2
 
     accepted_on: date
+    answered_by: PartyCode | None = None
+    """`participant`: the candidate; `counsellor`: on behalf of the candidate; None: not known."""
 
 
 class CandidateDeclined(MatchEvent):
-    """Sealed: `note`."""
+    """The candidate says no. Sealed: `note`. Since v2 with who recorded the answer."""
+
+    VERSION: ClassVar[int] = 2
 
     declined_on: date
     reason: DeclineReasonCode
+    answered_by: PartyCode | None = None
+    """As in `CandidateAccepted`."""
+
+
+class AnswerReversed(MatchEvent):
+    """The candidate's yes was a mistake, or is taken back before the presentation: the question is open again."""
+
+    reversed_on: date
+    reversed_by: PartyCode
 
 
 class CandidatePresented(MatchEvent):
@@ -100,6 +122,13 @@ class EmployerResponded(MatchEvent):
     responded_on: date
     response: EmployerResponseCode
     reason: ResponseReasonCode | None = None
+
+
+class ResponseReversed(MatchEvent):
+    """What the employer answered was typed by mistake: the presentation waits for an answer again."""
+
+    reversed_on: date
+    reversed_by: PartyCode
 
 
 class InterviewHeld(MatchEvent):
@@ -132,9 +161,11 @@ MatchingEvent = (
     | CandidateAsked
     | CandidateAccepted
     | CandidateDeclined
+    | AnswerReversed
     | CandidatePresented
     | PresentationReversed
     | EmployerResponded
+    | ResponseReversed
     | InterviewHeld
     | MatchConfirmed
     | MatchCancelled

@@ -122,6 +122,11 @@ class CancelReason(StrEnum):
     NEED_WITHDRAWN = "need_withdrawn"
     NO_SHOW = "no_show"
     REGISTERED_BY_MISTAKE = "registered_by_mistake"
+    NO_ANSWER = "no_answer"
+    """The deadline passed, and the candidate had not answered."""
+    NEED_EXPIRED = "need_expired"
+    REQUIREMENTS_NOT_MET = "requirements_not_met"
+    """What the work asks for, or what the candidate has, changed meanwhile: licence, certificate or days."""
     OTHER = "other"
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.auth import Principal, require
 from chassis.freshness import Fresh
 from chassis.pages import wants_page
 from chassis.respond import Changing, Creating, Paged, resource, respond
@@ -19,15 +18,10 @@ from chassis.webstate import language_of, web_of
 from contracts.vocabulary import Intermediary
 from services.matching import operations, reading
 from services.matching import requests as bodies
+from services.matching.access import Answering, Counsellor, Employer, NeedReader, Reader, Responding
 from services.matching.core import Matching
 from services.matching.pages import match_page
 
-NeedReader = Annotated[Principal, Depends(require("needs:read"))]
-Counsellor = Annotated[Principal, Depends(require("matches:write"))]
-Reader = Annotated[Principal, Depends(require("matches:read"))]
-Employer = Annotated[Principal, Depends(require("matches:respond"))]
-Answering = Annotated[Principal, Depends(require("candidates:answer", "matches:write"))]
-Interviewing = Annotated[Principal, Depends(require("matches:write", "matches:respond"))]
 Empty = bodies.Nothing | None
 Limit = Annotated[int, Query(ge=1, le=200, description="How many candidates at most.")]
 
@@ -69,6 +63,13 @@ def needs_router(matching: Matching) -> APIRouter:
     async def propose(slot_id: str, body: bodies.Proposal, principal: Counsellor, context: Creating) -> Response:
         return respond(await operations.propose(matching, principal, context, slot_id, body))
 
+    @routes.post("/slots/{slot_id}/next", status_code=201, summary="Second choice: propose and ask whoever comes next")
+    async def propose_next(
+        slot_id: str, principal: Counsellor, context: Creating, body: bodies.NextChoice | None = None
+    ) -> Response:
+        choice = body or bodies.NextChoice()
+        return respond(await operations.propose_next(matching, principal, context, slot_id, choice))
+
     return routes
 
 
@@ -92,18 +93,22 @@ def matches_router(matching: Matching) -> APIRouter:
         )
         texts, language = web_of(request).texts, language_of(request)
         shown = [await reading.match_shown(matching, principal, match, texts, language) for match in found]
+        await reading.audit_matches(matching, principal, shown[: page.limit])
         return page.listing(shown, lambda match: (match["match_id"],))
 
     @routes.get("/matches/{match_id}", summary="One match")
     async def one(match_id: str, request: Request, principal: Reader, fresh: Fresh) -> Response:
         await fresh.in_views(matching.view("matches"), matching.view("pool"))
         match = await matching.visible_match(principal, match_id)
+        why = await matching.why(principal, match.document)
+        await matching.audit.read(principal, match["candidate_id"], "match", why)
         if wants_page(request):
             return await match_page(matching, request, principal, match)
         heard = await matching.view("matches").get(match_id) or {}
         document = {**match.document, "trial": heard.get("trial", {})}
         texts, language = web_of(request).texts, language_of(request)
         shown = await reading.match_shown(matching, principal, document, texts, language)
+        shown["name"] = await reading.name_of(matching, principal, document)
         # A browser gets the page of the same address.
         return resource(shown, version=match.version, headers={"Vary": "Accept"})
 
@@ -114,6 +119,10 @@ def matches_router(matching: Matching) -> APIRouter:
     @routes.post("/matches/{match_id}/answer", status_code=201, summary="The candidate says yes or no")
     async def answer(match_id: str, body: bodies.CandidateAnswer, principal: Answering, context: Changing) -> Response:
         return respond(await operations.answer(matching, principal, context, match_id, body))
+
+    @routes.post("/matches/{match_id}/answer-reversal", status_code=201, summary="Take the candidate's yes back")
+    async def reverse_answer(match_id: str, principal: Answering, context: Changing, _body: Empty = None) -> Response:
+        return respond(await operations.reverse_answer(matching, principal, context, match_id))
 
     @routes.post("/matches/{match_id}/presentation", status_code=201, summary="Present the candidate to the employer")
     async def present(match_id: str, principal: Counsellor, context: Changing, _body: Empty = None) -> Response:
@@ -127,8 +136,14 @@ def matches_router(matching: Matching) -> APIRouter:
     async def say(match_id: str, body: bodies.Response, principal: Employer, context: Changing) -> Response:
         return respond(await operations.respond(matching, principal, context, match_id, body))
 
+    @routes.post("/matches/{match_id}/response-reversal", status_code=201, summary="Take the employer's answer back")
+    async def reverse_response(
+        match_id: str, principal: Responding, context: Changing, _body: Empty = None
+    ) -> Response:
+        return respond(await operations.reverse_response(matching, principal, context, match_id))
+
     @routes.post("/matches/{match_id}/interview", status_code=201, summary="Record an interview")
-    async def interview(match_id: str, body: bodies.Interview, principal: Interviewing, context: Changing) -> Response:
+    async def interview(match_id: str, body: bodies.Interview, principal: Responding, context: Changing) -> Response:
         return respond(await operations.hold_interview(matching, principal, context, match_id, body))
 
     @routes.post("/matches/{match_id}/confirmation", status_code=201, summary="This person for this slot")

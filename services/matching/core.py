@@ -10,19 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chassis.audit import Audit, Why
 from chassis.auth import NotFound, Principal
 from chassis.clock import Clock
-from chassis.commands import Commands
+from chassis.commands import Commands, Facts
 from chassis.decisions import Loaded
 from chassis.eventlog import EventLog
 from chassis.projection import Document
 from chassis.projector import View
+from chassis.service import Service
 from contracts.matching import MatchEvent
 from services.matching.domain.facts import CandidateFacts, NeedFacts
 from services.matching.domain.state import Stage
+from services.matching.names import Names
+from services.matching.pool import Pool
 from services.matching.reactions import world_in
-from services.matching.snapshots import candidate_facts, need_facts
-from services.matching.trials import MatchingService
+from services.matching.snapshots import absorbed_in, candidate_facts, need_facts, trial_events
 from services.matching.views import fold_own
 
 
@@ -52,8 +55,11 @@ class SeenNeed:
 class Matching:
     """The parts of the service that routes use."""
 
-    service: MatchingService
+    service: Service
     log: EventLog
+    pool: Pool
+    audit: Audit
+    names: Names
 
     @property
     def clock(self) -> Clock:
@@ -92,7 +98,9 @@ class Matching:
     async def candidate(self, candidate_id: str) -> CandidateFacts | None:
         """What is known of a candidate; None where nobody of that id is known."""
         document = await self.view("pool").get(candidate_id)
-        return None if document is None else candidate_facts(candidate_id, document)
+        if document is None:
+            return None
+        return candidate_facts(candidate_id, document, await absorbed_in(self.view("pool"), document))
 
     async def match(self, match_id: str) -> SeenMatch:
         """A match whoever asks, from the log, so that its version fits. Raises NotFound."""
@@ -103,16 +111,22 @@ class Matching:
         return found
 
     async def visible_match(self, principal: Principal, match_id: str) -> SeenMatch:
-        """A match that the caller may see. Raises NotFound."""
+        """A match that the caller may see. Raises NotFound, and then records that it was asked for."""
         match = await self.match(match_id)
+        if await self.why(principal, match.document) is None:
+            await self.audit.read(principal, match["candidate_id"], "match", None)
+        return match
+
+    async def why(self, principal: Principal, match: Mapping[str, Any]) -> Why | None:
+        """What lets the caller read a match; None: nothing does."""
         if principal.intermediary is not None:
             need = await self.need(match["need_id"])
-            allowed = principal.is_of(need.facts.intermediary)
-        else:
-            allowed = shown_to(principal, match.document)
-        if not allowed:
-            raise NotFound
-        return match
+            return Why.OWN_NEED if principal.is_of(need.facts.intermediary) else None
+        if principal.is_candidate(match["candidate_id"]):
+            return Why.OWN_DATA
+        # A reversed presentation was a mistake: the match is gone again for the employer.
+        presented = principal.acts_for(match["org_number"]) and match.get("presented_on") is not None
+        return Why.PRESENTED_TO_EMPLOYER if presented else None
 
     async def own_match(self, principal: Principal, match_id: str) -> SeenMatch:
         """A match of a need that the caller, a counsellor, works on. Raises NotFound."""
@@ -133,12 +147,20 @@ def seen_match(match_id: str, loaded: Loaded) -> SeenMatch | None:
     return SeenMatch(match_id, document, loaded.version)
 
 
-def shown_to(principal: Principal, match: Mapping[str, Any]) -> bool:
-    """Whether a match is the caller's as a candidate, or has been presented to the caller as an employer."""
-    if principal.is_candidate(match["candidate_id"]):
-        return True
-    # A reversed presentation was a mistake: the match is gone again for the employer.
-    return principal.acts_for(match["org_number"]) and match.get("presented_on") is not None
+def trials_in(service: Service) -> Facts:
+    """What followup tells of the trials of confirmed matches, for every decision that meets one.
+
+    Else a started trial could be taken for a confirmed match that may still end.
+    """
+
+    async def heard(loaded: Mapping[str, Loaded]) -> Mapping[str, Loaded]:
+        found = {}
+        for match in world_in(loaded).confirmed():
+            name = f"trial:{match.match_id}"
+            found[name] = Loaded(name, 0, trial_events(await service.view("matches").get(match.match_id)))
+        return found
+
+    return heard
 
 
 def is_over(match: Mapping[str, Any]) -> bool:

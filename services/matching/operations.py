@@ -7,6 +7,7 @@ command.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from chassis.auth import NotFound, Principal
@@ -14,8 +15,9 @@ from chassis.decisions import Answer, CommandContext, Decision, Done, Loaded
 from chassis.ids import new_id
 from contracts.refused import Refused
 from contracts.vocabulary import EmployerResponse, Intermediary, Party
+from services.matching import reading
 from services.matching import requests as bodies
-from services.matching.core import Matching, SeenMatch
+from services.matching.core import Matching, SeenMatch, SeenNeed
 from services.matching.domain import commands as c
 from services.matching.domain.decide import decide
 from services.matching.domain.facts import CandidateFacts
@@ -23,6 +25,8 @@ from services.matching.domain.state import World, confirm_subjects, ending_subje
 from services.matching.reactions import world_in
 from services.matching.rules import weights_on
 
+ANSWER_DAYS = 3
+"""How long a candidate has who is asked without a day being named."""
 Subjects = Callable[[Mapping[str, Loaded]], Sequence[str]]
 
 
@@ -87,25 +91,55 @@ async def propose(
     matching: Matching, principal: Principal, context: CommandContext, slot_id: str, body: bodies.Proposal
 ) -> Done:
     need = await matching.need_of_slot(slot_id)
+    return await _propose(matching, principal, context, need, slot_id, body.candidate_id)
+
+
+async def propose_next(
+    matching: Matching, principal: Principal, context: CommandContext, slot_id: str, body: bodies.NextChoice
+) -> Done:
+    """The second choice: whoever ranks first of those not yet tried for the slot is proposed and asked in one step."""
+    need = await matching.need_of_slot(slot_id)
+    if not principal.is_of(need.facts.intermediary):
+        await matching.audit.read(principal, [], "reserve", None)
+    reserve = await reading.reserve(matching, need, slot_id, 1)
+    if not reserve:
+        raise Refused("nobody_left")
+    deadline = body.deadline or matching.clock.today() + timedelta(days=ANSWER_DAYS)
+    return await _propose(matching, principal, context, need, slot_id, reserve[0], deadline)
+
+
+async def _propose(
+    matching: Matching,
+    principal: Principal,
+    context: CommandContext,
+    need: SeenNeed,
+    slot_id: str,
+    candidate_id: str,
+    deadline: date | None = None,
+) -> Done:
     today, match_id = matching.clock.today(), new_id()
+    candidate = await matching.candidate(candidate_id)
     command = c.Propose(
         match_id=match_id,
         slot_id=slot_id,
-        candidate_id=body.candidate_id,
+        candidate_id=candidate_id,
         by=_intermediary(principal),
         need=need.facts,
-        candidate=await matching.candidate(body.candidate_id),
+        candidate=candidate,
         weights=weights_on(today),
         today=today,
+        deadline=deadline,
     )
 
     def decided(loaded: Mapping[str, Loaded]) -> Decision:
         events = decide(command, world_in(loaded))
         told = events[0].data()
         names = ("need_id", "slot_id", "candidate_id", "score", "rule_version")
-        return Decision(events, _answer(match_id, **{name: told[name] for name in names}))
+        asked = {} if deadline is None else {"deadline": deadline.isoformat()}
+        return Decision(events, _answer(match_id, **{name: told[name] for name in names}, **asked))
 
-    subjects = [f"match:{match_id}", f"slot:{slot_id}", f"candidate:{body.candidate_id}"]
+    people = (candidate_id, *(candidate.absorbed if candidate is not None else ()))
+    subjects = [f"match:{match_id}", f"slot:{slot_id}", *(f"candidate:{name}" for name in people)]
     return await matching.commands.run(context, subjects, decided)
 
 
@@ -137,6 +171,16 @@ async def answer(
     return await _change(matching, context, match, decline, _reading(ending_subjects, match), body.note)
 
 
+async def reverse_answer(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
+    match = await matching.visible_match(principal, match_id)
+    own = principal.is_candidate(match["candidate_id"])
+    if not own and principal.intermediary is None:
+        raise NotFound
+    by = Party.PARTICIPANT if own else Party.COUNSELLOR
+    command = c.ReverseAnswer(match_id, by, matching.clock.today())
+    return await _change(matching, context, match, command, _alone(match_id))
+
+
 async def present(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
     match = await matching.own_match(principal, match_id)
     need = await matching.need(match["need_id"])
@@ -162,6 +206,16 @@ async def respond(
     return await _change(matching, context, match, command, subjects, body.note)
 
 
+async def reverse_response(matching: Matching, principal: Principal, context: CommandContext, match_id: str) -> Done:
+    match = await matching.visible_match(principal, match_id)
+    own = principal.acts_for(match["org_number"])
+    if not own and principal.intermediary is None:
+        raise NotFound
+    by = Party.EMPLOYER if own else Party.COUNSELLOR
+    command = c.ReverseResponse(match_id, by, matching.clock.today())
+    return await _change(matching, context, match, command, _alone(match_id))
+
+
 async def hold_interview(
     matching: Matching, principal: Principal, context: CommandContext, match_id: str, body: bodies.Interview
 ) -> Done:
@@ -176,8 +230,13 @@ async def confirm(matching: Matching, principal: Principal, context: CommandCont
     match = await matching.own_match(principal, match_id)
     need = await matching.need(match["need_id"])
     today = matching.clock.today()
-    command = c.Confirm(match_id, Party.COUNSELLOR, need.facts, await _facts(matching, match), today)
-    return await _change(matching, context, match, command, _reading(confirm_subjects, match))
+    candidate = await _facts(matching, match)
+    command = c.Confirm(match_id, Party.COUNSELLOR, need.facts, candidate, today)
+
+    def read(name: str, world: World) -> Sequence[str]:
+        return confirm_subjects(name, world, candidate.absorbed)
+
+    return await _change(matching, context, match, command, _reading(read, match))
 
 
 async def cancel(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import date, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -24,17 +25,19 @@ from chassis.projection import Document
 from chassis.requests import StrictModel
 from chassis.respond import Changing, Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
-from contracts.codelists import municipalities, occupations
 from contracts.refused import Refused
-from contracts.vocabulary import DeclineReason, EmployerResponse, ResponseReason
+from contracts.vocabulary import CancelReason, DeclineReason, EmployerResponse, ResponseReason
 from services.matching import operations, reading
 from services.matching import requests as bodies
+from services.matching.access import Counsellor, Stepping
 from services.matching.core import Matching, SeenMatch
 from services.matching.domain.decide import COUNSELLORS_REASONS
+from services.matching.pages_plan import plan_page
+from services.matching.planning import planned, tasks
 from services.matching.shown import next_step, steps_for
+from services.matching.snapshots import need_now
+from services.matching.words import profile_in_words, work_in_words
 
-Counsellor = Annotated[Principal, Depends(require("matches:write"))]
-Stepping = Annotated[Principal, Depends(require("matches:write", "matches:respond", "candidates:answer"))]
 SHOWN = 100
 Errors = Mapping[str, str]
 _NO_TEXT: Mapping[str, str] = {}
@@ -63,6 +66,26 @@ def router(matching: Matching) -> APIRouter:
             return await _slot_page(matching, request, principal, slot_id, errors=_wrong(request, error), status=422)
         return respond_page(done.answer.location)
 
+    @routes.post("/slots/{slot_id}/second-choice")
+    async def second(slot_id: str, request: Request, principal: Counsellor, context: Creating) -> Response:
+        try:
+            body = bodies.NextChoice.model_validate(await _typed(request))
+            done = await operations.propose_next(matching, principal, context, slot_id, body)
+        except (ValidationError, Refused) as error:
+            return await _slot_page(matching, request, principal, slot_id, errors=_wrong(request, error), status=422)
+        return respond_page(done.answer.location)
+
+    @routes.post("/plan/line")
+    async def line(request: Request, principal: Counsellor, context: Creating) -> Response:
+        try:
+            body = bodies.PlanLine.model_validate(await _typed(request))
+            proposal = bodies.Proposal(candidate_id=body.candidate_id)
+            done = await operations.propose(matching, principal, context, body.slot_id, proposal)
+        except (ValidationError, Refused) as error:
+            shown = await planned(matching, principal, web_of(request).texts, language_of(request))
+            return plan_page(request, shown, errors=_wrong(request, error), status=422)
+        return respond_page(done.answer.location)
+
     @routes.post("/matches/{match_id}/steps/{step}")
     async def take(match_id: str, step: str, request: Request, principal: Stepping, context: Changing) -> Response:
         if step not in STEPS:
@@ -81,6 +104,14 @@ def router(matching: Matching) -> APIRouter:
     @routes.get("/slots/{slot_id}/proposal")
     async def back_to_slot(slot_id: str, _: Counsellor) -> Response:
         return respond_page(f"/slots/{slot_id}")
+
+    @routes.get("/slots/{slot_id}/second-choice")
+    async def back_to_choices(slot_id: str, _: Counsellor) -> Response:
+        return respond_page(f"/slots/{slot_id}")
+
+    @routes.get("/plan/line")
+    async def back_to_plan(_: Counsellor) -> Response:
+        return respond_page("/plan")
 
     @routes.get("/matches/{match_id}/steps/{step}")
     async def back_to_match(match_id: str, step: str, _: Stepping) -> Response:
@@ -125,9 +156,11 @@ def _bare(operation: Callable[[Matching, Principal, CommandContext, str], Awaita
 STEPS: Mapping[str, Step] = {
     "question": Step(("matches:write",), _with_body(bodies.Question, operations.ask)),
     "answer": Step(("candidates:answer", "matches:write"), _with_body(bodies.CandidateAnswer, operations.answer)),
+    "answer-reversal": Step(("candidates:answer", "matches:write"), _bare(operations.reverse_answer)),
     "presentation": Step(("matches:write",), _bare(operations.present)),
     "presentation-reversal": Step(("matches:write",), _bare(operations.reverse)),
     "response": Step(("matches:respond",), _with_body(bodies.Response, operations.respond)),
+    "response-reversal": Step(("matches:write", "matches:respond"), _bare(operations.reverse_response)),
     "interview": Step(("matches:write", "matches:respond"), _with_body(bodies.Interview, operations.hold_interview)),
     "confirmation": Step(("matches:write",), _bare(operations.confirm)),
     "cancellation": Step(("matches:write",), _with_body(bodies.Cancellation, operations.cancel)),
@@ -150,12 +183,15 @@ async def _front(matching: Matching, request: Request, principal: Principal) -> 
     language, today = language_of(request), matching.clock.today()
     page = Paging(SHOWN, None)
     needs: list[Document] = []
+    to_do: list[Document] = []
     matches: list[Document] = []
     if principal.intermediary is not None and "needs:read" in principal.scopes:
         found = await reading.list_needs(matching, principal, page, intermediary=principal.intermediary)
         needs = [{**need, **work_in_words(need, language), "waiting": _waiting(need)} for need in found[:SHOWN]]
+        to_do = [{**each, **work_in_words(each, language)} for each in await tasks(matching, principal)]
     elif "matches:read" in principal.scopes:
         found = await reading.list_matches(matching, principal, page)
+        await reading.audit_matches(matching, principal, found)
         matches = [
             {**match, "next": next_step(match, today), **await _work(matching, match, language)} for match in found
         ]
@@ -165,6 +201,7 @@ async def _front(matching: Matching, request: Request, principal: Principal) -> 
         request,
         "front.html",
         needs=needs,
+        tasks=to_do[:SHOWN],
         matches=matches[:SHOWN],
         more=len(needs) >= SHOWN or len(matches) > SHOWN,
         reader=_reader(principal),
@@ -197,6 +234,8 @@ async def _slot_page(
     ranking = await reading.ranked(matching, principal, slot_id, texts, language, SHOWN)
     need, _ = await reading.one_need(matching, principal, ranking["need_id"])
     slot = next(each for each in need["slots"] if each["slot_id"] == slot_id)
+    today = matching.clock.today()
+    first = next((each for each in ranking["items"] if each["match_id"] is None and each["earlier"] is None), None)
     return web_of(request).pages.render(
         request,
         "slot.html",
@@ -204,6 +243,9 @@ async def _slot_page(
         need={**need, **work_in_words(need, language)},
         slot=slot,
         ranking=ranking,
+        reserve=first,
+        again=any(each["earlier"] is not None for each in (*ranking["items"], *ranking["excluded"])),
+        deadline=(today + timedelta(days=operations.ANSWER_DAYS)).isoformat(),
         errors=errors,
     )
 
@@ -230,55 +272,37 @@ async def match_page(
         "match.html",
         status=status,
         # A reader is shown less than another; what is not theirs is empty on the page too.
-        match={**dict.fromkeys(("deadline", "accepted_on", "reasons")), **shown},
+        match={**dict.fromkeys(("deadline", "accepted_on", "answered_by", "reasons", "revised_since_asked")), **shown},
         version=match.version,
         reader=reader,
         next=next_step(document, today),
         steps=steps_for(reader, document, today),
         work=await _work(matching, document, language),
-        profile=None if profile is None else _profile_in_words(profile, language),
+        name=await reading.name_of(matching, principal, document),
+        profile=None if profile is None else profile_in_words(profile, language),
         decline_reasons=[each.value for each in DeclineReason],
         responses=[each.value for each in EmployerResponse],
         response_reasons=[each.value for each in ResponseReason],
-        cancel_reasons=sorted(each.value for each in COUNSELLORS_REASONS),
+        cancel_reasons=_reasons(document, today),
         typed=typed,
         errors=errors,
     )
 
 
+def _reasons(match: Mapping[str, Any], today: date) -> list[str]:
+    """The reasons for an end that fit; that nobody answered, only once the deadline has passed."""
+    late = next_step(match, today) == "ask_again"
+    return sorted(each.value for each in COUNSELLORS_REASONS if late or each is not CancelReason.NO_ANSWER)
+
+
 async def _work(matching: Matching, match: Mapping[str, Any], language: Language) -> Document:
     need = await matching.view("needs").get(match["need_id"])
-    registered = (need or {}).get("registered")
+    registered = need_now(need or {})
     return (
         {"occupation_name": "–", "municipality_name": "–"}
         if registered is None
         else work_in_words(registered, language)
     )
-
-
-def work_in_words(need: Mapping[str, Any], language: Language) -> Document:
-    """The names of occupation and municipality."""
-    municipality = municipalities().get(need["municipality"])
-    return {
-        "occupation_name": occupation_name(need["occupation"], language),
-        "municipality_name": need["municipality"] if municipality is None else municipality.name,
-    }
-
-
-def occupation_name(code: str, language: Language) -> str:
-    """The name of an occupation; the Norwegian one where there is no other, the code where it is not listed."""
-    listed = occupations().get(code)
-    if listed is None:
-        return code
-    return (listed.name_en if language == "en" else "") or listed.name_nb
-
-
-def _profile_in_words(profile: Document, language: Language) -> Document:
-    named = {
-        part: [{**each, "name": occupation_name(each["occupation"], language)} for each in profile[part] or ()]
-        for part in ("experience", "qualifications")
-    }
-    return {**profile, **named}
 
 
 def _wrong(request: Request, error: ValidationError | Refused) -> Errors:

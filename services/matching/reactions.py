@@ -18,13 +18,16 @@ from contracts.followup import AgreementAnnulled, NoShowReported
 from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
+    CandidateErased,
+    CandidateMerged,
     ConsentWithdrawn,
+    NeedExpired,
     NeedRegistered,
     NeedWithdrawn,
     ReadinessRevoked,
 )
 from contracts.vocabulary import AnnulReason, CancelReason, ConsentScope
-from services.matching.domain.decide import assigned, cancelled
+from services.matching.domain.checks import assigned, cancelled
 from services.matching.domain.state import World, live_subjects, world_of
 
 
@@ -34,10 +37,17 @@ def world_in(loaded: Mapping[str, Loaded]) -> World:
 
 
 def _ended(
-    roots: Iterable[str], reason: CancelReason, loaded: Mapping[str, Loaded], occasion: Occasion
+    roots: Iterable[str],
+    reason: CancelReason,
+    loaded: Mapping[str, Loaded],
+    occasion: Occasion,
+    *,
+    confirmed: bool = True,
 ) -> Sequence[Event]:
+    """`confirmed`: also end confirmed matches that have not started."""
     wanted = set(roots)
-    matches = [match for match in world_in(loaded).endable() if wanted & set(match.subjects)]
+    found = [match for match in world_in(loaded).endable() if wanted & set(match.subjects)]
+    matches = [match for match in found if confirmed or match.is_open]
     today = oslo_day(occasion.now)
     return [cancelled(match, reason, today) for match in sorted(matches, key=lambda each: each.match_id)]
 
@@ -57,7 +67,7 @@ def _assign(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) ->
 def _lost(event: Event) -> bool:
     """Whether the event takes a candidate out of the pool."""
     match event:
-        case ReadinessRevoked():
+        case ReadinessRevoked() | CandidateMerged() | CandidateErased():
             return True
         case ConsentWithdrawn():
             return event.scope == ConsentScope.MATCHING
@@ -80,7 +90,7 @@ def _release(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) -
 
 
 def _slots(record: Record) -> list[str]:
-    assert isinstance(record.event, NeedWithdrawn)
+    assert isinstance(record.event, NeedWithdrawn | NeedExpired)
     return [f"slot:{slot_id}" for slot_id in record.event.slot_ids]
 
 
@@ -89,6 +99,9 @@ def _slot_subjects(record: Record, loaded: Mapping[str, Loaded]) -> list[str]:
 
 
 def _withdraw(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) -> Sequence[Event]:
+    if isinstance(record.event, NeedExpired):
+        # The day ends the search. Who was confirmed before fills the place.
+        return _ended(_slots(record), CancelReason.NEED_EXPIRED, loaded, occasion, confirmed=False)
     return _ended(_slots(record), CancelReason.NEED_WITHDRAWN, loaded, occasion)
 
 
@@ -120,10 +133,17 @@ REACTIONS = (
     Reaction(
         "release",
         (intake.TOPIC,),
-        (ReadinessRevoked, ConsentWithdrawn, AddressProtectionChanged, CandidateAssessed),
+        (
+            ReadinessRevoked,
+            ConsentWithdrawn,
+            AddressProtectionChanged,
+            CandidateAssessed,
+            CandidateMerged,
+            CandidateErased,
+        ),
         _candidate_subjects,
         _release,
     ),
-    Reaction("withdraw", (intake.TOPIC,), (NeedWithdrawn,), _slot_subjects, _withdraw),
+    Reaction("withdraw", (intake.TOPIC,), (NeedWithdrawn, NeedExpired), _slot_subjects, _withdraw),
     Reaction("reopen", (followup.TOPIC,), (NoShowReported, AgreementAnnulled), _match_subjects, _reopen),
 )

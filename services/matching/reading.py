@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chassis.audit import Why
 from chassis.auth import NotFound, Principal
 from chassis.formats import Language
 from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.respond import Paging
 from services.matching.core import Matching, SeenNeed
+from services.matching.domain.facts import CandidateFacts
 from services.matching.domain.ranking import rank
+from services.matching.domain.scoring import Scorer
 from services.matching.domain.state import Stage
 from services.matching.rules import weights_on
 from services.matching.shown import (
@@ -23,11 +26,12 @@ from services.matching.shown import (
     match_for_candidate,
     match_for_counsellor,
     match_for_employer,
+    may_be_shown,
     need_shown,
     ranking_shown,
     slots_shown,
 )
-from services.matching.snapshots import candidate_facts, listed_for, need_facts
+from services.matching.snapshots import absorbed_in, candidate_facts, need_facts
 
 NEWEST_FIRST = (("registered_on", -1), ("_id", -1))
 LATEST_FIRST = (("_id", -1),)
@@ -68,16 +72,23 @@ async def list_needs(
     matches = await matching.view("matches").find({"need_id": {"$in": [each["_id"] for each in found]}})
     today = matching.clock.today()
     listed = []
+    met: list[Document] = []
     for each in found:
         facts = need_facts(each["_id"], each)
         assert facts is not None, "only registered needs are found"
         of_need = [match for match in matches if match["need_id"] == facts.need_id]
         seen = _seen(principal, facts.intermediary, of_need)
+        met += _live(seen)
         states = slots_shown(each, facts, of_need)
         shown = slots_shown(each, facts, seen)
         slots = [{**slot, "state": state["state"]} for slot, state in zip(shown, states, strict=True)]
         listed.append({**need_shown(facts.need_id, each, facts, today), "slots": slots})
+    await audit_matches(matching, principal, met)
     return listed
+
+
+def _live(matches: Sequence[Document]) -> list[Document]:
+    return [match for match in matches if match.get("stage", Stage.CANCELLED) != Stage.CANCELLED]
 
 
 def _seen(principal: Principal, intermediary: str, matches: Sequence[Document]) -> list[Document]:
@@ -93,7 +104,9 @@ async def one_need(matching: Matching, principal: Principal, need_id: str) -> tu
         raise NotFound
     matches = await matching.view("matches").find({"need_id": need_id})
     states = slots_shown(need.document, need.facts, matches)
-    shown = slots_shown(need.document, need.facts, _seen(principal, need.facts.intermediary, matches))
+    seen = _seen(principal, need.facts.intermediary, matches)
+    await audit_matches(matching, principal, _live(seen))
+    shown = slots_shown(need.document, need.facts, seen)
     slots = [{**slot, "state": state["state"]} for slot, state in zip(shown, states, strict=True)]
     return {**need_shown(need_id, need.document, need.facts, matching.clock.today()), "slots": slots}, need
 
@@ -101,20 +114,45 @@ async def one_need(matching: Matching, principal: Principal, need_id: str) -> tu
 async def ranked(
     matching: Matching, principal: Principal, slot_id: str, texts: Sentences, language: Language, limit: int
 ) -> Document:
-    """Who fits a slot, for the counsellors who work on its need. Raises NotFound."""
+    """Who fits a slot, for the counsellors who work on its need: the best, and of the others those who come nearest.
+
+    Raises NotFound.
+    """
     need = await matching.need_of_slot(slot_id)
     if not principal.is_of(need.facts.intermediary):
-        raise NotFound
+        await matching.audit.read(principal, [], "ranking", None)
     today = matching.clock.today()
     weights = weights_on(today)
-    pool = await matching.view("pool").find({"registered_on": {"$exists": True}})
-    people = {each["_id"]: each for each in pool if listed_for(need.facts.intermediary, each)}
-    facts = [candidate_facts(candidate_id, person) for candidate_id, person in people.items()]
+    columns = await matching.pool.refresh()
+    scored = Scorer(columns, weights, today).of(need.facts)
+    listed = columns.listed_for(need.facts.intermediary)
+    free, others = scored.free & listed, listed & ~scored.free
+    counts = {"ranked_count": int(free.sum()), "excluded_count": int(others.sum())}
+    rows = [*columns.best(scored.scores, free, limit), *columns.best(scored.scores, others, limit)]
+    people, facts = await people_of(matching, [columns.ids[row] for row in rows])
+    await matching.audit.read(principal, sorted(people), "ranking", Why.OWN_NEED)
     ranking = rank(need.facts, facts, weights, today)
-    here = await matching.view("matches").find({"slot_id": slot_id, "stage": {"$ne": Stage.CANCELLED.value}})
-    proposed = {match["candidate_id"]: match["_id"] for match in here}
-    told = ranking_shown(ranking, people, proposed, texts, language, limit)
-    return {"slot_id": slot_id, "need_id": need.need_id, "rule_version": weights.version, **told}
+    on_slot = await matching.view("matches").find({"slot_id": slot_id})
+    told = ranking_shown(ranking, people, on_slot, texts, language)
+    return {"slot_id": slot_id, "need_id": need.need_id, "rule_version": weights.version, **told, **counts}
+
+
+async def people_of(matching: Matching, ids: Sequence[str]) -> tuple[dict[str, Document], list[CandidateFacts]]:
+    """Documents and facts of some candidates; those that are not known any more are left out."""
+    found = await matching.view("pool").find({"_id": {"$in": sorted(ids)}})
+    people = {each["_id"]: each for each in found}
+    absorbed = {name: await absorbed_in(matching.view("pool"), each) for name, each in people.items()}
+    return people, [candidate_facts(name, each, absorbed[name]) for name, each in people.items()]
+
+
+async def reserve(matching: Matching, need: SeenNeed, slot_id: str, count: int) -> list[str]:
+    """Who would come next for a slot, best first: free, fit, consenting, and never tried for this slot."""
+    today = matching.clock.today()
+    tried = {match["candidate_id"] for match in await matching.view("matches").find({"slot_id": slot_id})}
+    columns = await matching.pool.refresh()
+    scored = Scorer(columns, weights_on(today), today).of(need.facts)
+    rows = columns.best(scored.scores, scored.free, count + len(tried))
+    return [name for name in (columns.ids[row] for row in rows) if name not in tried][:count]
 
 
 async def list_matches(
@@ -148,15 +186,39 @@ async def _visible(matching: Matching, principal: Principal) -> Mapping[str, Any
     return _NOBODYS
 
 
+async def audit_matches(matching: Matching, principal: Principal, matches: Sequence[Mapping[str, Any]]) -> None:
+    """Record that the candidates of a list of matches were read, if there are any."""
+    people = sorted({match["candidate_id"] for match in matches})
+    own = Why.OWN_DATA if principal.candidate_id is not None else Why.PRESENTED_TO_EMPLOYER
+    if people:
+        why = Why.OWN_NEED if principal.intermediary is not None else own
+        await matching.audit.read(principal, people, "matches", why)
+
+
 async def match_shown(
     matching: Matching, principal: Principal, match: Document, texts: Sentences, language: Language
 ) -> Document:
     """A match as the caller, who may see it, is shown it."""
     if principal.intermediary is not None:
-        return match_for_counsellor(match, texts, language)
+        need = await matching.view("needs").get(match["need_id"])
+        return match_for_counsellor(match, need, texts, language)
     if principal.is_candidate(match["candidate_id"]):
         return match_for_candidate(match, await matching.view("needs").get(match["need_id"]))
-    candidate_id = match["candidate_id"]
-    person = await matching.view("pool").get(candidate_id)
-    facts = None if person is None else candidate_facts(candidate_id, person)
+    person = await matching.view("pool").get(match["candidate_id"])
+    facts = await matching.candidate(match["candidate_id"])
     return match_for_employer(match, person, facts, matching.clock.today())
+
+
+async def name_of(matching: Matching, principal: Principal, match: Mapping[str, Any]) -> str | None:
+    """What the candidate of a match is called, once they have said yes and for as long as they may be shown.
+
+    The reader may see the match; the read of the name is recorded for itself.
+    """
+    candidate_id = match["candidate_id"]
+    if match.get("accepted_on") is None or match["stage"] == Stage.CANCELLED or principal.is_candidate(candidate_id):
+        return None
+    facts = await matching.candidate(candidate_id)
+    if facts is None or not may_be_shown(match, facts, matching.clock.today()):
+        return None
+    await matching.audit.read(principal, candidate_id, "name", await matching.why(principal, match))
+    return await matching.names.name(candidate_id)

@@ -28,6 +28,20 @@ class Proposal(StrictModel):
     candidate_id: Id
 
 
+class NextChoice(StrictModel):
+    """Propose and ask the best candidate who has not been tried for the slot."""
+
+    deadline: date | None = None
+    """The last day for the answer; left out: three days from now."""
+
+
+class PlanLine(StrictModel):
+    """One line of the plan that the counsellor takes."""
+
+    slot_id: Id
+    candidate_id: Id
+
+
 class Question(StrictModel):
     """Until when the candidate may answer."""
 

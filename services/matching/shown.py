@@ -16,13 +16,26 @@ from contracts.matching import Reason
 from services.matching.domain.facts import CandidateFacts, NeedFacts
 from services.matching.domain.ranking import Ranking, unavailable
 from services.matching.domain.state import Stage
-from services.matching.snapshots import short_profile, slot_state
+from services.matching.snapshots import need_now, short_profile, slot_state
 
 IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number")
+_CONTENT = (
+    "municipality",
+    "occupation",
+    "measure",
+    "hours_per_week",
+    "start_from",
+    "start_to",
+    "language",
+    "licences",
+    "certificates",
+    "adaptations",
+)
 _PROGRESS = (
     "asked_on",
     "deadline",
     "accepted_on",
+    "answered_by",
     "declined",
     "presented_on",
     "response",
@@ -57,14 +70,15 @@ def reasons_in_words(
 
 def need_shown(need_id: str, document: Document, facts: NeedFacts, today: date) -> Document:
     """A need with its clock, without its slots."""
-    registered = document["registered"]
-    wanted = ("municipality", "occupation", "measure", "hours_per_week", "start_from", "language", "licences")
+    registered = need_now(document) or {}
     return {
         "need_id": need_id,
         "org_number": facts.org_number,
         "intermediary": facts.intermediary,
         "assigned_on": document.get("assigned", {}).get("on"),
-        **{name: registered[name] for name in wanted},
+        "assignments": document.get("assignments", []),
+        "revised_on": document.get("revised", {}).get("revised_on"),
+        **{name: registered[name] for name in _CONTENT},
         "registered_on": registered["registered_on"],
         "promise_date": registered["promise_date"],
         "days_left": (facts.promise_date - today).days,
@@ -88,10 +102,12 @@ def slots_shown(document: Document, facts: NeedFacts, matches: Sequence[Document
     ]
 
 
-def match_for_counsellor(match: Document, texts: Sentences, language: Language) -> Document:
-    """Everything but what is sealed."""
+def match_for_counsellor(match: Document, need: Document | None, texts: Sentences, language: Language) -> Document:
+    """Everything but what is sealed. `revised_since_asked`: the candidate answered to something else than is asked."""
     trial = match.get("trial", {})
+    revised_on, asked_on = (need or {}).get("revised", {}).get("revised_on"), match.get("asked_on")
     return {
+        "revised_since_asked": revised_on is not None and asked_on is not None and revised_on >= asked_on,
         **_some(match, (*IDS, "stage", *_FOR_COUNSELLORS)),
         "reasons": reasons_in_words(match.get("reasons", ()), texts, language),
         "started_on": trial.get("started_on", {}).get("data", {}).get("on"),
@@ -101,18 +117,22 @@ def match_for_counsellor(match: Document, texts: Sentences, language: Language) 
 
 def match_for_employer(match: Document, person: Document | None, facts: CandidateFacts | None, today: date) -> Document:
     """A presented match: where it stands, and a short profile for as long as the person may be shown."""
-    confirmed = match["stage"] == Stage.CONFIRMED
-    live = match["stage"] != Stage.CANCELLED and facts is not None
-    may = facts is not None and not unavailable(facts, today)
-    # After the confirmation an assessment may run out; the person still said yes.
-    still = facts is not None and confirmed and facts.consent and not facts.protected
-    profile = short_profile(person) if live and (may or still) else None
+    profile = short_profile(person) if facts is not None and may_be_shown(match, facts, today) else None
     return {**_some(match, (*IDS, "stage", *_FOR_EMPLOYERS)), "candidate": profile}
+
+
+def may_be_shown(match: Mapping[str, Any], facts: CandidateFacts, today: date) -> bool:
+    """Whether a person who said yes may still be shown in this match."""
+    if match["stage"] == Stage.CANCELLED:
+        return False
+    # After the confirmation an assessment may run out; the person still said yes.
+    agreed = match["stage"] == Stage.CONFIRMED and facts.consent and not facts.protected
+    return agreed or not unavailable(facts, today)
 
 
 def match_for_candidate(match: Document, need: Document | None) -> Document:
     """A person's own match, with what the work is."""
-    registered = (need or {}).get("registered", {})
+    registered = need_now(need or {}) or {}
     work = ("occupation", "municipality", "hours_per_week", "start_from", "measure")
     shown = _some(match, (*IDS, "stage", *_PROGRESS))
     if shown["response"] is not None:
@@ -124,12 +144,16 @@ def match_for_candidate(match: Document, need: Document | None) -> Document:
 def ranking_shown(
     ranking: Ranking,
     people: Mapping[str, Document],
-    proposed: Mapping[str, str],
+    on_slot: Sequence[Document],
     texts: Sentences,
     language: Language,
-    limit: int,
 ) -> Document:
-    """Ranked candidates with reasons, and the others with what stands against them. `proposed`: live matches here."""
+    """Ranked candidates with reasons, and the others with what stands against them.
+
+    `on_slot`: all matches of the slot; who was tried before is shown with how that ended.
+    """
+    proposed = {match["candidate_id"]: match["_id"] for match in on_slot if match["stage"] != Stage.CANCELLED}
+    earlier = {match["candidate_id"]: match["cancelled"] for match in on_slot if match["stage"] == Stage.CANCELLED}
     return {
         "items": [
             {
@@ -139,19 +163,19 @@ def ranking_shown(
                 "reasons": reasons_in_words(each.reasons, texts, language),
                 "intermediary": people[each.candidate_id].get("intermediary"),
                 "match_id": proposed.get(each.candidate_id),
+                "earlier": earlier.get(each.candidate_id),
             }
-            for each in ranking.ranked[:limit]
+            for each in ranking.ranked
         ],
         "excluded": [
             {
                 "candidate_id": each.candidate_id,
+                "earlier": earlier.get(each.candidate_id),
                 "guards": [{"code": guard, "text": in_words(texts, language, "guard", guard)} for guard in each.guards],
                 "intermediary": people[each.candidate_id].get("intermediary"),
             }
-            for each in ranking.excluded[:limit]
+            for each in ranking.excluded
         ],
-        "ranked_count": len(ranking.ranked),
-        "excluded_count": len(ranking.excluded),
     }
 
 
@@ -183,9 +207,13 @@ def steps_for(reader: str, match: Mapping[str, Any], today: date) -> tuple[str, 
     late = stage is Stage.ASKED and match["deadline"] < today.isoformat()
     match reader:
         case "candidate":
+            if stage is Stage.ACCEPTED:
+                return ("answer-reversal",)
             return ("answer",) if stage is Stage.ASKED and not late else ()
         case "employer":
-            return ("response", "interview") if stage is Stage.PRESENTED else ()
+            if stage is not Stage.PRESENTED:
+                return ()
+            return ("response", "interview", *_taken_back(match))
         case "counsellor":
             return (*_counsellors(stage, late, match), *(("cancellation",) if _can_end(stage, match) else ()))
         case _:
@@ -199,13 +227,17 @@ def _counsellors(stage: Stage, late: bool, match: Mapping[str, Any]) -> tuple[st
         case Stage.ASKED:
             return ("question",) if late else ("answer",)
         case Stage.ACCEPTED:
-            return ("presentation",)
+            return ("presentation", "answer-reversal")
         case Stage.PRESENTED:
             answered = () if match.get("response") is None else ("confirmation",)
             reversible = () if match.get("interviews") else ("presentation-reversal",)
-            return (*answered, "interview", *reversible)
+            return (*answered, "interview", *_taken_back(match), *reversible)
         case Stage.CONFIRMED | Stage.CANCELLED:
             return ()
+
+
+def _taken_back(match: Mapping[str, Any]) -> tuple[str, ...]:
+    return () if match.get("response") is None else ("response-reversal",)
 
 
 def _can_end(stage: Stage, match: Mapping[str, Any]) -> bool:

@@ -9,24 +9,31 @@ from __future__ import annotations
 from typing import Any
 
 from chassis.projection import Document, Projection, Record
+from chassis.startcheck import epoch_of
 from contracts import followup, intake, matching
 from contracts.event import Event
 from contracts.followup import CaseEvent, TrialClosed, TrialStarted
 from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
+    CandidateErased,
     CandidateEvent,
+    CandidateHandedOver,
     CandidateMapped,
+    CandidateMerged,
     CandidateRegistered,
     ConsentGiven,
     ConsentWithdrawn,
     NeedEvent,
+    NeedExpired,
     NeedRegistered,
+    NeedRevised,
     NeedWithdrawn,
     QualificationAdded,
     ReadinessRevoked,
 )
 from contracts.matching import (
+    AnswerReversed,
     CandidateAccepted,
     CandidateAsked,
     CandidateDeclined,
@@ -39,9 +46,12 @@ from contracts.matching import (
     MatchEvent,
     NeedAssigned,
     PresentationReversed,
+    ResponseReversed,
 )
 from contracts.vocabulary import ConsentScope
 from services.matching.domain.state import Stage
+
+EPOCH_BITS = 44
 
 
 def _about_need(record: Record) -> list[str]:
@@ -59,8 +69,16 @@ def _fold_need(_: str, document: Document | None, record: Record) -> Document:
         case NeedWithdrawn():
             end = {"on": data["withdrawn_on"], "reason": data["reason"]}
             return {**need, "withdrawn": {**need.get("withdrawn", {}), **dict.fromkeys(data["slot_ids"], end)}}
+        case NeedExpired():
+            return {
+                **need,
+                "expired": {**need.get("expired", {}), **dict.fromkeys(data["slot_ids"], data["expired_on"])},
+            }
+        case NeedRevised():
+            return {**need, "revised": data}
         case NeedAssigned():
-            return {**need, "assigned": {"on": data["assigned_on"], "intermediary": data["intermediary"]}}
+            step = {"on": data["assigned_on"], "intermediary": data["intermediary"], "previous": data["previous"]}
+            return {**need, "assigned": step, "assignments": [*need.get("assignments", []), step]}
         case _:
             return need
 
@@ -68,24 +86,51 @@ def _fold_need(_: str, document: Document | None, record: Record) -> Document:
 NEEDS = Projection(
     name="needs",
     topics=(intake.TOPIC, matching.TOPIC),
-    reads=(NeedRegistered, NeedWithdrawn, NeedAssigned),
+    reads=(NeedRegistered, NeedRevised, NeedWithdrawn, NeedExpired, NeedAssigned),
     keys=_about_need,
     fold=_fold_need,
     indexes=(("slot_ids",), ("org_number", "registered_on"), ("registered_on",)),
+    version=2,
 )
 
 
 def _about_candidate(record: Record) -> list[str]:
-    assert isinstance(record.event, CandidateEvent | MatchEvent | CaseEvent)
-    return [record.event.candidate_id]
+    event = record.event
+    assert isinstance(event, CandidateEvent | MatchEvent | CaseEvent)
+    if isinstance(event, CandidateMerged):
+        return [event.candidate_id, event.merged_into]
+    return [event.candidate_id]
 
 
-def _fold_candidate(_: str, document: Document | None, record: Record) -> Document:
+def _fold_candidate(name: str, document: Document | None, record: Record) -> Document:
     person = document or {}
+    if isinstance(record.event, CandidateErased) or person.get("erased"):
+        # Nothing but the random id; not removed, since copies of the pool have to hear of it.
+        person = {"erased": True, "last": person.get("last", {})}
+    else:
+        person = _folded(name, person, record)
+    # The last place heard in each log: whoever keeps a copy asks for what lies above a place.
+    name, place = place_in(record.source, record.position)
+    last = person.get("last", {})
+    return {**person, "last": {**last, name: max(place, last.get(name, 0))}}
+
+
+def place_in(source: str, position: int) -> tuple[str, int]:
+    """The log of a source, and a number that grows along it, also where it was continued under a new source."""
+    return source.rpartition("/")[2].partition("~")[0], (epoch_of(source) << EPOCH_BITS) + position
+
+
+def _folded(name: str, person: Document, record: Record) -> Document:
     event, data = record.event, record.event.data()
     match event:
         case CandidateRegistered():
             return {**person, "intermediary": data["intermediary"], "registered_on": data["registered_on"]}
+        case CandidateHandedOver():
+            return {**person, "intermediary": data["to_intermediary"]}
+        case CandidateMerged():
+            if name == event.candidate_id:
+                return {**person, "merged_into": event.merged_into}
+            return {**person, "absorbed": sorted({*person.get("absorbed", []), event.candidate_id})}
         case CandidateMapped():
             return {**person, "profile": data}
         case QualificationAdded():
@@ -124,6 +169,9 @@ POOL = Projection(
     topics=(intake.TOPIC, matching.TOPIC, followup.TOPIC),
     reads=(
         CandidateRegistered,
+        CandidateHandedOver,
+        CandidateMerged,
+        CandidateErased,
         CandidateMapped,
         QualificationAdded,
         CandidateAssessed,
@@ -139,6 +187,8 @@ POOL = Projection(
     ),
     keys=_about_candidate,
     fold=_fold_candidate,
+    indexes=(("last.intake",), ("last.matching",), ("last.followup",)),
+    version=2,
 )
 
 
@@ -169,9 +219,13 @@ def _match_fields(event: Event, match: Document) -> dict[str, Any]:
         case CandidateAsked():
             return {"stage": Stage.ASKED.value, "asked_on": data["asked_on"], "deadline": data["deadline"]}
         case CandidateAccepted():
-            return {"stage": Stage.ACCEPTED.value, "accepted_on": data["accepted_on"]}
+            said = {"accepted_on": data["accepted_on"], "answered_by": data["answered_by"]}
+            return {"stage": Stage.ACCEPTED.value, **said}
         case CandidateDeclined():
-            return {"declined": {"on": data["declined_on"], "reason": data["reason"]}}
+            declined = {"on": data["declined_on"], "reason": data["reason"]}
+            return {"declined": declined, "answered_by": data["answered_by"]}
+        case AnswerReversed():
+            return {"stage": Stage.ASKED.value, "accepted_on": None, "answered_by": None}
         case CandidatePresented():
             return {"stage": Stage.PRESENTED.value, "presented_on": data["presented_on"]}
         case PresentationReversed():
@@ -180,6 +234,8 @@ def _match_fields(event: Event, match: Document) -> dict[str, Any]:
         case EmployerResponded():
             said = {"on": data["responded_on"], "response": data["response"], "reason": data["reason"]}
             return {"response": said}
+        case ResponseReversed():
+            return {"response": None}
         case InterviewHeld():
             return {"interviews": [*match.get("interviews", []), data["held_on"]]}
         case MatchConfirmed():
@@ -203,6 +259,8 @@ MATCHES = Projection(
         CandidatePresented,
         PresentationReversed,
         EmployerResponded,
+        AnswerReversed,
+        ResponseReversed,
         InterviewHeld,
         MatchConfirmed,
         MatchCancelled,
@@ -211,7 +269,8 @@ MATCHES = Projection(
     ),
     keys=_about_match,
     fold=_fold_match,
-    indexes=(("slot_id",), ("need_id",), ("candidate_id",), ("org_number",)),
+    indexes=(("slot_id",), ("need_id",), ("candidate_id",), ("org_number",), ("stage",)),
+    version=2,
 )
 
 PROJECTIONS = (NEEDS, POOL, MATCHES)

@@ -42,6 +42,17 @@ class Keys:
         return hashlib.sha256(person.encode()).digest()
 
 
+class NamesOf:
+    """Everybody is called by their id; who asked is remembered."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def name(self, candidate_id: str) -> str | None:
+        self.asked.append(candidate_id)
+        return f"Navn {candidate_id}"
+
+
 @dataclass
 class World:
     """Intake and followup as far as matching hears them, and instances of matching."""
@@ -51,6 +62,7 @@ class World:
     logs: Mapping[str, EventLog]
     instances: list[httpx.AsyncClient]
     services: list[Matching]
+    names: NamesOf
     written: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -60,7 +72,12 @@ class World:
     @property
     def seen(self) -> list[str]:
         """For `min_position`: all that has happened elsewhere."""
-        return [f"{source.rpartition('/')[2]}:{position}" for source, position in self.written.items()]
+        return [
+            f"{source.rpartition('/')[2]}:{position}"
+            for source, position in self.written.items()
+            # Matching may not read that one.
+            if source != it.BACKGROUND_SOURCE
+        ]
 
     async def happened(self, source: str, *events: Event) -> None:
         """Append events to another service's log."""
@@ -193,13 +210,15 @@ async def matching_world(settings: Settings, instances: int = 1) -> AsyncIterato
     settings = settings.model_copy(update={"dev_issuer_key": SecretStr("test")})
     writer = Service("writer", settings)
     logs = {each.SOURCE: writer.log(each.SOURCE, each.TOPIC, SOURCES[each.SOURCE]) for each in (it, fo)}
+    background = it.BACKGROUND_SOURCE
+    logs[background] = writer.log(background, it.BACKGROUND_TOPIC, SOURCES[background])
     writer.clock.set(REGISTERED)
     async with AsyncExitStack() as stack:
         await writer.start()
         stack.push_async_callback(writer.stop)
-        clients, services = [], []
+        clients, services, names = [], [], NamesOf()
         for number in range(instances):
-            service = create_matching(settings, Keys())
+            service = create_matching(settings, Keys(), names)
             service.clock.set(LATER)
             services.append(service)
             app = web_app(service)
@@ -207,4 +226,4 @@ async def matching_world(settings: Settings, instances: int = 1) -> AsyncIterato
             transport = httpx.ASGITransport(app=app)
             client = httpx.AsyncClient(transport=transport, base_url=f"http://matching-{number}", timeout=30)
             clients.append(await stack.enter_async_context(client))
-        yield World(settings, writer, logs, clients, services)
+        yield World(settings, writer, logs, clients, services, names)

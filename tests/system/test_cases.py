@@ -23,7 +23,7 @@ NOT_WRITTEN_BY_HAND = {
     "placement": ("started_position",),
     "background": ("position", "ciphertext"),
     "matches": ("score", "reasons", "trial"),
-    "pool": ("profile", "qualifications", "trials"),
+    "pool": ("profile", "qualifications", "trials", "last"),
 }
 """Counted by the ledger, random, weighed by the ranking rules, or whole events."""
 

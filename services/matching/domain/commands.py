@@ -10,7 +10,7 @@ from datetime import date
 
 from contracts.vocabulary import CancelReason, DeclineReason, EmployerResponse, Intermediary, Party, ResponseReason
 from services.matching.domain.facts import CandidateFacts, NeedFacts
-from services.matching.domain.ranking import Weights
+from services.matching.domain.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Propose:
     """None: nobody of that id is known."""
     weights: Weights
     today: date
+    deadline: date | None = None
+    """Also ask the candidate, who may answer until this day."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ class Decline:
 
 
 @dataclass(frozen=True)
+class ReverseAnswer:
+    match_id: str
+    by: Party
+    today: date
+
+
+@dataclass(frozen=True)
 class Present:
     match_id: str
     need: NeedFacts
@@ -83,6 +92,13 @@ class Respond:
     today: date
     reason: ResponseReason | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True)
+class ReverseResponse:
+    match_id: str
+    by: Party
+    today: date
 
 
 @dataclass(frozen=True)
@@ -109,16 +125,29 @@ class Cancel:
     note: str | None = None
 
 
+@dataclass(frozen=True)
+class EndUnfit:
+    """What no event says: an assessment runs out as days pass, requirements change under a running proposal."""
+
+    match_id: str
+    need: NeedFacts
+    candidate: CandidateFacts
+    today: date
+
+
 Command = (
     Assign
     | Propose
     | Ask
     | Accept
     | Decline
+    | ReverseAnswer
     | Present
     | ReversePresentation
     | Respond
+    | ReverseResponse
     | HoldInterview
     | Confirm
     | Cancel
+    | EndUnfit
 )

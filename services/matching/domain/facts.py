@@ -32,6 +32,15 @@ class NeedFacts:
     licences: tuple[str, ...]
     registered_on: date
     promise_date: date
+    certificates: tuple[str, ...] = ()
+    expired_slots: frozenset[str] = frozenset()
+    start_to: date | None = None
+    """The last day on which work may begin."""
+
+    @property
+    def begins(self) -> date:
+        """The first day on which work may begin."""
+        return self.start_from or self.registered_on
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,10 @@ class CandidateFacts:
     """The last day on which the assessment holds."""
     consent: bool = False
     protected: bool = False
+    intermediary: str | None = None
+    """Whose candidate it is."""
+    proposed: bool = False
+    """Has an open match somewhere."""
     placed: bool = False
     """Confirmed for a place, or in a trial that has not closed."""
     municipality: str | None = None
@@ -61,4 +74,11 @@ class CandidateFacts:
     wished_occupations: tuple[str, ...] = ()
     hours_per_week: float = 0.0
     available_from: date | None = None
+    available_to: date | None = None
     licences: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    wished_municipalities: tuple[str, ...] = ()
+    travel_minutes: int | None = None
+    """The longest one-way journey that the candidate wants."""
+    absorbed: tuple[str, ...] = ()
+    """Ids of registrations of the same person that were merged into this one: what holds them holds this one."""

@@ -11,82 +11,16 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from contracts.codelists import current_municipalities
 from contracts.intake import LanguageLevels
 from contracts.matching import Reason
 from contracts.vocabulary import CefrLevel
 from services.matching.domain.facts import CandidateFacts, NeedFacts, Practice
+from services.matching.domain.weights import HoursPoints, LanguagePoints, Nearness, StartPoints, Weights
 
 SKILLS = ("listening", "reading", "speaking", "writing")
 _LEVELS = tuple(CefrLevel)
-_NEARNESS = ("other", "same_field", "related", "same_group", "same")
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Nearness(_Part):
-    """Points by how near an occupation is."""
-
-    same: int
-    same_group: int
-    related: int
-    same_field: int
-    other: int
-
-
-class ExperienceMonths(_Part):
-    full: int
-
-
-class LanguagePoints(_Part):
-    met: int
-    one_below: int
-    below: int
-    not_mapped: int
-
-
-class PlacePoints(_Part):
-    same_municipality: int
-    same_county: int
-    elsewhere: int
-
-
-class HoursPoints(_Part):
-    enough: int
-    nearly: int
-    fewer: int
-    nearly_percent: int
-
-
-class StartPoints(_Part):
-    in_time: int
-    within_promise: int
-    late: int
-
-
-class LicencePoints(_Part):
-    held: int
-
-
-class Weights(_Part):
-    """One version of the weights, as in `rules/ranking-*.toml`."""
-
-    version: str
-    valid_from: date
-    source: str
-    wish: Nearness
-    experience: Nearness
-    qualification: Nearness
-    experience_months: ExperienceMonths
-    language: LanguagePoints
-    place: PlacePoints
-    hours: HoursPoints
-    start: StartPoints
-    licence: LicencePoints
+NEARNESS = ("other", "same_field", "related", "same_group", "same")
 
 
 class Guard(StrEnum):
@@ -98,6 +32,13 @@ class Guard(StrEnum):
     NOT_AVAILABLE = "not_available"
     NOT_FREE = "not_free"
     LICENCE_MISSING = "licence_missing"
+    CERTIFICATE_MISSING = "certificate_missing"
+    OUTSIDE_WINDOW = "outside_window"
+    """Cannot begin before the employer's start window ends, or is gone before it begins."""
+
+
+UNMET = frozenset({Guard.LICENCE_MISSING, Guard.CERTIFICATE_MISSING, Guard.OUTSIDE_WINDOW})
+"""What the work asks for and the candidate has not: may be named, since it tells nothing protected."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +80,19 @@ def guards(need: NeedFacts, candidate: CandidateFacts, today: date) -> tuple[Gua
     found = list(unavailable(candidate, today))
     if candidate.placed:
         found.append(Guard.NOT_FREE)
+    return (*found, *unmet(need, candidate))
+
+
+def unmet(need: NeedFacts, candidate: CandidateFacts) -> tuple[Guard, ...]:
+    """Requirements of the work that the candidate does not meet."""
+    found = []
     if not set(need.licences) <= set(candidate.licences):
         found.append(Guard.LICENCE_MISSING)
+    if not set(need.certificates) <= set(candidate.certificates):
+        found.append(Guard.CERTIFICATE_MISSING)
+    late = need.start_to is not None and (candidate.available_from or need.start_to) > need.start_to
+    if late or (candidate.available_to is not None and candidate.available_to < need.begins):
+        found.append(Guard.OUTSIDE_WINDOW)
     return tuple(found)
 
 
@@ -151,12 +103,14 @@ def reasons(need: NeedFacts, candidate: CandidateFacts, weights: Weights) -> tup
         _experience(need.occupation, candidate.experience, weights),
         _best("qualification", need.occupation, candidate.qualifications, weights.qualification),
         *_language(need.language, candidate.language, weights.language),
-        _place(need.municipality, candidate.municipality, weights.place),
+        *_place(need.municipality, candidate, weights),
         _hours(need.hours_per_week, candidate.hours_per_week, weights.hours),
         _start(need, candidate.available_from, weights.start),
     ]
     if need.licences:
         found.append(Reason(code="licence_held", points=weights.licence.held))
+    if need.certificates and weights.certificate is not None:
+        found.append(Reason(code="certificate_held", points=weights.certificate.held))
     return tuple(found)
 
 
@@ -188,7 +142,7 @@ def nearness(wanted: str, occupation: str) -> str:
     shared = 0
     while shared < min(len(wanted), len(occupation), 4) and wanted[shared] == occupation[shared]:
         shared += 1
-    return _NEARNESS[shared]
+    return NEARNESS[shared]
 
 
 def _points(table: Nearness, near: str) -> int:
@@ -196,7 +150,7 @@ def _points(table: Nearness, near: str) -> int:
 
 
 def _best(kind: str, wanted: str, practices: Iterable[Practice], table: Nearness) -> Reason:
-    near = max((nearness(wanted, each.occupation) for each in practices), key=_NEARNESS.index, default="other")
+    near = max((nearness(wanted, each.occupation) for each in practices), key=NEARNESS.index, default="other")
     return Reason(code=f"{kind}_{near}", points=_points(table, near))
 
 
@@ -208,7 +162,7 @@ def _experience(wanted: str, practices: Iterable[Practice], weights: Weights) ->
         months[near] = months.get(near, 0) + (each.months or 0)
     full = weights.experience_months.full
     best = Reason(code="experience_other", points=weights.experience.other)
-    for near in _NEARNESS[1:]:
+    for near in NEARNESS[1:]:
         points = _points(weights.experience, near) * min(months.get(near, 0), full) // full
         if points > best.points:
             best = Reason(code=f"experience_{near}", points=points)
@@ -227,14 +181,25 @@ def _language(wanted: LanguageLevels, has: LanguageLevels, points: LanguagePoint
             yield Reason(code=f"language_{skill}_{how}", points=int(getattr(points, how)))
 
 
-def _place(wanted: str, has: str | None, points: PlacePoints) -> Reason:
-    # Numbers of older divisions: 0626 and 3049 are the Lier of today.
+def distance(wanted: str, has: str | None) -> str:
+    """`same_municipality`, `same_county` or `elsewhere`. Numbers of older divisions: 0626 and 3049 are today's Lier."""
     theirs, ours = set(current_municipalities(wanted)), set(current_municipalities(has or ""))
     if theirs & ours:
-        return Reason(code="place_same_municipality", points=points.same_municipality)
-    if {code[:2] for code in theirs} & {code[:2] for code in ours}:
-        return Reason(code="place_same_county", points=points.same_county)
-    return Reason(code="place_elsewhere", points=points.elsewhere)
+        return "same_municipality"
+    return "same_county" if {code[:2] for code in theirs} & {code[:2] for code in ours} else "elsewhere"
+
+
+def _place(wanted: str, candidate: CandidateFacts, weights: Weights) -> Iterable[Reason]:
+    points, far = weights.place, distance(wanted, candidate.municipality)
+    best = Reason(code=f"place_{far}", points=int(getattr(points, far)))
+    wishes = any(distance(wanted, code) == "same_municipality" for code in candidate.wished_municipalities)
+    if wishes and points.wished is not None and points.wished > best.points:
+        best = Reason(code="place_wished", points=points.wished)
+    yield best
+    if weights.travel is not None:
+        longest, assumed = candidate.travel_minutes, int(getattr(weights.travel, f"{far}_minutes"))
+        how = "unknown" if longest is None else "covers" if longest >= assumed else "short"
+        yield Reason(code=f"travel_{how}", points=int(getattr(weights.travel, how)))
 
 
 def _hours(wanted: float, has: float, points: HoursPoints) -> Reason:
@@ -246,7 +211,7 @@ def _hours(wanted: float, has: float, points: HoursPoints) -> Reason:
 
 
 def _start(need: NeedFacts, available_from: date | None, points: StartPoints) -> Reason:
-    if available_from is None or available_from <= (need.start_from or need.registered_on):
+    if available_from is None or available_from <= need.begins:
         return Reason(code="start_in_time", points=points.in_time)
     if available_from <= need.promise_date:
         return Reason(code="start_within_promise", points=points.within_promise)

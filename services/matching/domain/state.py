@@ -14,6 +14,7 @@ from functools import reduce
 from contracts.event import Event
 from contracts.followup import TrialClosed, TrialStarted
 from contracts.matching import (
+    AnswerReversed,
     CandidateAccepted,
     CandidateAsked,
     CandidateDeclined,
@@ -26,6 +27,7 @@ from contracts.matching import (
     MatchEvent,
     NeedAssigned,
     PresentationReversed,
+    ResponseReversed,
 )
 
 
@@ -125,6 +127,8 @@ def evolve_match(match: Match | None, event: MatchEvent) -> Match | None:
         case CandidateMatched() | CandidateDeclined():
             # A declined match ends with the MatchCancelled of the same commit.
             return match
+        case AnswerReversed():
+            return replace(match, stage=Stage.ASKED)
         case CandidateAsked():
             return replace(match, stage=Stage.ASKED, deadline=event.deadline)
         case CandidateAccepted():
@@ -135,6 +139,8 @@ def evolve_match(match: Match | None, event: MatchEvent) -> Match | None:
             return replace(match, stage=Stage.ACCEPTED, presented_on=None, response=None, interviewed_on=None)
         case EmployerResponded():
             return replace(match, response=event.response)
+        case ResponseReversed():
+            return replace(match, response=None)
         case InterviewHeld():
             return replace(match, interviewed_on=event.held_on)
         case MatchConfirmed():
@@ -186,9 +192,12 @@ def _fold(events: Iterable[MatchEvent]) -> Match | None:
     return match
 
 
-def confirm_subjects(match_id: str, world: World) -> list[str]:
-    """What a confirmation reads: the match, its slot, its candidate, and every open match of either with its own."""
-    subjects = [f"match:{match_id}"]
+def confirm_subjects(match_id: str, world: World, absorbed: Iterable[str] = ()) -> list[str]:
+    """What a confirmation reads: the match, its slot, its candidate, and every open match of either with its own.
+
+    `absorbed`: registrations of the same person that were merged into this one; what holds them holds the person.
+    """
+    subjects = [f"match:{match_id}", *(f"candidate:{name}" for name in absorbed)]
     match = world.matches.get(match_id)
     if match is not None:
         subjects += match.subjects

@@ -10,7 +10,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from services.matching.domain.ranking import Weights
+from services.matching.domain.weights import Weights
 
 _HERE = Path(__file__).parent
 

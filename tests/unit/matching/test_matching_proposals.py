@@ -52,8 +52,11 @@ def assignment(by: Intermediary = REFUGEE_SERVICE, to: Intermediary = NAV, **nee
 
 
 def test_a_need_is_passed_on_to_another_intermediary() -> None:
-    event = NeedAssigned(need_id="N1", org_number=ORG, intermediary="nav", assigned_on=TODAY)
+    about_it = {"need_id": "N1", "org_number": ORG, "assigned_on": TODAY}
+    event = NeedAssigned(**about_it, intermediary="nav", previous="refugee_service")
     past().when(decide, assignment()).then(event)
+    back = NeedAssigned(**about_it, intermediary="refugee_service", previous="nav")
+    past(event).when(decide, assignment(by=NAV, to=REFUGEE_SERVICE)).then(back)
 
 
 def test_a_need_is_passed_on_only_by_whoever_works_on_it() -> None:
@@ -216,18 +219,20 @@ def test_an_ended_match_is_refused() -> None:
 
 
 def test_the_candidate_says_yes_on_the_last_day() -> None:
-    past(asked()).when(decide, Accept("M1", TODAY)).then(CandidateAccepted(**about(), accepted_on=TODAY))
+    past(asked()).when(decide, Accept("M1", TODAY)).then(
+        CandidateAccepted(**about(), accepted_on=TODAY, answered_by="participant")
+    )
 
 
 def test_a_no_ends_the_match() -> None:
-    declined = CandidateDeclined(**about(), declined_on=TODAY, reason="travel")
+    declined = CandidateDeclined(**about(), declined_on=TODAY, reason="travel", answered_by="participant")
     end = the_end("candidate_declined")
     past(asked()).when(decide, Decline("M1", DeclineReason.TRAVEL, TODAY)).then(declined, end)
 
 
 def test_another_reason_is_sealed() -> None:
     note = {"note": "Flytter til Bergen."}
-    declined = CandidateDeclined(**about(), declined_on=TODAY, reason="other", sealed=note)
+    declined = CandidateDeclined(**about(), declined_on=TODAY, reason="other", answered_by="participant", sealed=note)
     command = Decline("M1", DeclineReason.OTHER, TODAY, note="Flytter til Bergen.")
     past(asked()).when(decide, command).then(declined, the_end("candidate_declined"))
 
@@ -246,7 +251,7 @@ def test_an_answer_recorded_on_behalf_of_the_candidate_says_why() -> None:
     past(asked()).when(decide, yes).then_refused("note_missing_on_behalf", ["/note"], status=422)
     no = Decline("M1", DeclineReason.TRAVEL, TODAY, on_behalf=True)
     past(asked()).when(decide, no).then_refused("note_missing_on_behalf", ["/note"], status=422)
-    event = CandidateAccepted(**about(), accepted_on=TODAY, sealed={"note": "Ringte."})
+    event = CandidateAccepted(**about(), accepted_on=TODAY, answered_by="counsellor", sealed={"note": "Ringte."})
     past(asked()).when(decide, Accept("M1", TODAY, on_behalf=True, note="Ringte.")).then(event)
 
 

@@ -16,8 +16,11 @@ from contracts.followup import AgreementAnnulled, NoShowReported
 from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
+    CandidateErased,
+    CandidateMerged,
     ConsentGiven,
     ConsentWithdrawn,
+    NeedExpired,
     ReadinessRevoked,
 )
 from contracts.matching import MatchEvent, NeedAssigned
@@ -45,6 +48,8 @@ LOST: list[Event] = [
     ConsentWithdrawn(candidate_id="C1", scope="matching", withdrawn_on=TODAY),
     AddressProtectionChanged(candidate_id="C1", protected=True),
     CandidateAssessed(candidate_id="C1", ready=False, assessed_on=TODAY, valid_until=TODAY),
+    CandidateMerged(candidate_id="C1", merged_into="C9", merged_on=TODAY),
+    CandidateErased(candidate_id="C1", erased_on=TODAY),
 ]
 KEPT: list[Event] = [
     ConsentGiven(candidate_id="C1", scope="matching", given_on=TODAY),
@@ -145,6 +150,12 @@ def test_a_match_that_was_ended_by_the_confirmation_of_another_is_seen_as_ended(
 def test_a_withdrawn_need_ends_the_matches_of_its_withdrawn_slots() -> None:
     log = log_of(proposed(), presented("M2", "S2"), confirmed("M3", "S2", "C2"))
     same(reacted(WITHDRAWN, log), the_end("need_withdrawn", "M2", "S2"), the_end("need_withdrawn", "M3", "S2", "C2"))
+
+
+def test_an_expired_need_ends_open_matches_and_leaves_whoever_is_confirmed() -> None:
+    expired = NeedExpired(need_id="N1", org_number=ORG, slot_ids=("S1", "S2"), expired_on=TODAY)
+    log = log_of(proposed(), confirmed("M3", "S2", "C2"))
+    same(reacted(expired, log), the_end("need_expired"))
 
 
 def test_a_withdrawn_need_leaves_a_started_trial() -> None:

@@ -13,34 +13,42 @@ from contracts.event import Event
 from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
+    CandidateErased,
+    CandidateHandedOver,
     CandidateMapped,
+    CandidateMerged,
     CandidateRegistered,
     ConsentGiven,
     ConsentWithdrawn,
     Experience,
+    NeedExpired,
     NeedRegistered,
+    NeedRevised,
     NeedWithdrawn,
     QualificationAdded,
     ReadinessRevoked,
 )
-from contracts.matching import NeedAssigned, PresentationReversed
+from contracts.matching import AnswerReversed, NeedAssigned, PresentationReversed, ResponseReversed
+from services.matching.domain.columns import Columns
 from services.matching.reactions import REACTIONS
 from services.matching.snapshots import (
     candidate_facts,
-    listed_for,
+    is_known,
     need_facts,
     placed,
     short_profile,
     slot_state,
     trial_events,
 )
-from services.matching.views import MATCHES, NEEDS, POOL, PROJECTIONS
+from services.matching.views import MATCHES, NEEDS, POOL, PROJECTIONS, place_in
 from tests.gwt import arrivals, folded, records
 from tests.unit.matching.matching_facts import (
     NEED,
     ORG,
     TODAY,
     about,
+    accepted,
+    answered,
     closed,
     confirmed,
     interviewed,
@@ -187,10 +195,12 @@ def test_the_events_of_a_trial_come_back_as_they_were() -> None:
 
 
 def test_whoever_has_not_consented_is_met_by_their_own_intermediary_alone() -> None:
-    silent = pool(records(intake.SOURCE, person()[:-1]))
-    assert listed_for("refugee_service", silent)
-    assert not listed_for("nav", silent)
-    assert listed_for("nav", pool(records(intake.SOURCE, person())))
+    columns = Columns()
+    columns.put(candidate_facts("C1", pool(records(intake.SOURCE, person()[:-1]))))
+    assert columns.listed_for("refugee_service").tolist() == [True]
+    assert columns.listed_for("nav").tolist() == [False]
+    columns.put(candidate_facts("C1", pool(records(intake.SOURCE, person()))))
+    assert columns.listed_for("nav").tolist() == [True]
 
 
 def test_the_short_profile_says_competence_and_nothing_that_identifies() -> None:
@@ -201,6 +211,8 @@ def test_the_short_profile_says_competence_and_nothing_that_identifies() -> None
         "hours_per_week",
         "available_from",
         "licences",
+        "certificates",
+        "skills",
         "qualifications",
     }
     assert profile["qualifications"] == [{"kind": "course", "occupation": "5223", "completed_on": "2024-11-30"}]
@@ -215,8 +227,96 @@ def test_background_is_read_by_no_projection_and_no_reaction() -> None:
     assert not {kind for kind in kinds if kind.startswith("Background")}
 
 
+REVISED = NeedRevised(
+    need_id="N1",
+    org_number=ORG,
+    revised_on=TODAY,
+    occupation="5120",
+    hours_per_week=20,
+    licences=("B",),
+    start_to=TODAY,
+)
+
+
+def test_a_revised_need_asks_for_what_it_asks_for_now_and_keeps_its_clock() -> None:
+    facts = need_facts("N1", folded(NEEDS, records(intake.SOURCE, [REGISTERED, REVISED]))["N1"])
+    assert facts is not None
+    assert (facts.occupation, facts.hours_per_week, facts.licences, facts.start_to) == ("5120", 20, ("B",), TODAY)
+    assert (facts.municipality, facts.promise_date, facts.slot_ids) == ("3312", date(2025, 2, 10), ("S1", "S2"))
+
+
+def test_expired_slots_are_known_and_what_is_filled_stays_filled() -> None:
+    expired = NeedExpired(need_id="N1", org_number=ORG, slot_ids=("S1", "S2"), expired_on=TODAY)
+    document = folded(NEEDS, records(intake.SOURCE, [REGISTERED, expired]))["N1"]
+    facts = need_facts("N1", document)
+    assert facts is not None
+    assert facts.expired_slots == {"S1", "S2"}
+    assert slot_state("S1", document, []) == "expired"
+    assert slot_state("S1", document, [{"slot_id": "S1", "stage": "confirmed"}]) == "filled"
+
+
+def test_every_handover_of_a_need_is_remembered() -> None:
+    first = NeedAssigned(need_id="N1", org_number=ORG, intermediary="refugee_service", assigned_on=TODAY)
+    document = folded(NEEDS, records(matching.SOURCE, [first, ASSIGNED]))["N1"]
+    assert [step["intermediary"] for step in document["assignments"]] == ["refugee_service", "nav"]
+
+
+def test_a_candidate_who_was_handed_over_belongs_to_the_other_intermediary() -> None:
+    over = CandidateHandedOver(
+        candidate_id="C1", from_intermediary="refugee_service", to_intermediary="nav", handed_over_on=TODAY
+    )
+    assert candidate_facts("C1", pool(records(intake.SOURCE, [*person(), over]))).intermediary == "nav"
+
+
+def test_a_registration_that_was_merged_into_another_leaves_the_pool_and_still_holds_the_person() -> None:
+    merged = CandidateMerged(candidate_id="C1", merged_into="C2", merged_on=TODAY)
+    heard = records(intake.SOURCE, [*person("C1"), *person("C2"), merged])
+    documents = folded(POOL, heard, records(matching.SOURCE, confirmed()))
+    assert not is_known(documents["C1"])
+    assert is_known(documents["C2"])
+    assert not candidate_facts("C1", documents["C1"]).ready
+    assert documents["C2"]["absorbed"] == ["C1"]
+    facts = candidate_facts("C2", documents["C2"], {"C1": documents["C1"]})
+    assert (facts.ready, facts.placed, facts.absorbed) == (True, True, ("C1",))
+
+
+def test_nothing_is_left_of_whoever_was_erased_whatever_comes_later() -> None:
+    heard = records(intake.SOURCE, [*person(), CandidateErased(candidate_id="C1", erased_on=TODAY)])
+    document = pool(heard, records(matching.SOURCE, confirmed()))
+    assert set(document) == {"erased", "last"}
+    assert not is_known(document)
+    facts = candidate_facts("C1", document)
+    assert (facts.ready, facts.consent) == (False, False)
+
+
+def test_a_log_that_was_continued_goes_on_counting_upwards() -> None:
+    assert place_in("dugnad/intake", 5) < place_in("dugnad/intake", 6) < place_in("dugnad/intake~2", 1)
+    assert place_in("dugnad/intake~2", 1)[0] == "intake"
+
+
+def test_answers_that_were_taken_back_leave_nothing_of_themselves() -> None:
+    back = AnswerReversed(**about(), reversed_on=TODAY, reversed_by="counsellor")
+    document = folded(MATCHES, records(matching.SOURCE, told(accepted(), back)))["M1"]
+    assert (document["stage"], document["accepted_on"], document["answered_by"]) == ("asked", None, None)
+    unsaid = ResponseReversed(**about(), reversed_on=TODAY, reversed_by="employer")
+    document = folded(MATCHES, records(matching.SOURCE, told(answered(), unsaid)))["M1"]
+    assert (document["stage"], document["response"]) == ("presented", None)
+
+
 ALL = [
-    *records(intake.SOURCE, [REGISTERED, *person("C1"), *person("C2"), WITHDRAWN]),
+    *records(
+        intake.SOURCE,
+        [
+            REGISTERED,
+            *person("C1"),
+            *person("C2"),
+            *person("C3"),
+            WITHDRAWN,
+            REVISED,
+            CandidateMerged(candidate_id="C3", merged_into="C2", merged_on=TODAY),
+            CandidateErased(candidate_id="C3", erased_on=TODAY),
+        ],
+    ),
     *records(
         matching.SOURCE,
         told(ASSIGNED, confirmed("M1", "S1", "C1"), presented("M2", "S1", "C2"), the_end("other", "M2", "S1", "C2")),
