@@ -13,6 +13,8 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         # Ids: random (ULID), nothing personal in them.
         "agreement_id": "The agreement's id.",
         "candidate_id": "The candidate's random id; says nothing about the person.",
+        "certificate_id": "The certificate's id.",
+        "change_id": "The id of a proposal and its answer.",
         "check_in_id": "The check-in's id.",
         "match_id": "The match's id: one candidate on one slot.",
         "need_id": "The need's id.",
@@ -22,6 +24,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "slot_ids": "The slots that this is about; each is one place in the need.",
         "task_id": "The task's id.",
         "trial_id": "The trial's id.",
+        "voice_id": "The id of what the candidate said.",
         # Days: calendar dates in Europe/Oslo.
         "accepted_on": "The Oslo day of the candidate's yes.",
         "annulled_on": "The Oslo day on which the agreement was annulled.",
@@ -42,6 +45,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "extended_on": "The Oslo day on which the extension was decided.",
         "given_on": "The Oslo day on which consent was given.",
         "held_on": "The Oslo day on which it was held.",
+        "issued_on": "The Oslo day on which it was issued.",
         "mapped_on": "The Oslo day of the mapping.",
         "matched_on": "The Oslo day of the proposal.",
         "on": "The Oslo day on which it happened.",
@@ -55,6 +59,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "start_from": "The earliest day on which the employer can take somebody on; null is at once.",
         "start_on": "The first day of the period, included.",
         "started_on": "The first day.",
+        "taken_on": "The Oslo day on which it was taken.",
         "withdrawn_on": "The Oslo day of the withdrawal.",
         "year": "The calendar year that the figures are for.",
         # Who.
