@@ -91,33 +91,25 @@ class Content:
         return 0 if self.kind is Kind.COUNT else 1
 
 
-@dataclass(frozen=True)
-class Cube:
-    """The cells of one table, or of a part of it."""
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What a table is, whatever its cells hold."""
 
     id: str
     dimensions: tuple[Dimension, ...]
-    values: Sequence[Number | None]
     contents: tuple[Content, ...]
     """One per code of `ContentsCode`, in its order."""
     version: int
     """Of the table's shape: which variables and codes there are, and what they mean."""
-    status: Mapping[int, Missing] = field(default_factory=lambda: MappingProxyType({}))
-    """Why there is no number, by the place of each cell whose value is None."""
     notes: tuple[Note, ...] = ()
     updated: datetime | None = None
-    """When the last event that is counted was recorded (live) or the release was sealed. None: nothing was counted."""
+    """When it was read (live) or the release was sealed."""
     complete_to: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Per source the position up to which everything is counted."""
 
     def __post_init__(self) -> None:
-        if len(self.values) != prod(self.size):
-            raise ValueError(f"{self.id}: {len(self.values)} values do not fill {self.size}")
         if tuple(each.code for each in self.contents) != self.dimension(CONTENTS).codes:
             raise ValueError(f"{self.id}: its contents are not the codes of {CONTENTS}")
-        missing = {place for place, value in enumerate(self.values) if value is None}
-        if missing != set(self.status):
-            raise ValueError(f"{self.id}: a cell has either a value or a status")
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -135,6 +127,41 @@ class Cube:
             if each.id == name:
                 return each
         raise KeyError(name)
+
+    @property
+    def time(self) -> Dimension:
+        """The dimension of periods. Raises ValueError where there is none."""
+        for each in self.dimensions:
+            if each.role is Role.TIME:
+                return each
+        raise ValueError(f"{self.id} has no periods")
+
+    def narrowed(self, chosen: Mapping[str, Sequence[str]]) -> tuple[tuple[Dimension, ...], tuple[Content, ...]]:
+        """Dimensions and contents of the part with these codes; a dimension left out keeps all its codes.
+
+        Raises KeyError for a code that is not there.
+        """
+        dimensions = tuple(narrowed(each, chosen.get(each.id, each.codes)) for each in self.dimensions)
+        contents = {each.code: each for each in self.contents}
+        codes = next(each.codes for each in dimensions if each.id == CONTENTS)
+        return dimensions, tuple(contents[code] for code in codes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cube(Described):
+    """The cells of one table, or of a part of it."""
+
+    values: Sequence[Number | None]
+    status: Mapping[int, Missing] = field(default_factory=lambda: MappingProxyType({}))
+    """Why there is no number, by the place of each cell whose value is None."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.values) != prod(self.size):
+            raise ValueError(f"{self.id}: {len(self.values)} values do not fill {self.size}")
+        missing = {place for place, value in enumerate(self.values) if value is None}
+        if missing != set(self.status):
+            raise ValueError(f"{self.id}: a cell has either a value or a status")
 
     def place(self, codes: Mapping[str, str]) -> int:
         """Where the cell of these codes stands; a dimension left out is at its total. Raises KeyError."""
@@ -155,34 +182,33 @@ class Cube:
 
         Raises KeyError for a code that is not there.
         """
-        kept: list[Dimension] = []
+        dimensions, contents = self.narrowed(chosen)
         places = [0]
-        for each in self.dimensions:
-            codes = tuple(chosen.get(each.id, each.codes))
+        for each, kept in zip(self.dimensions, dimensions, strict=True):
             index = {code: at for at, code in enumerate(each.codes)}
-            at = [index[code] for code in codes]
+            at = [index[code] for code in kept.codes]
             places = [place * len(each.codes) + one for place in places for one in at]
-            kept.append(narrowed(each, codes))
         return Cube(
             id=self.id,
-            dimensions=tuple(kept),
-            values=[self.values[place] for place in places],
-            contents=tuple(one for code in self._contents(kept) for one in self.contents if one.code == code),
+            dimensions=dimensions,
+            contents=contents,
             version=self.version,
-            status={new: self.status[old] for new, old in enumerate(places) if old in self.status},
             notes=self.notes,
             updated=self.updated,
             complete_to=self.complete_to,
+            values=[self.values[place] for place in places],
+            status={new: self.status[old] for new, old in enumerate(places) if old in self.status},
         )
-
-    @staticmethod
-    def _contents(dimensions: Sequence[Dimension]) -> tuple[str, ...]:
-        return next(each.codes for each in dimensions if each.id == CONTENTS)
 
 
 def narrowed(dimension: Dimension, codes: Sequence[str]) -> Dimension:
-    """The dimension with some of its codes: its total and its codelists only as far as they are still there."""
+    """The dimension with some of its codes: its total and its codelists only as far as they are still there.
+
+    Raises KeyError for a code that it has not.
+    """
     left = set(codes)
+    if missing := sorted(left.difference(dimension.codes)):
+        raise KeyError(f"{dimension.id}={missing[0]}")
     codelists = (Codelist(each.id, tuple(code for code in each.codes if code in left)) for each in dimension.codelists)
     return Dimension(
         id=dimension.id,

@@ -7,11 +7,12 @@ or was registered by mistake never happened; a start after a no-show counts, a n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from contracts.vocabulary import CancelReason, Outcome
+from contracts.vocabulary import CancelReason, Outcome, Party
+from services.reporting.domain.regions import finest
 
 Doc = Mapping[str, Any]
 
@@ -25,6 +26,7 @@ def _day(doc: Doc, name: str) -> date | None:
 class Match:
     """One candidate on one slot, as far as they came."""
 
+    match_id: str
     proposed_on: date | None
     asked_on: date | None
     presented_on: date | None
@@ -43,6 +45,24 @@ class Trial:
     """When the start was recorded: the person's background is the last one recorded by then."""
     closed_on: date | None
     outcome: str | None
+    check_ins: Mapping[str, date] = field(default_factory=dict)
+    """Those that were held, by their ids."""
+    missed: tuple[date, ...] = ()
+    """When each check-in that was missed had been due."""
+    extended: tuple[date, ...] = ()
+    """When each extension was decided."""
+    shortened: tuple[tuple[date, str], ...] = ()
+    """When and why."""
+    still_employed: Mapping[int, bool] = field(default_factory=dict)
+    """Whether somebody who was hired was employed so many months after, where that has been confirmed."""
+
+    @property
+    def overdue(self) -> tuple[date, ...]:
+        """The missed check-ins after which none has been held, as long as the trial runs."""
+        if self.closed_on is not None:
+            return ()
+        last = max(self.check_ins.values(), default=date.min)
+        return tuple(due for due in self.missed if due > last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +72,12 @@ class Slot:
     slot_id: str
     need_id: str
     org_number: str
-    municipality: str
+    region: str
+    """The finest region of today's division that the municipality is known to lie in."""
     intermediary: str
     """Who was assigned, else whom the employer turned to first."""
+    wished_measure: str | None
+    """What the employer had in mind."""
     measure: str | None
     """Of the trial, else of the agreement, else what the employer had in mind."""
     registered_on: date
@@ -65,6 +88,8 @@ class Slot:
     agreed_on: date | None
     trials: tuple[Trial, ...]
     """In the order in which they started."""
+    employer_delay: bool = False
+    """Somebody reported that the slot waited for the employer."""
 
     @property
     def start(self) -> Trial | None:
@@ -113,21 +138,24 @@ def slot(slot_id: str, doc: Doc, assigned: str | None) -> Slot | None:
         slot_id=slot_id,
         need_id=need["need_id"],
         org_number=need["org_number"],
-        municipality=need["municipality"],
+        region=finest(need["municipality"]),
         intermediary=assigned or need["intermediary"],
+        wished_measure=need.get("measure"),
         measure=measure,
         registered_on=registered_on,
         promise_date=promise,
         start_from=_day(need, "start_from"),
         withdrawn=doc.get("withdrawn") is not None and not trials,
-        matches=tuple(_match(match) for key, match in sorted(matches.items()) if key not in mistaken),
+        matches=tuple(_match(key, match) for key, match in sorted(matches.items()) if key not in mistaken),
         agreed_on=None if agreed is None else _day(agreed, "concluded_on"),
         trials=trials,
+        employer_delay=any(each["caused_by"] == Party.EMPLOYER for each in doc.get("delays", {}).values()),
     )
 
 
-def _match(doc: Doc) -> Match:
+def _match(match_id: str, doc: Doc) -> Match:
     return Match(
+        match_id=match_id,
         proposed_on=_day(doc, "proposed_on"),
         asked_on=_day(doc, "asked_on"),
         presented_on=_day(doc, "presented_on"),
@@ -154,6 +182,13 @@ def _trials(doc: Doc, mistaken: Iterable[str]) -> list[Trial]:
                 recorded=trial["started_recorded"],
                 closed_on=_day(trial, "closed_on"),
                 outcome=trial.get("outcome"),
+                check_ins={key: date.fromisoformat(day) for key, day in trial.get("held", {}).items()},
+                missed=tuple(sorted(date.fromisoformat(day) for day in trial.get("missed", {}))),
+                extended=tuple(sorted(date.fromisoformat(day) for day in trial.get("extensions", {}).values())),
+                shortened=tuple(
+                    sorted((date.fromisoformat(each["on"]), each["reason"]) for each in trial.get("cuts", {}).values())
+                ),
+                still_employed={int(months): employed for months, employed in trial.get("employed", {}).items()},
             )
         )
     return sorted(counted, key=lambda trial: (trial.started_on, trial.trial_id))

@@ -11,8 +11,9 @@ from chassis.projection import Document, Record, fold_all
 from contracts.vocabulary import Outcome
 from services.reporting.domain.facts import Slot, slot
 from services.reporting.domain.filters import Filter
+from services.reporting.domain.overview import trakt, utfall, ventetid
 from services.reporting.domain.periods import Period
-from services.reporting.domain.placements import STAGES, trakt, utfall, ventetid
+from services.reporting.domain.placements import STAGES
 from services.reporting.domain.table import Table
 from services.reporting.views import PROJECTIONS, needs, placement
 from tests.unit.reporting.recompute import recompute
@@ -62,7 +63,7 @@ def test_the_tables_equal_plain_loops_over_the_events(world: World, period: str 
     outcome = utfall(slots, chosen)
     everyone = {code.value: expected.outcomes.get(code, 0) for code in Outcome}
     assert numbers(outcome, "outcome", "trials") == {**everyone, "total": sum(everyone.values())}
-    assert figure(outcome, "hired") == expected.hired
+    assert figure(outcome, "slots_hired") == expected.hired
 
 
 def test_the_simulation_reaches_every_class_and_stage(world: World) -> None:

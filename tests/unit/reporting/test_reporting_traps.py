@@ -17,8 +17,8 @@ from contracts.event import Event
 from contracts.refused import Refused
 from services.reporting.domain.facts import Slot, slot
 from services.reporting.domain.filters import Filter
+from services.reporting.domain.overview import trakt, utfall, ventetid
 from services.reporting.domain.periods import Period
-from services.reporting.domain.placements import trakt, utfall, ventetid
 from services.reporting.domain.table import Table
 from services.reporting.views import placement
 from tests.gwt import records
@@ -132,7 +132,7 @@ def test_an_annulled_agreement_is_honoured_by_every_table() -> None:
     funnel = trakt(told, Filter())
     assert [stage(funnel, name) for name in ("agreed", "started", "hired")] == [0, 0, 0]
     assert waiting(ventetid(told, Filter(), TODAY)) == {"not_started": 1}
-    assert figures(utfall(told, Filter())) == {"hired": 0, "running": 0}
+    assert set(figures(utfall(told, Filter())).values()) == {0}
 
 
 def test_a_no_show_after_the_start_undoes_it_and_a_start_after_a_no_show_counts() -> None:
