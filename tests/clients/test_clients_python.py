@@ -18,7 +18,7 @@ from services.reporting.pxweb.source import Table
 from tests.clients.conftest import Served
 
 MONTHS = ["2024M02", "2024M03"]
-QUESTION = {"Region": ["0", "33"], "ContentsCode": ["slots", "needs"], "Tid": MONTHS}
+QUESTION: dict[str, Any] = {"Region": ["0", "33"], "ContentsCode": ["slots", "needs"], "Tid": MONTHS}
 
 
 def expected(served: Served) -> list[Any]:
@@ -93,7 +93,7 @@ def test_pyjstat_reads_a_table_into_a_data_frame_and_writes_it_back(served: Serv
 
 def test_pyjstat_keeps_missing_cells_as_missing(served: Served) -> None:
     frame = pyjstat.Dataset.read(f"{served.public}/tables/arbeidsstyrke/data").write("dataframe")
-    assert frame["value"].isna().sum() == len(served.tables["arbeidsstyrke"].select({}).status)  # type: ignore[union-attr]
+    assert frame["value"].isna().sum() == len(served.tables["arbeidsstyrke"].select({}).status)
 
 
 def test_pxstatspy_reads_configuration_tables_and_metadata(served: Served) -> None:
