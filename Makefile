@@ -8,10 +8,10 @@ CODE := contracts chassis services deploy tests benchmarks docs
 LONGEST := 350
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo engines test chaos bench image lint format clean
+.PHONY: help install run demo engines test test-r chaos bench image lint format clean
 
 help: ## This list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 10
 
 install: $(INSTALLED) ## Everything that the other targets need, into .venv and .cache
 
@@ -29,6 +29,8 @@ test: $(INSTALLED) ## All tests, or some: make test ARGS="tests/unit -k slot"
 
 chaos: $(INSTALLED) ## Kill, pause and restart everything under load, then check that nothing is lost: make chaos SEED=7 SECONDS=120
 	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+test-r: $(INSTALLED) ## R's clients of the tables, where R can be had; says whether they ran, and why not
+	@$(PY) -m tests.clients.r
 
 bench: $(INSTALLED) ## All benchmarks, or one: make bench NAME=append
 	@$(PY) -m benchmarks $(NAME)

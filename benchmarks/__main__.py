@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import append, plan, projection, rank
+from benchmarks import append, plan, projection, pxweb, rank
 from benchmarks.harness import run
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "projection": projection.measure,
     "rank": rank.measure,
     "plan": plan.measure,
+    "pxweb": pxweb.measure,
 }
 
 if __name__ == "__main__":

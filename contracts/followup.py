@@ -9,6 +9,14 @@ from datetime import date
 from typing import ClassVar
 
 from contracts.event import Event
+from contracts.plans import (
+    DeadlineApproaching,
+    DeadlineMissed,
+    DelayReported,
+    PlanEnded,
+    PlanMade,
+    PlanTaskCompleted,
+)
 from contracts.vocabulary import (
     AnnulReasonCode,
     CloseReasonCode,
@@ -17,6 +25,8 @@ from contracts.vocabulary import (
     OutcomeCode,
     PartyCode,
     ProgressCode,
+    ReversalReasonCode,
+    ShortenReasonCode,
     TaskCode,
 )
 
@@ -53,6 +63,16 @@ class TaskCompleted(TaskEvent):
     completed_on: date
 
 
+class CaseTaken(CaseEvent):
+    """A counsellor of the intermediary sees to the case from now on."""
+
+    SUBJECT: ClassVar[str] = "case:{match_id}"
+
+    counsellor_id: str
+    """A random id; says nothing about the person."""
+    taken_on: date
+
+
 class AgreementEvent(CaseEvent):
     SUBJECT: ClassVar[str] = "agreement:{agreement_id}"
 
@@ -65,6 +85,24 @@ class AgreementDrafted(AgreementEvent):
     intermediary: IntermediaryCode
     measure: MeasureCode
     drafted_on: date
+    start_on: date
+    end_on: date
+    hours_per_week: float
+    wage_subsidy_percent: int | None = None
+    decision_maker_needed: bool
+    rule_version: str
+
+
+class AgreementChanged(AgreementEvent):
+    """New content before the start: all approvals are cleared, and a concluded agreement is a draft again."""
+
+    content_version: int
+    """Of the agreement's content; the draft is version 1."""
+    changed_on: date
+    """The Oslo day of the change."""
+    effective_on: date
+    """The first day on which this content holds."""
+    measure: MeasureCode
     start_on: date
     end_on: date
     hours_per_week: float
@@ -89,12 +127,33 @@ class ApprovalRevoked(AgreementEvent):
 
 
 class AgreementConcluded(AgreementEvent):
-    """All who must have approved, in order."""
+    """All who must have approved, in order. Since v2 with the version of the rules."""
+
+    VERSION: ClassVar[int] = 2
 
     concluded_on: date
     measure: MeasureCode
     start_on: date
     end_on: date
+    rule_version: str | None = None
+    """The version of the rules that judged whether periods exclude one another; null in v1."""
+
+
+class AgreementExpiring(AgreementEvent):
+    """A draft that nobody touches will expire."""
+
+    expires_on: date
+    """The day on which it expires unless somebody touches it."""
+    days_left: int
+    """Days until then."""
+
+
+class AgreementExpired(AgreementEvent):
+    """A draft that nobody has touched for the weeks that the rules give. The case waits for a new one."""
+
+    expired_on: date
+    """The Oslo day on which it expired."""
+    rule_version: str
 
 
 class AgreementAnnulled(AgreementEvent):
@@ -133,11 +192,61 @@ class NoShowReported(AgreementEvent):
 
 
 class CheckInHeld(TrialEvent):
-    """Sealed: `note`."""
+    """Sealed: `note`, `agreed`."""
 
     check_in_id: str
     held_on: date
     progress: ProgressCode
+
+
+class CheckInMissed(TrialEvent):
+    """A check-in that was due has not been held. Said once per check-in, at 00:00 in Oslo of the day after."""
+
+    due_on: date
+    playbook_version: str
+    """The edition of the playbook that said when it was due."""
+
+
+class VoiceGiven(TrialEvent):
+    """The candidate has said how it goes. Sealed, and read by the case's counsellor alone: all of it."""
+
+    voice_id: str
+    given_on: date
+    """The Oslo day."""
+
+
+class ChangeEvent(TrialEvent):
+    change_id: str
+    effective_on: date
+    """The first day on which it is to hold."""
+    hours_per_week: float
+
+
+class ChangeProposed(ChangeEvent):
+    """Employer or participant asks for other hours. Sealed: `note`."""
+
+    proposed_by: PartyCode
+    """The party that asks; the other one answers."""
+    proposed_on: date
+    """The Oslo day of the proposal."""
+
+
+class ChangeAccepted(ChangeEvent):
+    """The other party agrees: the content holds from `effective_on`."""
+
+    accepted_by: PartyCode
+    """The party that agrees."""
+    accepted_on: date
+    """The Oslo day of the answer."""
+
+
+class ChangeDeclined(ChangeEvent):
+    """The other party does not agree, or the one that asked has thought better of it. Sealed: `note`."""
+
+    declined_by: PartyCode
+    """The party that says no."""
+    declined_on: date
+    """The Oslo day of the answer."""
 
 
 class TrialExtended(TrialEvent):
@@ -150,25 +259,91 @@ class TrialExtended(TrialEvent):
     rule_version: str
 
 
+class TrialShortened(TrialEvent):
+    """An earlier last day. Sealed: `note`."""
+
+    shortened_on: date
+    """The Oslo day on which it was decided."""
+    end_on: date
+    """The new last day."""
+    reason: ShortenReasonCode
+    decided_by: PartyCode
+    rule_version: str
+
+
+class ClosingTalkHeld(TrialEvent):
+    """What was learnt, and what comes next. Sealed: `note`."""
+
+    held_on: date
+
+
 class TrialClosed(TrialEvent):
-    """Sealed: `note`."""
+    """The last one says how the trial ended. Sealed: `note`."""
 
     on: date
     outcome: OutcomeCode
     reason: CloseReasonCode
 
 
+class OutcomeReversed(TrialEvent):
+    """An outcome was wrong; `TrialClosed` with the right one follows in the same commit. Sealed: `note`."""
+
+    reversed_on: date
+    outcome: OutcomeCode
+    """The outcome that never was."""
+    reason: ReversalReasonCode
+
+
+class CertificateIssued(TrialEvent):
+    """What the participant has done, on paper; made anew from facts whenever it is fetched."""
+
+    certificate_id: str
+    issued_on: date
+
+
+class EmploymentConfirmed(TrialEvent):
+    """Whether somebody who was hired is still employed so long after."""
+
+    after_months: int
+    """3, 6 or 12, counted from the day of the closing."""
+    employed: bool
+    """Still, with this employer, on that day."""
+    on: date
+    confirmed_by: PartyCode
+
+
 FollowupEvent = (
-    TaskAssigned
+    PlanMade
+    | PlanTaskCompleted
+    | DelayReported
+    | DeadlineApproaching
+    | DeadlineMissed
+    | PlanEnded
+    | TaskAssigned
     | TaskCompleted
+    | CaseTaken
     | AgreementDrafted
+    | AgreementChanged
     | AgreementApproved
     | ApprovalRevoked
     | AgreementConcluded
     | AgreementAnnulled
+    | AgreementExpiring
+    | AgreementExpired
     | TrialStarted
     | NoShowReported
     | CheckInHeld
+    | CheckInMissed
+    | VoiceGiven
+    | ChangeProposed
+    | ChangeAccepted
+    | ChangeDeclined
     | TrialExtended
+    | TrialShortened
+    | ClosingTalkHeld
     | TrialClosed
+    | OutcomeReversed
+    | CertificateIssued
+    | EmploymentConfirmed
 )
+"""All events of the log."""

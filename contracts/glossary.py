@@ -13,6 +13,8 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         # Ids: random (ULID), nothing personal in them.
         "agreement_id": "The agreement's id.",
         "candidate_id": "The candidate's random id; says nothing about the person.",
+        "certificate_id": "The certificate's id.",
+        "change_id": "The id of a proposal and its answer.",
         "check_in_id": "The check-in's id.",
         "match_id": "The match's id: one candidate on one slot.",
         "need_id": "The need's id.",
@@ -23,6 +25,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "task_id": "The task's id.",
         "trial_id": "The trial's id.",
         "merged_into": "The candidate that goes on; its id stands for the person from then on.",
+        "voice_id": "The id of what the candidate said.",
         # Days: calendar dates in Europe/Oslo.
         "accepted_on": "The Oslo day of the candidate's yes.",
         "annulled_on": "The Oslo day on which the agreement was annulled.",
@@ -47,6 +50,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "given_on": "The Oslo day on which consent was given.",
         "handed_over_on": "The Oslo day of the handover.",
         "held_on": "The Oslo day on which it was held.",
+        "issued_on": "The Oslo day on which it was issued.",
         "mapped_on": "The Oslo day of the mapping.",
         "matched_on": "The Oslo day of the proposal.",
         "merged_on": "The Oslo day of the merge.",
@@ -63,6 +67,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "start_to": "The last day on which the employer wants somebody to begin; null is no end.",
         "start_on": "The first day of the period, included.",
         "started_on": "The first day.",
+        "taken_on": "The Oslo day on which it was taken.",
         "withdrawn_on": "The Oslo day of the withdrawal.",
         "year": "The calendar year that the figures are for.",
         # Who.

@@ -189,11 +189,54 @@ class Progress(StrEnum):
 
 
 class Task(StrEnum):
-    """What the playbook asks somebody to do."""
+    """What the playbook asks somebody to do: for a case, and from `contact_employer` on for a slot."""
 
     DRAFT_AGREEMENT = "draft_agreement"
     APPROVE_AGREEMENT = "approve_agreement"
     CONFIRM_START = "confirm_start"
+    SETTLE_START_DATE = "settle_start_date"
+    HOLD_CHECK_IN = "hold_check_in"
+    CONTACT_EMPLOYER = "contact_employer"
+    PROPOSE = "propose"
+    ASK = "ask"
+    PRESENT = "present"
+    ANSWER = "answer"
+    MEET = "meet"
+    AGREE = "agree"
+    START = "start"
+
+
+class DelayReason(StrEnum):
+    """Why a slot waits, where somebody says so."""
+
+    EMPLOYER_NOT_READY = "employer_not_ready"
+    NO_ANSWER = "no_answer"
+    MEETING_POSTPONED = "meeting_postponed"
+    START_POSTPONED = "start_postponed"
+    OTHER = "other"
+
+
+class PlanEndReason(StrEnum):
+    """Why the plan of a slot ended without a start."""
+
+    NEED_WITHDRAWN = "need_withdrawn"
+
+
+class ShortenReason(StrEnum):
+    """Why a trial ends earlier than agreed."""
+
+    EMPLOYER_REQUEST = "employer_request"
+    PARTICIPANT_REQUEST = "participant_request"
+    CIRCUMSTANCES_CHANGED = "circumstances_changed"
+    OTHER = "other"
+
+
+class ReversalReason(StrEnum):
+    """Why an outcome is taken back."""
+
+    REGISTERED_BY_MISTAKE = "registered_by_mistake"
+    NOT_FULFILLED = "not_fulfilled"
+    OTHER = "other"
 
 
 class ConsentScope(StrEnum):
@@ -235,6 +278,10 @@ AnnulReasonCode = Annotated[str, Field(json_schema_extra=_values(AnnulReason))]
 OutcomeCode = Annotated[str, Field(json_schema_extra=_values(Outcome))]
 CloseReasonCode = Annotated[str, Field(json_schema_extra=_values(CloseReason))]
 ProgressCode = Annotated[str, Field(json_schema_extra=_values(Progress))]
+DelayReasonCode = Annotated[str, Field(json_schema_extra=_values(DelayReason))]
+PlanEndReasonCode = Annotated[str, Field(json_schema_extra=_values(PlanEndReason))]
+ShortenReasonCode = Annotated[str, Field(json_schema_extra=_values(ShortenReason))]
+ReversalReasonCode = Annotated[str, Field(json_schema_extra=_values(ReversalReason))]
 TaskCode = Annotated[str, Field(json_schema_extra=_values(Task))]
 ConsentScopeCode = Annotated[str, Field(json_schema_extra=_values(ConsentScope))]
 QualificationKindCode = Annotated[str, Field(json_schema_extra=_values(QualificationKind))]

@@ -14,7 +14,7 @@ from chassis.formats import decimals, long_date, percent, whole
 from deploy.local.player import Player, StepFailed
 from deploy.local.player_scenario import Scenario, load
 
-TABLES = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke")
+TABLES = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke", "oppfolging")
 ANALYST = "analyst"
 
 

@@ -22,14 +22,15 @@ from contracts import followup, intake, matching
 from contracts.days import oslo_day
 from contracts.registry import SOURCES
 from services.reporting import views
-from services.reporting.domain.diversity import check_characteristic, counted_trials, declaration_at, mangfold
+from services.reporting.domain import overview
+from services.reporting.domain.background import Declared, declaration_at
+from services.reporting.domain.diversity import check_characteristic, counted_trials
 from services.reporting.domain.facts import Slot, Trial, slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.placements import trakt, utfall, ventetid
 from services.reporting.domain.table import Table
 from services.reporting.domain.workforce import YearFigures, arbeidsstyrke
 
-TABLE_IDS = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke")
+TABLE_IDS = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke", "oppfolging")
 _KEYS_AT_ONCE = 16
 _PLACEMENT_SOURCES = (intake.SOURCE, matching.SOURCE, followup.SOURCE)
 
@@ -69,30 +70,40 @@ class Reading:
     async def table(self, table_id: str, asked: Asked, fresh: Freshness = _ANYTHING) -> Read:
         """One of `TABLE_IDS`. Raises Refused for what cannot be asked, KeyringUnavailable, Problem where facts lag."""
         if table_id == "arbeidsstyrke":
-            complete = await self._complete({intake.SOURCE: (views.workforce.name,)}, fresh)
-            documents = await self._view(views.workforce.name).find()
-            figures = [YearFigures.of(document) for document in documents]
+            figures, complete = await self.workforce(fresh)
             return Read(arbeidsstyrke(figures, asked.org_number, asked.base_year), complete)
-        folds: dict[str, tuple[str, ...]] = dict.fromkeys(_PLACEMENT_SOURCES, (views.placement.name,))
-        folds[matching.SOURCE] = (views.placement.name, views.needs.name)
-        if table_id == "mangfold":
-            check_characteristic(asked.by)
-            folds[intake.BACKGROUND_SOURCE] = (views.background.name,)
-        complete = await self._complete(folds, fresh)
-        slots = await self._slots()
+        by = check_characteristic(asked.by) if table_id == "mangfold" else None
+        slots, complete = await self.slots(fresh, background=by is not None)
         match table_id:
             case "ventetid":
-                table = ventetid(slots, asked.chosen, self._service.clock.today())
+                table = overview.ventetid(slots, asked.chosen, self._service.clock.today())
             case "trakt":
-                table = trakt(slots, asked.chosen)
+                table = overview.trakt(slots, asked.chosen)
             case "utfall":
-                table = utfall(slots, asked.chosen)
+                table = overview.utfall(slots, asked.chosen)
             case "mangfold":
-                declared = await self._declared(counted_trials(slots, asked.chosen))
-                table = mangfold(slots, asked.chosen, asked.by, declared)
+                declared = await self.declared(trial for _, _, trial, _ in counted_trials(slots))
+                table = overview.mangfold(slots, asked.chosen, asked.by, declared)
+            case "oppfolging":
+                table = overview.oppfolging(slots, asked.chosen)
             case _:
                 raise ValueError(f"no such table: {table_id}")
         return Read(table, complete)
+
+    async def workforce(self, fresh: Freshness = _ANYTHING) -> tuple[list[YearFigures], Completeness]:
+        """What employers have reported."""
+        complete = await self._complete({intake.SOURCE: (views.workforce.name,)}, fresh)
+        documents = await self._view(views.workforce.name).find()
+        return [YearFigures.of(document) for document in documents], complete
+
+    async def slots(self, fresh: Freshness = _ANYTHING, *, background: bool = False) -> tuple[list[Slot], Completeness]:
+        """The facts of all slots. With `background` complete for what persons have declared, too."""
+        folds: dict[str, tuple[str, ...]] = dict.fromkeys(_PLACEMENT_SOURCES, (views.placement.name,))
+        folds[matching.SOURCE] = (views.placement.name, views.needs.name)
+        if background:
+            folds[intake.BACKGROUND_SOURCE] = (views.background.name,)
+        complete = await self._complete(folds, fresh)
+        return await self._slots(), complete
 
     async def journey(
         self, partition_key: str, fresh: Freshness = _ANYTHING
@@ -129,7 +140,11 @@ class Reading:
         facts = (slot(each["_id"], each, assigned.get(_need_id(each))) for each in documents)
         return [fact for fact in facts if fact is not None]
 
-    async def _declared(self, trials: Iterable[Trial]) -> Mapping[str, Mapping[str, Any]]:
+    async def declared(self, trials: Iterable[Trial]) -> Mapping[str, Declared]:
+        """What the participant of each trial had declared when its start was recorded, by the trial's id.
+
+        Raises KeyringUnavailable: only a destroyed key makes it unknown.
+        """
         wanted = {trial.trial_id: trial for trial in trials}
         people = sorted({trial.candidate_id for trial in wanted.values()})
         documents = await self._view(views.background.name).find({"_id": {"$in": people}})

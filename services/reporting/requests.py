@@ -11,7 +11,7 @@ from fastapi import Query
 
 from contracts.orgnumbers import is_valid
 from contracts.refused import Refused
-from services.reporting.domain.diversity import CODES
+from services.reporting.domain.diversity import CHARACTERISTICS
 from services.reporting.domain.filters import Filter
 from services.reporting.domain.periods import Period
 from services.reporting.reading import Asked
@@ -20,7 +20,7 @@ Region = Annotated[str | None, Query(description="A county (two digits) or a mun
 PeriodText = Annotated[str | None, Query(description="A year or a month: `2025` or `2025M03`.", max_length=7)]
 MeasureCode = Annotated[str | None, Query(description="Only places with this measure.", max_length=40)]
 IntermediaryCode = Annotated[str | None, Query(description="Only places of this intermediary.", max_length=40)]
-By = Annotated[str, Query(description=f"`mangfold` only: one of {', '.join(CODES)}.", max_length=40)]
+By = Annotated[str, Query(description=f"`mangfold` only: one of {', '.join(CHARACTERISTICS)}.", max_length=40)]
 OrgNumber = Annotated[str | None, Query(description="`arbeidsstyrke` only: one employer.", max_length=20)]
 BaseYear = Annotated[
     int | None, Query(description="`arbeidsstyrke` only; left out: the first year reported.", ge=1900, le=2199)

@@ -15,6 +15,7 @@ from contracts import followup as fo
 from contracts import intake as it
 from contracts import matching as ma
 from contracts.event import Event
+from contracts.plans import DelayReported
 from contracts.registry import SOURCES, TOPICS
 
 Fields = Mapping[str, Any]
@@ -119,18 +120,54 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
             "end_on": _text(e.end_on),
         },
     ),
+    # Not concluded any more until everybody has approved what it says now.
+    fo.AgreementChanged: (
+        _AGREEMENT,
+        lambda e, _: {
+            "concluded_on": None,
+            "measure": e.measure,
+            "start_on": _text(e.start_on),
+            "end_on": _text(e.end_on),
+            "rule_version": e.rule_version,
+        },
+    ),
+    fo.AgreementExpired: (_AGREEMENT, lambda e, _: {"expired_on": _text(e.expired_on)}),
     fo.AgreementAnnulled: (
         _AGREEMENT,
         lambda e, _: {"annulled_on": _text(e.annulled_on), "annul_reason": e.reason},
     ),
     fo.NoShowReported: (_AGREEMENT, lambda e, r: {"no_show_on": _text(e.on), "no_show_position": r.position}),
     fo.TrialStarted: (_TRIAL, _started),
-    fo.TrialExtended: (_TRIAL, lambda e, _: {"extended_on": _text(e.extended_on), "end_on": _text(e.end_on)}),
+    fo.CheckInHeld: (_TRIAL, lambda e, _: {"held": [_text(e.held_on)]}),
+    fo.CheckInMissed: (_TRIAL, lambda e, _: {"missed": [_text(e.due_on)]}),
+    fo.TrialExtended: (_TRIAL, lambda e, _: {"extended": [_text(e.extended_on)], "end_on": _text(e.end_on)}),
+    fo.TrialShortened: (
+        _TRIAL,
+        lambda e, _: {
+            "shortened": [{"on": _text(e.shortened_on), "reason": e.reason}],
+            "end_on": _text(e.end_on),
+        },
+    ),
     fo.TrialClosed: (
         _TRIAL,
         lambda e, _: {"closed_on": _text(e.on), "outcome": e.outcome, "close_reason": e.reason},
     ),
+    # The right outcome follows as another closing, of the period that it belongs to.
+    fo.OutcomeReversed: (
+        _TRIAL,
+        lambda e, _: {
+            "closed_on": None,
+            "outcome": None,
+            "close_reason": None,
+            "outcome_reversed_on": _text(e.reversed_on),
+        },
+    ),
+    fo.EmploymentConfirmed: (_TRIAL, lambda e, _: {"still_employed": {str(e.after_months): e.employed}}),
 }
+
+
+def _delay(event: DelayReported) -> Fields:
+    return {"caused_by": event.caused_by, "reason": event.reason, "from_on": _text(event.from_on)}
 
 
 def _placement_keys(record: Record) -> Sequence[str]:
@@ -145,18 +182,33 @@ def _placement(_: str, document: Document | None, record: Record) -> Document:
     if kind in _OF_NEED:
         section, fields = _OF_NEED[kind]
         return {**before, section: fields(event, record)}
+    if isinstance(event, DelayReported):
+        return {**before, "delays": [*before.get("delays", []), _delay(event)]}
     (section, id_field), fields = _OF_SLOT[kind]
     entries = before.get(section, {})
     entry_id = getattr(event, id_field)
-    return {**before, section: {**entries, entry_id: {**entries.get(entry_id, {}), **fields(event, record)}}}
+    return {**before, section: {**entries, entry_id: _set(entries.get(entry_id, {}), fields(event, record))}}
+
+
+def _set(entry: Fields, fields: Fields) -> Fields:
+    """The entry with these fields. Of what there may be several (check-ins, extensions), all stay, in their order:
+    they are of one subject, whose events come once and in the order of their positions."""
+    after = {**entry, **fields}
+    for name, value in fields.items():
+        if isinstance(value, list):
+            after[name] = [*entry.get(name, ()), *value]
+        elif isinstance(value, Mapping):
+            after[name] = {**entry.get(name, {}), **value}
+    return after
 
 
 placement = Projection(
     name="placement",
     topics=(it.TOPIC, ma.TOPIC, fo.TOPIC),
-    reads=(*_OF_NEED, *_OF_SLOT),
+    reads=(*_OF_NEED, *_OF_SLOT, DelayReported),
     keys=_placement_keys,
     fold=_placement,
+    version=2,
 )
 
 

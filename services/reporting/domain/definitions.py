@@ -1,4 +1,4 @@
-"""What the figures mean: each table names the definitions that it was computed by.
+"""What the figures mean: each content of a table names the definitions that it was computed by.
 
 Invariant: a definition that changes what a figure says gets a new version; its sentences stand in both catalogues under
 `definition.<name>.v<version>`.
@@ -26,32 +26,22 @@ WAITING_TIME = Definition("waiting_time")
 WITHIN_PROMISE = Definition("within_promise")
 MEDIAN_WAIT = Definition("median_wait")
 LATE_WINDOW = Definition("late_window")
+EMPLOYER_DELAY = Definition("employer_delay")
 WITHDRAWN = Definition("withdrawn")
-FUNNEL = Definition("funnel")
+FUNNEL = Definition("funnel", 2)
 PRESENTED = Definition("presented")
 STARTED = Definition("started")
 HIRED = Definition("hired")
 OUTCOME = Definition("outcome")
+STILL_EMPLOYED = Definition("still_employed")
 BACKGROUND_AT_START = Definition("background_at_start")
 IMMIGRANT_BACKGROUND = Definition("immigrant_background")
 COUNTRY_GROUP = Definition("country_group")
+AGE_AT_START = Definition("age_at_start")
 WORKFORCE_SHARE = Definition("workforce_share")
 RELATIVE_CHANGE = Definition("relative_change")
+CHECK_IN = Definition("check_in")
+OVERDUE = Definition("overdue")
+CHANGED_PERIOD = Definition("changed_period")
 
-ALL = (
-    WAITING_TIME,
-    WITHIN_PROMISE,
-    MEDIAN_WAIT,
-    LATE_WINDOW,
-    WITHDRAWN,
-    FUNNEL,
-    PRESENTED,
-    STARTED,
-    HIRED,
-    OUTCOME,
-    BACKGROUND_AT_START,
-    IMMIGRANT_BACKGROUND,
-    COUNTRY_GROUP,
-    WORKFORCE_SHARE,
-    RELATIVE_CHANGE,
-)
+ALL = tuple(value for value in tuple(globals().values()) if isinstance(value, Definition))

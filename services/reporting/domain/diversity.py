@@ -1,90 +1,87 @@
-"""`mangfold`: starts and hires by one declared characteristic.
+"""`mangfold`: starts and hires by one declared characteristic at a time.
 
-Invariant: the background is the last one recorded when the start was; what was not declared, withdrawn or erased is
-unknown, and nothing is derived from anything else.
+Invariant: the characteristics stand side by side in one variable and are never crossed; each adds up to the same total.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any
 
-from contracts.codelists import COUNTRY_GROUP_VERSION, country_group
+from contracts.codelists import COUNTRY_GROUP_VERSION
 from contracts.refused import Refused
-from contracts.vocabulary import Background
 from services.reporting.domain import definitions as d
+from services.reporting.domain.background import CODES, Declared, code_of
+from services.reporting.domain.counting import Counted, Spec, Variable
+from services.reporting.domain.cube import Codelist, Content, Dimension, Role
 from services.reporting.domain.facts import Slot, Trial
-from services.reporting.domain.filters import Filter
-from services.reporting.domain.table import Cell, Column, Kind, Note, Table
+from services.reporting.domain.periods import Frequency
+from services.reporting.domain.table import Kind, Note
+from services.reporting.domain.variables import MEASURE, REGION, measure_of
 
-UNKNOWN = "unknown"
-_GROUP_VERSION = Note("mangfold_group_version", {"version": date.fromisoformat(COUNTRY_GROUP_VERSION)})
-CODES: Mapping[str, tuple[str, ...]] = {
-    "immigrant_background": tuple(code.value for code in Background),
-    "country_group": ("1", "2", UNKNOWN),
-    "reduced_functional_ability": ("yes", "no", UNKNOWN),
-    "cv_gap": ("yes", "no", UNKNOWN),
-}
-"""The characteristics, one per table, and their codes."""
-
-Declared = Mapping[str, Any]
-"""What a person declared, opened."""
+CHARACTERISTICS = ("immigrant_background", "country_group", "reduced_functional_ability", "cv_gap")
+GROUP_VERSION = Note("mangfold_group_version", {"version": date.fromisoformat(COUNTRY_GROUP_VERSION)})
+TOTAL = "total"
 
 
-def declaration_at(declarations: Sequence[Mapping[str, Any]], recorded: str) -> str | None:
-    """The ciphertext that held when a start was recorded; None where nothing had been declared or it was taken back."""
-    before = [declared for declared in declarations if declared["recorded"] <= recorded]
-    last = max(before, key=lambda declared: int(declared["position"]), default=None)
-    return None if last is None else last["ciphertext"]
-
-
-def counted_trials(slots: Iterable[Slot], chosen: Filter) -> list[Trial]:
-    """The trials whose person's background the table needs."""
-    return [
-        trial for slot in chosen.slots(slots) for trial, day in _facts(slot) if trial is not None and chosen.covers(day)
-    ]
-
-
-def _facts(slot: Slot) -> tuple[tuple[Trial | None, Any], tuple[Trial | None, Any]]:
-    start, hire = slot.start, slot.hire
-    return (start, None if start is None else start.started_on), (hire, None if hire is None else hire.closed_on)
+def joined(characteristic: str, code: str) -> str:
+    """The code of `Kjennetegn`: `country_group_2`."""
+    return f"{characteristic}_{code}"
 
 
 def check_characteristic(by: str) -> str:
     """Raises Refused `unknown_characteristic`."""
-    if by not in CODES:
+    if by not in CHARACTERISTICS:
         raise Refused("unknown_characteristic", ["/by"], status=422)
     return by
 
 
-def mangfold(slots: Iterable[Slot], chosen: Filter, by: str, declared: Mapping[str, Declared]) -> Table:
+def _parents(code: str) -> tuple[str, ...]:
+    # All four say of the same people what they are; only one of them may make up the total.
+    return (code, TOTAL) if code.startswith("immigrant_background_") else (code,)
+
+
+def counted_trials(slots: Iterable[Slot]) -> Iterator[tuple[str, Slot, Trial, date]]:
+    """What is counted, and the trial whose participant it is about: `starts` and `hires`, once per slot each."""
+    for slot in slots:
+        if slot.start is not None:
+            yield "starts", slot, slot.start, slot.start.started_on
+        if slot.hire is not None and slot.hire.closed_on is not None:
+            yield "hires", slot, slot.hire, slot.hire.closed_on
+
+
+def diversity(
+    slots: Iterable[Slot], declared: Mapping[str, Declared], frequency: Frequency = Frequency.MONTH
+) -> Iterator[Counted]:
     """`declared` holds what is known of the person of each trial, by the trial's id."""
-    check_characteristic(by)
-    starts: Counter[str] = Counter()
-    hires: Counter[str] = Counter()
-    for slot in chosen.slots(slots):
-        for counter, (trial, day) in zip((starts, hires), _facts(slot), strict=True):
-            if trial is not None and chosen.covers(day):
-                counter[_code(by, declared.get(trial.trial_id, {}))] += 1
-    rows: list[Mapping[str, Cell]] = [{by: code, "starts": starts[code], "hires": hires[code]} for code in CODES[by]]
-    rows.append({by: "total", "starts": starts.total(), "hires": hires.total()})
-    about = {"immigrant_background": (d.IMMIGRANT_BACKGROUND,), "country_group": (d.COUNTRY_GROUP,)}.get(by, ())
-    return Table(
-        id="mangfold",
-        definitions=(d.STARTED, d.HIRED, d.BACKGROUND_AT_START, *about),
-        columns=(Column(by, Kind.CATEGORY), Column("starts", Kind.COUNT), Column("hires", Kind.COUNT)),
-        rows=rows,
-        notes=(Note("mangfold_period"), *((_GROUP_VERSION,) if by == "country_group" else ())),
-        filters={**chosen.as_text(), "by": by},
-    )
+    for content, slot, trial, day in counted_trials(slots):
+        facts = declared.get(trial.trial_id, {})
+        for characteristic in CHARACTERISTICS:
+            code = joined(characteristic, code_of(characteristic, facts))
+            at = (slot.region, measure_of(trial.measure), code, frequency.code(day))
+            yield Counted(content, at, "slot", slot.slot_id)
 
 
-def _code(by: str, declared: Declared) -> str:
-    if by == "country_group":
-        group = country_group(str(declared.get("country_of_birth")))
-        return UNKNOWN if group is None else str(group)
-    code = declared.get(by)
-    # A code that is newer than this reader is unknown to it.
-    return code if code in CODES[by] else UNKNOWN
+_CODES = {each: tuple(joined(each, code) for code in CODES[each]) for each in CHARACTERISTICS}
+_ABOUT = (d.BACKGROUND_AT_START, d.IMMIGRANT_BACKGROUND, d.COUNTRY_GROUP)
+CHARACTERISTIC = Variable(
+    Dimension(
+        id="Kjennetegn",
+        role=Role.CLASSIFICATION,
+        codes=(TOTAL, *(code for codes in _CODES.values() for code in codes)),
+        total=TOTAL,
+        codelists=tuple(Codelist(f"vs_{each}", codes) for each, codes in _CODES.items()),
+        labels="characteristic_code",
+    ),
+    _parents,
+)
+MANGFOLD = Spec(
+    id="mangfold",
+    version=1,
+    variables=(REGION, MEASURE, CHARACTERISTIC),
+    contents=(
+        Content("starts", Kind.COUNT, (d.STARTED, *_ABOUT)),
+        Content("hires", Kind.COUNT, (d.HIRED, *_ABOUT)),
+    ),
+    notes=(Note("mangfold_period"), GROUP_VERSION),
+)

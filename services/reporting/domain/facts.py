@@ -7,11 +7,12 @@ or was registered by mistake never happened; a start after a no-show counts, a n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from contracts.vocabulary import CancelReason, Outcome
+from contracts.vocabulary import CancelReason, Outcome, Party
+from services.reporting.domain.regions import finest
 
 Doc = Mapping[str, Any]
 
@@ -21,10 +22,15 @@ def _day(doc: Doc, name: str) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
+def _days(doc: Doc, name: str) -> tuple[date, ...]:
+    return tuple(date.fromisoformat(text) for text in doc.get(name, ()))
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One candidate on one slot, as far as they came."""
 
+    match_id: str
     proposed_on: date | None
     asked_on: date | None
     presented_on: date | None
@@ -43,6 +49,24 @@ class Trial:
     """When the start was recorded: the person's background is the last one recorded by then."""
     closed_on: date | None
     outcome: str | None
+    held: tuple[date, ...] = ()
+    """When each check-in was held."""
+    missed: tuple[date, ...] = ()
+    """When each check-in that was missed had been due."""
+    extended: tuple[date, ...] = ()
+    """When each extension was decided."""
+    shortened: tuple[tuple[date, str], ...] = ()
+    """When and why."""
+    still_employed: Mapping[int, bool] = field(default_factory=dict)
+    """Whether somebody who was hired was employed so many months after, where that has been confirmed."""
+
+    @property
+    def overdue(self) -> tuple[date, ...]:
+        """The missed check-ins after which none has been held, as long as the trial runs."""
+        if self.closed_on is not None:
+            return ()
+        last = max(self.held, default=date.min)
+        return tuple(due for due in self.missed if due > last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +76,12 @@ class Slot:
     slot_id: str
     need_id: str
     org_number: str
-    municipality: str
+    region: str
+    """The finest region of today's division that the municipality is known to lie in."""
     intermediary: str
     """Who was assigned, else whom the employer turned to first."""
+    wished_measure: str | None
+    """What the employer had in mind."""
     measure: str | None
     """Of the trial, else of the agreement, else what the employer had in mind."""
     registered_on: date
@@ -65,6 +92,8 @@ class Slot:
     agreed_on: date | None
     trials: tuple[Trial, ...]
     """In the order in which they started."""
+    employer_delay: bool = False
+    """Somebody reported that the slot waited for the employer."""
 
     @property
     def start(self) -> Trial | None:
@@ -113,21 +142,24 @@ def slot(slot_id: str, doc: Doc, assigned: str | None) -> Slot | None:
         slot_id=slot_id,
         need_id=need["need_id"],
         org_number=need["org_number"],
-        municipality=need["municipality"],
+        region=finest(need["municipality"]),
         intermediary=assigned or need["intermediary"],
+        wished_measure=need.get("measure"),
         measure=measure,
         registered_on=registered_on,
         promise_date=promise,
         start_from=_day(need, "start_from"),
         withdrawn=doc.get("withdrawn") is not None and not trials,
-        matches=tuple(_match(match) for key, match in sorted(matches.items()) if key not in mistaken),
+        matches=tuple(_match(key, match) for key, match in sorted(matches.items()) if key not in mistaken),
         agreed_on=None if agreed is None else _day(agreed, "concluded_on"),
         trials=trials,
+        employer_delay=any(each["caused_by"] == Party.EMPLOYER for each in doc.get("delays", ())),
     )
 
 
-def _match(doc: Doc) -> Match:
+def _match(match_id: str, doc: Doc) -> Match:
     return Match(
+        match_id=match_id,
         proposed_on=_day(doc, "proposed_on"),
         asked_on=_day(doc, "asked_on"),
         presented_on=_day(doc, "presented_on"),
@@ -154,6 +186,13 @@ def _trials(doc: Doc, mistaken: Iterable[str]) -> list[Trial]:
                 recorded=trial["started_recorded"],
                 closed_on=_day(trial, "closed_on"),
                 outcome=trial.get("outcome"),
+                held=_days(trial, "held"),
+                missed=tuple(dict.fromkeys(_days(trial, "missed"))),
+                extended=_days(trial, "extended"),
+                shortened=tuple(
+                    (date.fromisoformat(each["on"]), each["reason"]) for each in trial.get("shortened", ())
+                ),
+                still_employed={int(months): still for months, still in trial.get("still_employed", {}).items()},
             )
         )
     return sorted(counted, key=lambda trial: (trial.started_on, trial.trial_id))

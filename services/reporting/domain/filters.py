@@ -1,6 +1,7 @@
-"""Which slots a table is about.
+"""Which part of the tables somebody asks for.
 
-Invariant: a filter chooses whole slots by what they are, and the period by the day of the fact that is counted.
+Invariant: a filter chooses cells where the table has the variable, else whole slots by what they are; the period is
+that of the fact that is counted. A filter that nothing can match is refused.
 """
 
 from __future__ import annotations
@@ -8,19 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 
 from contracts.refused import Refused
 from contracts.vocabulary import Intermediary, Measure
+from services.reporting.domain import regions
+from services.reporting.domain.counting import Coordinates, Spec
 from services.reporting.domain.facts import Slot
-from services.reporting.domain.periods import Period
+from services.reporting.domain.periods import ALL_TIME, Frequency, Period
 
 _REGION = re.compile(r"[0-9]{2}(?:[0-9]{2})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """None: all. A region of two digits is a county, of four a municipality."""
+    """None: all. A region of two digits is a county of today, of four a municipality of any year."""
 
     region: str | None = None
     period: Period | None = None
@@ -28,26 +30,48 @@ class Filter:
     intermediary: str | None = None
 
     def __post_init__(self) -> None:
-        if self.region is not None and not _REGION.fullmatch(self.region):
+        if self.region is not None and (not _REGION.fullmatch(self.region) or self._place == regions.UNKNOWN):
             raise Refused("bad_region", ["/region"], status=422)
         if self.measure is not None and self.measure not in set(Measure):
             raise Refused("unknown_measure", ["/measure"], status=422)
         if self.intermediary is not None and self.intermediary not in set(Intermediary):
             raise Refused("unknown_intermediary", ["/intermediary"], status=422)
 
-    def slots(self, slots: Iterable[Slot]) -> list[Slot]:
-        """Those that the filter is about, whatever the period."""
-        return [
-            slot
-            for slot in slots
-            if (self.region is None or slot.municipality.startswith(self.region))
+    @property
+    def _place(self) -> str:
+        if self.region is None:
+            return regions.COUNTRY
+        if len(self.region) == 2:
+            return self.region if self.region in regions.counties() else regions.UNKNOWN
+        return regions.finest(self.region)
+
+    @property
+    def frequency(self) -> Frequency:
+        """Of the table that has the period."""
+        return Frequency.ALL if self.period is None else self.period.frequency
+
+    def slots(self, slots: Iterable[Slot], spec: Spec) -> list[Slot]:
+        """Those that the filter is about as far as the table itself cannot tell."""
+        variables = {each.dimension.id for each in spec.variables}
+        asked = Filter(
+            region=None if "Region" in variables else self.region,
+            measure=None if "Tiltak" in variables else self.measure,
+            intermediary=None if "Formidler" in variables else self.intermediary,
+        )
+        return [slot for slot in slots if asked._holds(slot)]
+
+    def _holds(self, slot: Slot) -> bool:
+        return (
+            self._place in regions.parents(slot.region)
             and self.measure in (None, slot.measure)
             and self.intermediary in (None, slot.intermediary)
-        ]
+        )
 
-    def covers(self, day: date | None) -> bool:
-        """Whether a fact of that day lies in the period; a fact that is not there lies in none."""
-        return day is not None and (self.period is None or day in self.period)
+    def at(self, spec: Spec) -> Coordinates:
+        """The coordinates of what is asked for: totals but for what is named."""
+        asked = {"Region": self._place, "Tiltak": self.measure, "Formidler": self.intermediary}
+        codes = (asked.get(each.dimension.id) or str(each.dimension.total) for each in spec.variables)
+        return (*codes, ALL_TIME if self.period is None else str(self.period))
 
     def as_text(self) -> dict[str, str]:
         """What was asked for, as it is shown with the table."""

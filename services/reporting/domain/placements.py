@@ -1,4 +1,4 @@
-"""The tables of placements: `ventetid`, `trakt`, `utfall`.
+"""The tables of slots: `ventetid` and `trakt`.
 
 Invariant: each fact is counted once, in the period of its own day; so months add up to the year and no fact is in two
 classes.
@@ -6,17 +6,19 @@ classes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import partial
 
 from contracts.days import PROMISE_DAYS
-from contracts.vocabulary import Outcome
 from services.reporting.domain import definitions as d
+from services.reporting.domain.counting import DAYS, Cells, Coordinates, Counted, Derived, Spec
+from services.reporting.domain.cube import Content, Number
 from services.reporting.domain.facts import Slot
-from services.reporting.domain.filters import Filter
+from services.reporting.domain.periods import Frequency
 from services.reporting.domain.rounding import median, one_decimal, share
-from services.reporting.domain.table import Column, Figure, Kind, Note, Table, counted_rows
+from services.reporting.domain.table import Kind, Note
+from services.reporting.domain.variables import INTERMEDIARY, MEASURE, REGION, intermediary_of, measure_of
 
 WAITING_CLASSES = (("0_7", 7), ("8_14", 14), ("15_28", 28), ("29_56", 56))
 """Code and last day of each class; what is longer is `57_`."""
@@ -34,84 +36,108 @@ def waiting_class(slot: Slot) -> str:
     return "57_"
 
 
-def ventetid(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
-    """Slots by time from need to confirmed start, in the period in which the need was registered."""
-    counted = [slot for slot in chosen.slots(slots) if chosen.covers(slot.registered_on)]
-    classes = Counter(waiting_class(slot) for slot in counted)
-    due = [slot for slot in counted if _due(slot, today)]
-    kept = [slot for slot in due if slot.days is not None and slot.days <= PROMISE_DAYS]
-    own_time = [slot for slot in due if not slot.late_window]
-    kept_own_time = [slot for slot in kept if not slot.late_window]
-    return Table(
-        id="ventetid",
-        definitions=(d.WAITING_TIME, d.WITHIN_PROMISE, d.MEDIAN_WAIT, d.LATE_WINDOW, d.WITHDRAWN),
-        columns=(Column("waiting", Kind.CATEGORY), Column("slots", Kind.COUNT)),
-        rows=counted_rows("waiting", "slots", {code: classes[code] for code in WAITING_CODES}),
-        figures=(
-            Figure("within_promise", Kind.COUNT, len(kept)),
-            Figure("due", Kind.COUNT, len(due)),
-            Figure("within_promise_share", Kind.PER_CENT, one_decimal(share(len(kept), len(due)))),
-            Figure("median", Kind.DAYS, one_decimal(median([slot.days for slot in counted if slot.days is not None]))),
-            Figure("late_window", Kind.COUNT, len(due) - len(own_time)),
-            Figure(
-                "within_promise_share_without_late_window",
-                Kind.PER_CENT,
-                one_decimal(share(len(kept_own_time), len(own_time))),
-            ),
-        ),
-        notes=(Note("ventetid_period"),),
-        filters=chosen.as_text(),
-    )
-
-
 def _due(slot: Slot, today: date) -> bool:
     # Only the started ones would leave out those who waited too long and in vain.
     return not slot.withdrawn and (slot.start is not None or today > slot.promise_date)
 
 
-def trakt(slots: Iterable[Slot], chosen: Filter) -> Table:
-    """The funnel: each stage in the period of its own day."""
-    counted = chosen.slots(slots)
-    reached = Counter(stage for slot in counted for stage, day in _stages(slot) if chosen.covers(day))
-    reached["needs"] = len({slot.need_id for slot in counted if chosen.covers(slot.registered_on)})
-    return Table(
-        id="trakt",
-        definitions=(d.FUNNEL, d.PRESENTED, d.STARTED, d.HIRED),
-        columns=(Column("stage", Kind.CATEGORY), Column("number", Kind.COUNT)),
-        rows=[{"stage": stage, "number": reached[stage]} for stage in STAGES],
-        notes=(Note("trakt_period"),),
-        filters=chosen.as_text(),
-    )
+def waiting(slots: Iterable[Slot], today: date, frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
+    """Slots by time from need to confirmed start, in the period in which the need was registered."""
+    for slot in slots:
+        at = _at(slot, slot.measure, frequency.code(slot.registered_on))
+        contents = ["slots", waiting_class(slot)]
+        if slot.days is not None:
+            contents.append(f"{DAYS}{slot.days}")
+        if _due(slot, today):
+            kept = slot.days is not None and slot.days <= PROMISE_DAYS
+            contents.append("due")
+            contents += ["within_promise"] * kept
+            contents += ["late_window"] * slot.late_window
+            contents += ["within_promise_late_window"] * (kept and slot.late_window)
+            contents += ["employer_delay"] * slot.employer_delay
+            contents += ["within_promise_employer_delay"] * (kept and slot.employer_delay)
+        yield from (Counted(content, at, "slot", slot.slot_id) for content in contents)
 
 
-def _stages(slot: Slot) -> Iterator[tuple[str, date | None]]:
-    yield "slots", slot.registered_on
+def _at(slot: Slot, measure: str | None, period: str) -> Coordinates:
+    return (slot.region, measure_of(measure), intermediary_of(slot.intermediary), period)
+
+
+def _kept_share(without: str | None, cells: Cells, at: Coordinates) -> Number | None:
+    kept, due = cells.number("within_promise", at), cells.number("due", at)
+    if without is not None:
+        kept -= cells.number(f"within_promise_{without}", at)
+        due -= cells.number(without, at)
+    return one_decimal(share(kept, due))
+
+
+def _median(cells: Cells, at: Coordinates) -> Number | None:
+    return one_decimal(median(cells.spread.get(at, ())))
+
+
+_WAITING_DERIVED: dict[str, Derived] = {
+    "within_promise_share": partial(_kept_share, None),
+    "median": _median,
+    "within_promise_share_without_late_window": partial(_kept_share, "late_window"),
+    "within_promise_share_without_employer_delay": partial(_kept_share, "employer_delay"),
+}
+VENTETID = Spec(
+    id="ventetid",
+    version=1,
+    variables=(REGION, MEASURE, INTERMEDIARY),
+    contents=(
+        Content("slots", Kind.COUNT, (d.WAITING_TIME,)),
+        *(Content(code, Kind.COUNT, (d.WAITING_TIME,)) for code in WAITING_CODES[:-1]),
+        Content("withdrawn", Kind.COUNT, (d.WITHDRAWN,)),
+        Content("within_promise", Kind.COUNT, (d.WITHIN_PROMISE,)),
+        Content("due", Kind.COUNT, (d.WITHIN_PROMISE,)),
+        Content("within_promise_share", Kind.PER_CENT, (d.WITHIN_PROMISE,)),
+        Content("median", Kind.DAYS, (d.MEDIAN_WAIT,)),
+        Content("late_window", Kind.COUNT, (d.LATE_WINDOW,)),
+        Content("within_promise_share_without_late_window", Kind.PER_CENT, (d.WITHIN_PROMISE, d.LATE_WINDOW)),
+        Content("employer_delay", Kind.COUNT, (d.EMPLOYER_DELAY,)),
+        Content("within_promise_share_without_employer_delay", Kind.PER_CENT, (d.WITHIN_PROMISE, d.EMPLOYER_DELAY)),
+    ),
+    derived=_WAITING_DERIVED,
+    notes=(Note("ventetid_period"),),
+)
+
+
+def funnel(slots: Iterable[Slot], frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
+    """Each stage in the period of its own day. A need counts under the measure that the employer had in mind."""
+    needs: set[str] = set()
+    for slot in slots:
+        if slot.need_id not in needs:
+            needs.add(slot.need_id)
+            at = _at(slot, slot.wished_measure, frequency.code(slot.registered_on))
+            yield Counted("needs", at, "need", slot.need_id)
+        for content, day, unit, unit_id in _stages(slot):
+            if day is not None:
+                yield Counted(content, _at(slot, slot.measure, frequency.code(day)), unit, unit_id)
+
+
+def _stages(slot: Slot) -> Iterator[tuple[str, date | None, str, str]]:
+    yield "slots", slot.registered_on, "slot", slot.slot_id
     for match in slot.matches:
-        yield "proposed", match.proposed_on
-        yield "asked", match.asked_on
-        yield "presented", match.presented_on
-        yield "interview", match.interview_on
-    yield "agreed", slot.agreed_on
-    yield "started", None if slot.start is None else slot.start.started_on
-    yield "hired", None if slot.hire is None else slot.hire.closed_on
+        yield "proposed", match.proposed_on, "match", match.match_id
+        yield "asked", match.asked_on, "match", match.match_id
+        yield "presented", match.presented_on, "match", match.match_id
+        yield "interview", match.interview_on, "match", match.match_id
+    yield "agreed", slot.agreed_on, "slot", slot.slot_id
+    yield "started", None if slot.start is None else slot.start.started_on, "slot", slot.slot_id
+    yield "hired", None if slot.hire is None else slot.hire.closed_on, "slot", slot.slot_id
 
 
-def utfall(slots: Iterable[Slot], chosen: Filter) -> Table:
-    """Closed trials by outcome, in the period in which they were closed."""
-    counted = chosen.slots(slots)
-    trials = [trial for slot in counted for trial in slot.trials]
-    closed = Counter(trial.outcome for trial in trials if chosen.covers(trial.closed_on))
-    # An outcome that is newer than this reader is counted, not lost.
-    known = Counter({code: closed[code] for code in Outcome})
-    known[Outcome.OTHER] += sum(closed.values()) - sum(known.values())
-    hired = [slot.hire for slot in counted if slot.hire is not None and chosen.covers(slot.hire.closed_on)]
-    running = [trial for trial in trials if trial.closed_on is None and chosen.covers(trial.started_on)]
-    return Table(
-        id="utfall",
-        definitions=(d.OUTCOME, d.HIRED),
-        columns=(Column("outcome", Kind.CATEGORY), Column("trials", Kind.COUNT)),
-        rows=counted_rows("outcome", "trials", {code.value: known[code] for code in Outcome}),
-        figures=(Figure("hired", Kind.COUNT, len(hired)), Figure("running", Kind.COUNT, len(running))),
-        notes=(Note("utfall_period"),),
-        filters=chosen.as_text(),
-    )
+_OF_STAGE = {
+    **dict.fromkeys(("needs", "slots", "agreed"), (d.FUNNEL,)),
+    **dict.fromkeys(("proposed", "asked", "presented", "interview"), (d.PRESENTED,)),
+    "started": (d.STARTED,),
+    "hired": (d.HIRED,),
+}
+TRAKT = Spec(
+    id="trakt",
+    version=1,
+    variables=(REGION, MEASURE, INTERMEDIARY),
+    contents=tuple(Content(stage, Kind.COUNT, _OF_STAGE[stage]) for stage in STAGES),
+    notes=(Note("trakt_period"),),
+)

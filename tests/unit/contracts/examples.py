@@ -13,6 +13,7 @@ from typing import Any
 from contracts import followup as f
 from contracts import intake as i
 from contracts import matching as m
+from contracts import plans as pl
 from contracts.envelope import KafkaRecord, encode
 from contracts.event import Event
 from contracts.registry import source_of
@@ -40,6 +41,8 @@ match: dict[str, Any] = {"match_id": MATCH, "slot_id": SLOT, **need, **person}
 task: dict[str, Any] = {"task_id": OTHER, "task": "draft_agreement", **match}
 agreement: dict[str, Any] = {"agreement_id": AGREEMENT, **match}
 trial: dict[str, Any] = {"trial_id": TRIAL, **agreement}
+slot: dict[str, Any] = {"slot_id": SLOT, **need}
+change: dict[str, Any] = {"change_id": OTHER, "effective_on": LAST, "hours_per_week": 30.0, **trial}
 
 _EVENTS: tuple[Event, ...] = (
     i.NeedRegistered(
@@ -154,6 +157,52 @@ _EVENTS: tuple[Event, ...] = (
         promise_date=date(2025, 2, 10),
     ),
     m.MatchCancelled(**match, cancelled_on=DAY, reason="other_candidate_chosen"),
+    pl.PlanMade(
+        **slot,
+        intermediary="refugee_service",
+        registered_on=DAY,
+        promise_date=date(2025, 2, 10),
+        playbook_version="playbook-2000",
+        tasks=(pl.PlannedTask(task="propose", responsible="counsellor", due_on=LATER),),
+    ),
+    pl.PlanTaskCompleted(**slot, task="contact_employer", completed_on=DAY, completed_by="counsellor"),
+    pl.DelayReported(**slot, caused_by="employer", reason="meeting_postponed", from_on=DAY, reported_on=DAY),
+    pl.DeadlineApproaching(**slot, day=14, days_left=14, on=date(2025, 1, 27), promise_date=date(2025, 2, 10)),
+    pl.DeadlineMissed(**slot, on=date(2025, 2, 11), promise_date=date(2025, 2, 10)),
+    pl.PlanEnded(**slot, ended_on=DAY, reason="need_withdrawn"),
+    f.CaseTaken(**match, counsellor_id=OTHER, taken_on=DAY),
+    f.AgreementChanged(
+        **agreement,
+        content_version=2,
+        changed_on=DAY,
+        effective_on=LATER,
+        measure="temporary_wage_subsidy",
+        start_on=LATER,
+        end_on=LAST,
+        hours_per_week=30.0,
+        wage_subsidy_percent=40,
+        decision_maker_needed=True,
+        rule_version="2024-01-01",
+    ),
+    f.AgreementExpiring(**agreement, expires_on=date(2025, 4, 7), days_left=7),
+    f.AgreementExpired(**agreement, expired_on=date(2025, 4, 7), rule_version="2024-01-01"),
+    f.CheckInMissed(**trial, due_on=LAST, playbook_version="playbook-2000"),
+    f.VoiceGiven(**trial, voice_id=OTHER, given_on=LAST),
+    f.ChangeProposed(**change, proposed_by="employer", proposed_on=LATER),
+    f.ChangeAccepted(**change, accepted_by="participant", accepted_on=LATER),
+    f.ChangeDeclined(**change, declined_by="participant", declined_on=LATER),
+    f.TrialShortened(
+        **trial,
+        shortened_on=LATER,
+        end_on=LAST,
+        reason="participant_request",
+        decided_by="counsellor",
+        rule_version="2024-01-01",
+    ),
+    f.ClosingTalkHeld(**trial, held_on=LAST),
+    f.OutcomeReversed(**trial, reversed_on=LAST, outcome="hired", reason="not_fulfilled"),
+    f.CertificateIssued(**trial, certificate_id=OTHER, issued_on=LAST),
+    f.EmploymentConfirmed(**trial, after_months=3, employed=True, on=LAST, confirmed_by="counsellor"),
     f.TaskAssigned(**task, responsible="counsellor", due_on=LATER),
     f.TaskCompleted(**task, completed_on=LATER),
     f.AgreementDrafted(
@@ -170,7 +219,14 @@ _EVENTS: tuple[Event, ...] = (
     ),
     f.AgreementApproved(**agreement, party="participant", approved_on=DAY, on_behalf_of=True),
     f.ApprovalRevoked(**agreement, party="employer", revoked_on=DAY),
-    f.AgreementConcluded(**agreement, concluded_on=DAY, measure="temporary_wage_subsidy", start_on=LATER, end_on=LAST),
+    f.AgreementConcluded(
+        **agreement,
+        concluded_on=DAY,
+        measure="temporary_wage_subsidy",
+        start_on=LATER,
+        end_on=LAST,
+        rule_version="2024-01-01",
+    ),
     f.AgreementAnnulled(**agreement, annulled_on=DAY, reason="need_withdrawn"),
     f.TrialStarted(
         **trial,

@@ -10,9 +10,11 @@ import pytest
 from chassis.projection import fold_all
 from contracts import intake as it
 from contracts.refused import Refused
-from services.reporting.domain.diversity import CODES, declaration_at, mangfold
+from services.reporting.domain.background import declaration_at
+from services.reporting.domain.diversity import CHARACTERISTICS
 from services.reporting.domain.facts import Slot, Trial
 from services.reporting.domain.filters import Filter
+from services.reporting.domain.overview import mangfold
 from services.reporting.domain.periods import Period
 from services.reporting.views import background, instant_text
 from tests.gwt import records
@@ -60,8 +62,9 @@ def slot(trial_id: str, started: date, hired: date | None = None) -> Slot:
         slot_id=f"S{trial_id}",
         need_id="N1",
         org_number="315486890",
-        municipality="3312",
+        region="3312",
         intermediary="nav",
+        wished_measure=None,
         measure="work_training",
         registered_on=date(2025, 1, 1),
         promise_date=date(2025, 1, 29),
@@ -111,4 +114,4 @@ def test_an_unknown_characteristic_is_refused() -> None:
     with pytest.raises(Refused) as refusal:
         mangfold(SLOTS, Filter(), "religion", {})
     assert (refusal.value.code, refusal.value.fields) == ("unknown_characteristic", ("/by",))
-    assert "religion" not in CODES
+    assert "religion" not in CHARACTERISTICS

@@ -13,9 +13,9 @@ import services.reporting
 from chassis.formats import LANGUAGES, Language
 from chassis.texts import Texts
 from contracts.vocabulary import Intermediary, Measure
-from services.reporting.domain import definitions, diversity
+from services.reporting.domain import definitions, diversity, overview
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.placements import trakt, utfall, ventetid
+from services.reporting.domain.overview import trakt, utfall, ventetid
 from services.reporting.domain.table import Cell, Column, Kind, Table
 from services.reporting.domain.workforce import YearFigures, arbeidsstyrke
 from services.reporting.presenting import body, shown, written
@@ -48,8 +48,9 @@ def tables() -> list[Table]:
         ventetid(slots, Filter(), date(2026, 1, 1)),
         trakt(slots, Filter()),
         utfall(slots, Filter()),
-        *(diversity.mangfold(slots, Filter(), by, {}) for by in diversity.CODES),
+        *(overview.mangfold(slots, Filter(), by, {}) for by in diversity.CHARACTERISTICS),
         arbeidsstyrke(FIGURES),
+        overview.oppfolging(slots, Filter()),
     ]
 
 
@@ -91,7 +92,7 @@ def test_sentences_are_short() -> None:
             if key.startswith(("definition.", "note.", "report.", "refused.")):
                 for sentence in TEXTS.say(language, key, **_any_params(key)).replace(".", ". ").split(". "):
                     assert len(sentence.split()) <= 20, f"{language} {key}: {sentence}"
-            if key.startswith(("column.", "code.", "figure.", "table.")):
+            if key.startswith(("column.", "code.", "figure.", "table.", "content.", "dimension.", "codelist.")):
                 assert len(TEXTS.say(language, key).split()) <= 8, f"{language} {key}"
 
 

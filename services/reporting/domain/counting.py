@@ -1,0 +1,194 @@
+"""From units to cells: each unit is counted in its finest cell and in every total above it, in one pass.
+
+Invariant: a unit stands in exactly one finest cell per content, so any cut of the cube is a sum of finest cells, and
+each total is counted, never added up from what is shown. (A variable that lists several characteristics side by side
+has one finest code for each of them; only the codes of one characteristic count in its total.)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from itertools import product
+
+from services.reporting.domain.cube import CONTENTS, Content, Cube, Described, Dimension, Missing, Number, Role
+from services.reporting.domain.periods import Frequency
+from services.reporting.domain.table import Note
+
+Coordinates = tuple[str, ...]
+"""A code per variable, in the order of the table's variables: `ContentsCode` is not among them, the period is last."""
+MOST_CLASSIFICATIONS = 3
+"""A cell that crosses more of them than this, regions included, would show single persons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One unit in its finest cell."""
+
+    content: str
+    at: Coordinates
+    unit: str
+    """What is counted: `need`, `slot`, `match`, `trial`, `check_in` …"""
+    id: str
+    """Which one: never shown; the cell keys of releases are made of it."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A dimension of a table, and the codes that each finest code counts in, itself included."""
+
+    dimension: Dimension
+    parents: Callable[[str], tuple[str, ...]]
+
+
+def listed(name: str, codes: Iterable[str], *, labels: str | None = None, total: str = "total") -> Variable:
+    """A classification whose codes are all below one total, which stands first."""
+    dimension = Dimension(id=name, role=Role.CLASSIFICATION, codes=(total, *codes), total=total, labels=labels)
+    return Variable(dimension, lambda code: (code, total))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How many units each cell holds."""
+
+    numbers: Mapping[tuple[str, Coordinates], int]
+    spread: Mapping[Coordinates, Sequence[int]] = field(default_factory=dict)
+    """Per cell the days behind a median."""
+
+    def number(self, content: str, at: Coordinates) -> int:
+        """0 for a cell that nothing was counted in."""
+        return self.numbers.get((content, at), 0)
+
+
+Derived = Callable[[Cells, Coordinates], Number | None]
+"""A share or a median from the counts of its own cell; None where there is nothing to take it of."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A table of counts, apart from its figures."""
+
+    id: str
+    version: int
+    variables: tuple[Variable, ...]
+    """Without contents and time."""
+    contents: tuple[Content, ...]
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+def aggregated(counted: Iterable[Counted], variables: Sequence[Variable]) -> Cells:
+    """All cells of a table that hold something. A content `<days>:<n>` is a number of days, kept for medians."""
+    finest = Counter((each.content, each.at) for each in counted)
+    above = [cache(each.parents) for each in variables]
+    numbers: Counter[tuple[str, Coordinates]] = Counter()
+    spread: dict[Coordinates, list[int]] = {}
+    for (content, (*codes, period)), number in finest.items():
+        days = content.removeprefix(DAYS) if content.startswith(DAYS) else None
+        for above_it in product(*(up(code) for up, code in zip(above, codes, strict=True))):
+            at = (*above_it, period)
+            if days is None:
+                numbers[content, at] += number
+            else:
+                spread.setdefault(at, []).extend([int(days)] * number)
+    return Cells(numbers, spread)
+
+
+DAYS = "days:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally(Described):
+    """A table whose cells are counted, and laid out only as far as somebody asks for them."""
+
+    cells: Cells
+    derived: Mapping[str, Derived]
+    _derived: dict[tuple[str, Coordinates], Number | None] = field(default_factory=dict, repr=False, compare=False)
+    """What has been derived already: the cells do not change."""
+
+    def number(self, content: str, *at: str) -> Number | None:
+        """One cell: counted or derived."""
+        derive = self.derived.get(content)
+        return self.cells.number(content, at) if derive is None else derive(self.cells, at)
+
+    def _of(self, content: str, ways: Sequence[Coordinates]) -> list[Number | None]:
+        """The cells of one content; none where the coordinates are empty."""
+        derive = self.derived.get(content)
+        if derive is None:
+            numbers = self.cells.numbers
+            return [numbers.get((content, at), 0) if at else None for at in ways]
+        found: list[Number | None] = []
+        for at in ways:
+            if (content, at) not in self._derived:
+                self._derived[content, at] = derive(self.cells, at) if at else None
+            found.append(self._derived[content, at])
+        return found
+
+    def select(self, chosen: Mapping[str, Sequence[str]]) -> Cube:
+        """The cells with these codes, in the order given; a dimension left out keeps all its codes.
+
+        Raises KeyError for a code that is not there.
+        """
+        dimensions, contents = self.narrowed(chosen)
+        totals = [each.total for each in self.dimensions if each.role not in (Role.CONTENTS, Role.TIME)]
+        # A table with few variables has no cell that crosses too many of them.
+        bounded = len(totals) > MOST_CLASSIFICATIONS
+        place = next(index for index, each in enumerate(dimensions) if each.id == CONTENTS)
+        after = list(product(*(each.codes for each in dimensions[place + 1 :])))
+        values: list[Number | None] = []
+        for before in product(*(each.codes for each in dimensions[:place])):
+            ways = [before + codes for codes in after]
+            if bounded:
+                ways = [at if _crossed(at, totals) <= MOST_CLASSIFICATIONS else () for at in ways]
+            for content in contents:
+                values += self._of(content.code, ways)
+        status = {index: Missing.NOT_AVAILABLE for index, value in enumerate(values) if value is None}
+        return Cube(
+            id=self.id,
+            dimensions=dimensions,
+            contents=contents,
+            version=self.version,
+            notes=self.notes,
+            updated=self.updated,
+            complete_to=self.complete_to,
+            values=values,
+            status=status,
+        )
+
+
+def _crossed(at: Coordinates, totals: Sequence[str | None]) -> int:
+    """How many classifications are not at their total."""
+    return sum(code != total for code, total in zip(at, totals, strict=False))
+
+
+def tallied(
+    spec: Spec,
+    counted: Iterable[Counted],
+    periods: Callable[[Iterable[str]], tuple[str, ...]],
+    *,
+    frequency: Frequency = Frequency.MONTH,
+    updated: datetime | None = None,
+    complete_to: Mapping[str, int] | None = None,
+) -> Tally:
+    """Count a table. `periods` gives the codes of time from those in which something was counted."""
+    cells = aggregated(counted, spec.variables)
+    found = {at[-1] for _, at in cells.numbers}
+    dimensions = (
+        *(each.dimension for each in spec.variables),
+        Dimension(id=CONTENTS, role=Role.CONTENTS, codes=tuple(each.code for each in spec.contents), labels=spec.id),
+        Dimension(id="Tid", role=Role.TIME, codes=periods(found), labels=frequency),
+    )
+    return Tally(
+        id=spec.id,
+        dimensions=dimensions,
+        contents=spec.contents,
+        version=spec.version,
+        notes=spec.notes,
+        updated=updated,
+        complete_to=complete_to or {},
+        cells=cells,
+        derived=spec.derived,
+    )

@@ -1,0 +1,69 @@
+"""Regions: the whole country, counties and municipalities of the division in force, under today's codes.
+
+Invariant: a place keeps its figures when its number changes. What an ended number does not tell (of a divided place)
+is unknown below the county, never guessed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from contracts.codelists import current_municipalities, municipalities
+from services.reporting.domain.cube import Codelist, Dimension, Role
+
+COUNTRY = "0"
+UNKNOWN = "99"
+"""Neither a county nor a municipality: counted in the country alone."""
+
+
+@cache
+def counties() -> dict[str, str]:
+    """Names of the counties by their codes, in the order of the codes."""
+    return dict(sorted({each.county_code: each.county_name for each in municipalities().values()}.items()))
+
+
+@cache
+def finest(code: str) -> str:
+    """The finest region that a municipality number of any year is known to lie in: a municipality, a county or `99`."""
+    current = current_municipalities(code)
+    if len(current) == 1:
+        return current[0]
+    above = {municipalities()[each].county_code for each in current}
+    return above.pop() if len(above) == 1 else UNKNOWN
+
+
+@cache
+def parents(code: str) -> tuple[str, ...]:
+    """A finest region and all that it lies in."""
+    municipality = municipalities().get(code)
+    if municipality is not None:
+        return (code, municipality.county_code, COUNTRY)
+    return (code, COUNTRY)
+
+
+@cache
+def dimension() -> Dimension:
+    """All regions, also those without a single figure: which there are must not tell where something happened."""
+    codes: list[str] = []
+    by_county: dict[str, list[str]] = {code: [] for code in counties()}
+    for code, municipality in municipalities().items():
+        by_county[municipality.county_code].append(code)
+    for county, members in by_county.items():
+        codes += [county, *sorted(members)]
+    return Dimension(
+        id="Region",
+        role=Role.REGION,
+        codes=(COUNTRY, *codes, UNKNOWN),
+        total=COUNTRY,
+        codelists=(
+            Codelist("vs_landet", (COUNTRY,)),
+            Codelist("vs_fylker", (*by_county, UNKNOWN)),
+            Codelist("vs_kommuner", tuple(sorted(municipalities()))),
+        ),
+    )
+
+
+def name(code: str) -> str | None:
+    """The official name; None for the country and for what is unknown, whose names are in the catalogues."""
+    municipality = municipalities().get(code)
+    return counties().get(code) if municipality is None else municipality.name
