@@ -1,4 +1,4 @@
-"""Official code lists: occupations, municipalities, countries.
+"""Code lists: occupations, municipalities and countries as the authorities have them; three of our own.
 
 Invariant: a code is text with its leading zeros; a code that is not in the list gives nothing, never a guess.
 """
@@ -16,11 +16,31 @@ from typing import Literal, NamedTuple
 COUNTRY_GROUP_VERSION = "2026-11-23"
 """The day of the table of country groups; a figure that uses the groups carries it."""
 
+ADAPTATIONS_VERSION = "2025-01-01"
+"""The newest version of the list of adaptations, its first day. A version is never changed; a new one is a new file."""
+
 
 class Occupation(NamedTuple):
     """STYRK-08, four digits. `name_en` is empty where ISCO-08 has no occupation of the same meaning."""
 
     code: str
+    name_nb: str
+    name_en: str
+
+
+class Term(NamedTuple):
+    """A skill or a certificate, of this product's own closed lists."""
+
+    code: str
+    name_nb: str
+    name_en: str
+
+
+class Adaptation(NamedTuple):
+    """What a workplace can adapt. `parent` is empty for a heading; whoever names a heading means all below it."""
+
+    code: str
+    parent: str
     name_nb: str
     name_en: str
 
@@ -61,6 +81,36 @@ def occupations() -> Mapping[str, Occupation]:
 def occupation_groups() -> Mapping[str, OccupationGroup]:
     """The groups of one, two and three digits, by code."""
     return MappingProxyType({row["code"]: OccupationGroup(**row) for row in _rows("occupation_groups")})
+
+
+@cache
+def skills() -> Mapping[str, Term]:
+    """What a person can do, by code."""
+    return MappingProxyType({row["code"]: Term(**row) for row in _rows("skills")})
+
+
+@cache
+def certificates() -> Mapping[str, Term]:
+    """Certificates that work may need and people may hold, by code."""
+    return MappingProxyType({row["code"]: Term(**row) for row in _rows("certificates")})
+
+
+@cache
+def adaptations(version: str = ADAPTATIONS_VERSION) -> Mapping[str, Adaptation]:
+    """What a workplace can adapt, by code, parents before children. Raises KeyError for a version that never was."""
+    name = f"adaptations_{version.replace('-', '_')}"
+    if not files("contracts").joinpath("codelists", f"{name}.csv").is_file():
+        raise KeyError(version)
+    return MappingProxyType({row["code"]: Adaptation(**row) for row in _rows(name)})
+
+
+def adaptations_within(code: str, version: str = ADAPTATIONS_VERSION) -> frozenset[str]:
+    """A tag and everything below it; empty for a tag that is not in that version."""
+    listed = adaptations(version)
+    if code not in listed:
+        return frozenset()
+    below = (each.code for each in listed.values() if each.parent == code)
+    return frozenset({code}).union(*(adaptations_within(each, version) for each in below))
 
 
 @cache

@@ -13,7 +13,10 @@ from contracts.event import Event, Value
 from contracts.vocabulary import (
     CefrCode,
     ConsentScopeCode,
+    EducationLevelCode,
     IntermediaryCode,
+    LanguageSkillCode,
+    LanguageSourceCode,
     MeasureCode,
     QualificationKindCode,
     RevokeReasonCode,
@@ -35,6 +38,15 @@ class LanguageLevels(Value):
     writing: CefrCode | None = None
 
 
+class LanguageEvidence(Value):
+    """Where one level comes from: who or what judged it, and when."""
+
+    skill: LanguageSkillCode
+    level: CefrCode
+    source: LanguageSourceCode
+    assessed_on: date
+
+
 class Experience(Value):
     """Work done in one occupation."""
 
@@ -46,13 +58,19 @@ class Experience(Value):
 class NeedEvent(Event):
     SUBJECT: ClassVar[str] = "need:{need_id}"
     PARTITION_KEY: ClassVar[str] = "need:{need_id}"
+    PERSON: ClassVar[str | None] = "need_id"
+    """The contact person and free text are sealed under a key of the need's own."""
 
     need_id: str
     org_number: str
 
 
 class NeedRegistered(NeedEvent):
-    """An employer asks for people. Each slot is one place with its own clock. Since v2 with the county."""
+    """An employer asks for people. Each slot is one place with its own clock.
+
+    Sealed: `title`, `description`, `contact`. Since v2 with the county, the end of the start window, certificates,
+    adaptations, the last open day and the earlier need that it was copied from.
+    """
 
     VERSION: ClassVar[int] = 2
 
@@ -69,16 +87,58 @@ class NeedRegistered(NeedEvent):
     """The measure that the employer has in mind, if any."""
     hours_per_week: float
     start_from: date | None = None
+    start_to: date | None = None
     language: LanguageLevels = LanguageLevels()
     licences: tuple[str, ...] = ()
     """Driving licence classes that the work needs."""
+    certificates: tuple[str, ...] = ()
+    """Certificates that the work needs, codes of `certificates.csv`."""
+    adaptations: tuple[str, ...] = ()
+    adaptations_version: str | None = None
+    expires_on: date | None = None
+    copied_from: str | None = None
+    """The earlier need that this one was made from ("same again"); null where it was typed."""
     registered_on: date
     """The Oslo day on which the clock of each slot begins (day 0)."""
     promise_date: date
     """`registered_on` + 28 days: the last day on which a start keeps the promise."""
 
 
+class NeedRevised(NeedEvent):
+    """The whole new content of a need; what is not here (employer, place, slots, clock) never changes.
+
+    Sealed: `title`, `description`, `contact`.
+    """
+
+    revised_on: date
+    occupation: str
+    """STYRK-08, four digits."""
+    measure: MeasureCode | None = None
+    """The measure that the employer has in mind, if any."""
+    hours_per_week: float
+    start_from: date | None = None
+    start_to: date | None = None
+    language: LanguageLevels = LanguageLevels()
+    licences: tuple[str, ...] = ()
+    """Driving licence classes that the work needs."""
+    certificates: tuple[str, ...] = ()
+    """Certificates that the work needs, codes of `certificates.csv`."""
+    adaptations: tuple[str, ...] = ()
+    adaptations_version: str | None = None
+    expires_on: date | None = None
+
+
+class NeedExpired(NeedEvent):
+    """Slots that nobody filled by the last open day. A class of its own, not a withdrawal by the employer."""
+
+    slot_ids: tuple[str, ...]
+    expired_on: date
+    """The Oslo day after the last open day, on which the slots were closed at the earliest."""
+
+
 class NeedWithdrawn(NeedEvent):
+    """The employer takes slots back, some or all that are open."""
+
     slot_ids: tuple[str, ...]
     reason: WithdrawReasonCode
     withdrawn_on: date
@@ -100,9 +160,17 @@ class CandidateRegistered(CandidateEvent):
 
 
 class CandidateMapped(CandidateEvent):
-    """A dated, authored picture of what a person can and wants; a later one replaces it. Sealed: `notes`."""
+    """A dated, authored picture of what a person can and wants; a later one replaces it. Sealed: `notes`, `limits`.
+
+    Since v2 with its author, the evidence of each language level, skills, education, certificates, wished places, the
+    longest journey and the last day.
+    """
+
+    VERSION: ClassVar[int] = 2
 
     mapped_on: date
+    intermediary: IntermediaryCode | None = None
+    """The intermediary whose counsellor wrote the mapping; null in events older than v2."""
     municipality: str
     """Where the person can work from."""
     language: LanguageLevels = LanguageLevels()
@@ -111,6 +179,14 @@ class CandidateMapped(CandidateEvent):
     hours_per_week: float
     available_from: date | None = None
     licences: tuple[str, ...] = ()
+    language_evidence: tuple[LanguageEvidence, ...] = ()
+    skills: tuple[str, ...] = ()
+    education_level: EducationLevelCode | None = None
+    certificates: tuple[str, ...] = ()
+    """Certificates that the person holds, codes of `certificates.csv`."""
+    wished_municipalities: tuple[str, ...] = ()
+    travel_minutes: int | None = None
+    available_to: date | None = None
 
 
 class QualificationAdded(CandidateEvent):
@@ -151,6 +227,27 @@ class ConsentWithdrawn(CandidateEvent):
 
 class AddressProtectionChanged(CandidateEvent):
     protected: bool
+
+
+class CandidateMerged(CandidateEvent):
+    """Two registrations were one person: `candidate_id` ends, `merged_into` goes on."""
+
+    merged_into: str
+    merged_on: date
+
+
+class CandidateHandedOver(CandidateEvent):
+    """Another intermediary works with the candidate from then on."""
+
+    from_intermediary: IntermediaryCode
+    to_intermediary: IntermediaryCode
+    handed_over_on: date
+
+
+class CandidateErased(CandidateEvent):
+    """The person's data are erased: the key is destroyed next, and nothing sealed under it opens again."""
+
+    erased_on: date
 
 
 class WorkforceReported(Event):
@@ -196,7 +293,9 @@ class BackgroundWithdrawn(Event):
 
 IntakeEvent = (
     NeedRegistered
+    | NeedRevised
     | NeedWithdrawn
+    | NeedExpired
     | CandidateRegistered
     | CandidateMapped
     | QualificationAdded
@@ -205,6 +304,9 @@ IntakeEvent = (
     | ConsentGiven
     | ConsentWithdrawn
     | AddressProtectionChanged
+    | CandidateMerged
+    | CandidateHandedOver
+    | CandidateErased
     | WorkforceReported
 )
 BackgroundEvent = BackgroundDeclared | BackgroundWithdrawn

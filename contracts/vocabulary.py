@@ -43,6 +43,37 @@ class CefrLevel(StrEnum):
     C2 = "C2"
 
 
+class LanguageSkill(StrEnum):
+    """What a level of Norwegian is about."""
+
+    LISTENING = "listening"
+    READING = "reading"
+    SPEAKING = "speaking"
+    WRITING = "writing"
+
+
+class LanguageSource(StrEnum):
+    """Who or what says that a person has a level."""
+
+    OFFICIAL_TEST = "official_test"
+    COURSE_CERTIFICATE = "course_certificate"
+    COUNSELLOR = "counsellor"
+    SELF_REPORTED = "self_reported"
+
+
+class EducationLevel(StrEnum):
+    """The highest completed education, wherever it was taken."""
+
+    NONE = "none"
+    PRIMARY = "primary"
+    UPPER_SECONDARY = "upper_secondary"
+    VOCATIONAL = "vocational"
+    HIGHER_VOCATIONAL = "higher_vocational"
+    BACHELOR = "bachelor"
+    MASTER = "master"
+    DOCTORATE = "doctorate"
+
+
 class Party(StrEnum):
     """Who approves an agreement; in this order but for the first two, which may come in any order."""
 
@@ -249,3 +280,6 @@ ReversalReasonCode = Annotated[str, Field(json_schema_extra=_values(ReversalReas
 TaskCode = Annotated[str, Field(json_schema_extra=_values(Task))]
 ConsentScopeCode = Annotated[str, Field(json_schema_extra=_values(ConsentScope))]
 QualificationKindCode = Annotated[str, Field(json_schema_extra=_values(QualificationKind))]
+LanguageSkillCode = Annotated[str, Field(json_schema_extra=_values(LanguageSkill))]
+LanguageSourceCode = Annotated[str, Field(json_schema_extra=_values(LanguageSource))]
+EducationLevelCode = Annotated[str, Field(json_schema_extra=_values(EducationLevel))]

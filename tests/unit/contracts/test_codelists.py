@@ -78,3 +78,30 @@ def test_countries_are_in_group_one_group_two_or_unknown() -> None:
     assert country_group("") is None
     assert country_group("sy") is None
     assert sum(country.group == 1 for country in codelists.countries().values()) == 36
+
+
+def test_every_adaptation_stands_below_one_that_came_before_it() -> None:
+    seen = {""}
+    for adaptation in codelists.adaptations().values():
+        assert adaptation.parent in seen, adaptation
+        assert adaptation.name_nb
+        assert adaptation.name_en
+        seen.add(adaptation.code)
+
+
+def test_a_heading_of_adaptations_stands_for_all_below_it() -> None:
+    assert codelists.adaptations_within("place") >= {"place", "step_free_access", "lift"}
+    assert codelists.adaptations_within("lift") == {"lift"}
+    assert codelists.adaptations_within("sauna") == frozenset()
+
+
+def test_a_version_of_adaptations_that_never_was_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        codelists.adaptations("1999-01-01")
+
+
+def test_skills_and_certificates_have_names_in_both_languages() -> None:
+    for term in (*codelists.skills().values(), *codelists.certificates().values()):
+        assert re.fullmatch(r"[a-z0-9_]+", term.code)
+        assert term.name_nb
+        assert term.name_en

@@ -91,6 +91,7 @@ def test_a_candidate_is_listed_without_a_name() -> None:
         "registered_on": "2025-01-13",
         "mapping": {
             "mapped_on": "2025-01-13",
+            "intermediary": None,
             "municipality": "3312",
             "language": {"listening": None, "reading": None, "speaking": None, "writing": None},
             "experience": [],
@@ -98,6 +99,13 @@ def test_a_candidate_is_listed_without_a_name() -> None:
             "hours_per_week": 30.0,
             "available_from": None,
             "licences": [],
+            "language_evidence": [],
+            "skills": [],
+            "education_level": None,
+            "certificates": [],
+            "wished_municipalities": [],
+            "travel_minutes": None,
+            "available_to": None,
         },
         "qualifications": [
             {
