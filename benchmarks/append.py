@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import sys
 from datetime import date
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-from benchmarks.harness import Result, Stopwatch, at_least, in_turns, own_settings, percentile
+from benchmarks.harness import Result, Stopwatch, at_least, in_turns, logs_to_stderr, own_settings, percentile
 from chassis import mongo
 from chassis.clock import Clock
 from chassis.decisions import Answer
@@ -129,12 +130,14 @@ async def bare(engines: Engines, *, indexed: bool) -> float:
 
 
 def _process(settings: Settings, first: int, together: Barrier, relays: bool, results: Any) -> None:
+    logs_to_stderr()
+
     async def work() -> Latencies:
         eventlog = log_of(settings, "intake")
         eventlog.start()
         relay = Relay(eventlog, settings)
         if relays:
-            relay.start(lambda error: print(f"relay: {error}"))
+            relay.start(lambda error: print(f"relay: {error}", file=sys.stderr))
         await asyncio.to_thread(together.wait)
         taken = await write_for(eventlog, first, SECONDS)
         if relays:

@@ -6,6 +6,7 @@ Invariant: a figure and its baseline come from the same run, taken in turns, so 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import statistics
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
+
+import structlog
 
 from chassis.settings import Settings
 from deploy.local.engines import Engines
@@ -93,12 +96,21 @@ def own_settings(engines: Engines) -> Settings:
     )
 
 
+def logs_to_stderr() -> None:
+    """Standard output is for results, one JSON line each: what the platform logs meanwhile goes beside it."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 async def run(benchmarks: Mapping[str, Callable[[Engines], Awaitable[list[Result]]]], names: Sequence[str]) -> int:
     """Run benchmarks and print their lines; 0 where all were measured, whether met or not."""
     chosen = names or list(benchmarks)
     if unknown := [name for name in chosen if name not in benchmarks]:
         print(f"No benchmark {unknown[0]}: choose from {', '.join(benchmarks)}", file=sys.stderr)
         return 2
+    logs_to_stderr()
     async with Engines.for_benchmarks() as engines:
         print(f"Engines: {engines.description}", file=sys.stderr)
         for name in chosen:

@@ -1,4 +1,4 @@
-"""`python -m chassis.continued SOURCE`: goes on with a log whose database was restored from a backup.
+"""Goes on with a log whose database was restored from a backup.
 
 Invariant: positions that the topic has are never given again: what is numbered from now on has a source of its own
 (`dugnad/intake~2`), with positions from 1.
@@ -6,20 +6,14 @@ Invariant: positions that the topic has are never given again: what is numbered 
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from dataclasses import dataclass
 
-from chassis import mongo
-from chassis.clock import Clock
-from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
-from chassis.heads import topic_head
 from chassis.ledger import PAGE_COMMITS
+from chassis.lost import topic_ends
 from chassis.republish import take_over
 from chassis.settings import Settings
 from chassis.startcheck import epoch_of
-from contracts.registry import SOURCES, topic_of
 
 
 class NotRestored(Exception):
@@ -37,22 +31,16 @@ class Continued:
 async def continue_log(eventlog: EventLog, settings: Settings) -> Continued:
     """Take over from the relay and give the log its next source. Restart the services of the log afterwards.
 
-    Raises NotRestored, TimeoutError (the relay does not let go), KafkaError, LedgerHole.
+    Raises NotRestored, TimeoutError (the relay does not let go), DependencyDown, LedgerHole.
     """
     await eventlog.follow()
     lease = await take_over(eventlog)
     try:
-        heads = await topic_head(settings, eventlog.topic)
-        head = await eventlog.ledger.head()
-        last = 0 if head is None else head.next - 1
-        own = epoch_of(eventlog.source)
-        lost = {source: (1, position) for source, position in heads.items() if epoch_of(source) > own}
-        if heads.get(eventlog.source, 0) > last:
-            lost[eventlog.source] = (last + 1, heads[eventlog.source])
+        lost = await lost_of(eventlog, settings)
         if not lost:
             raise NotRestored(f"the topic of {eventlog.source} ends where its ledger does: nothing to continue")
         await _clean(eventlog)
-        number = max(own, *(epoch_of(source) for source in lost)) + 1
+        number = max(epoch_of(eventlog.source), *(epoch_of(source) for source in lost)) + 1
         await eventlog.database["epoch"].update_one(
             {"_id": eventlog.origin},
             {
@@ -67,6 +55,18 @@ async def continue_log(eventlog: EventLog, settings: Settings) -> Continued:
     return Continued(eventlog.source, lost)
 
 
+async def lost_of(eventlog: EventLog, settings: Settings) -> dict[str, tuple[int, int]]:
+    """The positions per source that the topic has and the ledger has not. Raises DependencyDown."""
+    heads = await topic_ends(settings, eventlog.topic)
+    head = await eventlog.ledger.head()
+    last = 0 if head is None else head.next - 1
+    own = epoch_of(eventlog.source)
+    lost = {source: (1, position) for source, position in heads.items() if epoch_of(source) > own}
+    if heads.get(eventlog.source, 0) > last:
+        lost[eventlog.source] = (last + 1, heads[eventlog.source])
+    return lost
+
+
 async def _clean(eventlog: EventLog) -> None:
     """What an earlier ledger has numbered is not pending: the next one would number it again."""
     position = 0
@@ -76,29 +76,3 @@ async def _clean(eventlog: EventLog) -> None:
             some = ids[start : start + PAGE_COMMITS]
             await eventlog.commits.update_many({"_id": {"$in": some}}, {"$unset": {"pending": ""}})
         position = pages[-1].next - 1
-
-
-async def _main(source: str) -> None:
-    settings = Settings()
-    name = source.rpartition("/")[2]
-    client = mongo.connect(settings, settings.uri(name))
-    await mongo.ping(client, settings)
-    eventlog = EventLog(mongo.database(client, settings.database(name)), source, topic_of(source), (), Clock())
-    continued = await continue_log(eventlog, settings)
-    print(f"{source} goes on as {continued.source}: restart its service")
-    for lost, (first, last) in sorted(continued.lost.items()):
-        print(f"only on the topic, no longer in the database: {lost} positions {first} to {last}")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in SOURCES:
-        print(f"usage: python -m chassis.continued {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
-        sys.exit(2)
-    try:
-        asyncio.run(_main(sys.argv[1]))
-    except NotRestored as nothing:
-        print(nothing, file=sys.stderr)
-        sys.exit(1)
-    except DependencyDown as down:
-        print(down.message, file=sys.stderr)
-        sys.exit(3)

@@ -7,13 +7,13 @@ to one version of the fold, and has its own documents, progress, parked events a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from chassis.clock import machine_now
+from chassis.clock import machine_now, milliseconds
 from chassis.mongo import Database, DuplicateKeyError
 
 
@@ -29,6 +29,8 @@ class Generation:
     until: Mapping[str, int] | None = None
     """The last position of each source that belongs to it; None: everything."""
     created: datetime | None = None
+    completed: datetime | None = None
+    """When it had come to the heads noted, or to its end; None: it is still being built, or was given up."""
 
     @property
     def name(self) -> str:
@@ -63,17 +65,48 @@ class Generations:
 
     async def get(self, number: int) -> Generation | None:
         """One generation."""
-        found = await self._generations.find_one({"_id": f"{self.projection}/{number}"})
+        found = await self._generations.find_one({"_id": f"{self.projection}/{number}", "dropped": None})
         return None if found is None else _generation(found)
 
     async def all(self) -> list[Generation]:
         """Every generation that is kept, the oldest first."""
-        found = self._generations.find({"projection": self.projection}, sort=[("number", ASCENDING)])
+        found = self._generations.find({"projection": self.projection, "dropped": None}, sort=[("number", ASCENDING)])
         return [_generation(each) async for each in found]
+
+    async def building(self) -> list[Generation]:
+        """What is being built or was cut off, of any version and end, the oldest first.
+
+        One that was served before is finished, also where nobody noted it. A live one that is older than what is served
+        is given up: it would take the place of something newer.
+        """
+        pointer = await self._pointers.find_one({"_id": self.projection}) or {"serving": 0, "previous": None}
+        return [
+            each
+            for each in await self.all()
+            if each.completed is None
+            and each.number not in (pointer["serving"], pointer["previous"])
+            and (not each.live or each.number > pointer["serving"])
+        ]
+
+    async def unfinished(
+        self, *, as_of: datetime | None = None, until: Mapping[str, int] | None = None
+    ) -> Generation | None:
+        """The newest generation of this version with this end whose build was cut off."""
+        found = [each for each in await self.building() if each.fold_version == self.fold_version]
+        return next((each for each in reversed(found) if _ends_at(each, as_of, until)), None)
+
+    async def complete(self, generation: Generation) -> Generation:
+        """Note that it has been built to its end."""
+        now = machine_now()
+        await self._generations.update_one(
+            {"_id": f"{self.projection}/{generation.number}"}, {"$set": {"completed": now}}
+        )
+        return replace(generation, completed=now)
 
     async def create(self, *, as_of: datetime | None = None, until: Mapping[str, int] | None = None) -> Generation:
         """A new, empty generation of this version of the fold."""
         while True:
+            # Also of those that were dropped: a number given twice would find the offsets of the first, and skip.
             last = await self._generations.find_one({"projection": self.projection}, sort=[("number", DESCENDING)])
             number = 1 if last is None else last["number"] + 1
             document = {
@@ -84,6 +117,7 @@ class Generations:
                 "as_of": as_of,
                 "until": None if until is None else [[source, position] for source, position in until.items()],
                 "created": machine_now(),
+                "completed": None,
             }
             try:
                 await self._generations.insert_one(document)
@@ -98,7 +132,7 @@ class Generations:
         if serving is not None:
             return serving
         live = [each for each in await self.all() if each.live and each.fold_version == self.fold_version]
-        first = live[0] if live else await self.create()
+        first = await self.complete(live[0] if live else await self.create())
         try:
             await self._pointers.insert_one({"_id": self.projection, "serving": first.number, "previous": None})
         except DuplicateKeyError:
@@ -131,9 +165,12 @@ class Generations:
         """Remove a generation and what it holds. Never the serving one."""
         serving = await self.serving()
         assert serving is None or serving.number != generation.number, "the serving generation is never dropped"
+        # First out of sight: what is half removed must be neither compared, nor gone on with.
+        await self._generations.update_one(
+            {"_id": f"{self.projection}/{generation.number}"}, {"$set": {"dropped": machine_now()}}
+        )
         for kind in ("view", "progress", "parked"):
             await self.database.drop_collection(f"{kind}_{generation.name}")
-        await self._generations.delete_one({"_id": f"{self.projection}/{generation.number}"})
 
 
 def _generation(found: Mapping[str, Any]) -> Generation:
@@ -145,4 +182,17 @@ def _generation(found: Mapping[str, Any]) -> Generation:
         as_of=found["as_of"],
         until=None if until is None else dict(until),
         created=found["created"],
+        completed=found.get("completed"),
     )
+
+
+def _ends_at(generation: Generation, as_of: datetime | None, until: Mapping[str, int] | None) -> bool:
+    if generation.until is None or until is None:
+        return generation.until is None and until is None
+    same = None if as_of is None else milliseconds(as_of)
+    # Nothing of a source is the same end, whether or not the source is named.
+    return generation.as_of == same and _positive(generation.until) == _positive(until)
+
+
+def _positive(positions: Mapping[str, int]) -> dict[str, int]:
+    return {source: position for source, position in positions.items() if position}

@@ -1,6 +1,7 @@
-"""What is measured by looking, since nothing happens while it is wrong: waiting commits, a relay that lags.
+"""What is measured by looking, since nothing happens while it is wrong: what waits, lags, stands still or is parked.
 
-Invariant: it is measured in every process that has the log, also where another one holds the relay or none does.
+Invariant: it is measured in every process that has the log or the projection, also where another one does the work, or
+none does.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 from chassis import metrics
 from chassis.clock import machine_now
 from chassis.eventlog import EventLog
+from chassis.generations import Generations
 from chassis.ledger import PAGE_COMMITS
 from chassis.mongo import causally
+from chassis.parking import Parking
+from chassis.progress import Progress
 
 
 async def measure_log(eventlog: EventLog) -> None:
@@ -29,3 +33,29 @@ async def measure_log(eventlog: EventLog) -> None:
     last = 0 if head is None else head.next - 1
     metrics.LEDGER_POSITION.labels(eventlog.source).set(last)
     metrics.RELAY_LAG.labels(eventlog.source).set(last - (0 if lease is None else int(lease["published"])))
+
+
+async def measure_parking(consumer: str, parking: Parking) -> None:
+    """Set the gauges of what a consumer has parked, also where another process did, or an earlier one.
+
+    Raises PyMongoError.
+    """
+    metrics.PARKED.labels(consumer).set(await parking.count())
+    metrics.PARKED_SUBJECTS.labels(consumer).set(await parking.subjects())
+
+
+async def measure_rebuild(generations: Generations) -> None:
+    """Set the gauges of a projection's newest rebuild, whoever does it: as far as what is served has come, or its end.
+
+    Raises PyMongoError.
+    """
+    done, wanted = 0, 0
+    serving, building = await generations.serving(), await generations.building()
+    if serving is not None and building:
+        newest, served = building[-1], Progress(generations.database, serving.name)
+        ends = dict(newest.until or {source: await served.highest(source) for source in await served.sources()})
+        progress = Progress(generations.database, newest.name)
+        wanted = sum(ends.values())
+        done = wanted - sum([max(0, await progress.missing(source, end)) for source, end in ends.items()])
+    metrics.REBUILD_PROGRESS.labels(generations.projection).set(done / wanted if wanted else 1.0)
+    metrics.REBUILD_MISSING.labels(generations.projection).set(wanted - done)

@@ -108,8 +108,23 @@ PROJECTION_HOLES = Gauge(
     ("projection",),
     registry=REGISTRY,
 )
+REBUILD_PROGRESS = Gauge(
+    "dugnad_rebuild_progress",
+    "How much of a projection's rebuild is done, 0 to 1; 1 where none is being done.",
+    ("projection",),
+    registry=REGISTRY,
+)
+REBUILD_MISSING = Gauge(
+    "dugnad_rebuild_missing_events",
+    "Events that a projection's rebuild has still to fold; 0 where none is being done.",
+    ("projection",),
+    registry=REGISTRY,
+)
 PARKED = Gauge(
     "dugnad_parked_events", "Events that could not be handled, and those behind them.", ("consumer",), registry=REGISTRY
+)
+PARKED_SUBJECTS = Gauge(
+    "dugnad_parked_subjects", "Subjects that stand still since an event is parked.", ("consumer",), registry=REGISTRY
 )
 REACTIONS = Counter(
     "dugnad_reactions",

@@ -20,6 +20,7 @@ from motor.motor_asyncio import (
 from pymongo import ReadPreference
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
     OperationFailure,
@@ -36,6 +37,7 @@ __all__ = [
     "BulkWriteError",
     "Client",
     "Collection",
+    "ConfigurationError",
     "ConnectionFailure",
     "Database",
     "DuplicateKeyError",

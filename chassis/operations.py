@@ -21,6 +21,8 @@ from chassis.auth import require
 from chassis.clock import Clock, milliseconds
 from chassis.heads import topic_heads
 from chassis.ledger import Ledger
+from chassis.lost import lost_positions
+from chassis.mongo import Database
 from chassis.parking import BEHIND
 from chassis.problems import Problem
 from chassis.serving import Serving
@@ -40,7 +42,9 @@ class Logged(Protocol):
     """A log, as far as it is asked here (`chassis.eventlog.EventLog`)."""
 
     @property
-    def source(self) -> str: ...
+    def origin(self) -> str: ...
+    @property
+    def database(self) -> Database: ...
     @property
     def ledger(self) -> Ledger: ...
 
@@ -63,7 +67,7 @@ async def log_head(
         AwareDatetime | None, Query(description="The last position recorded by then, at least a minute ago.")
     ] = None,
 ) -> JSONResponse:
-    """Per log of this service: its last position; with `at`: the last one recorded by that instant."""
+    """Per source of this service: its last position; with `at`: the last one recorded by that instant."""
     web = web_of(request)
     try:
         logs = await web.service.log_heads(at)
@@ -73,20 +77,28 @@ async def log_head(
 
 
 async def log_heads(logs: Sequence[Logged], clock: Clock, at: datetime | None) -> list[dict[str, Any]]:
-    """Per log its source, and the last position recorded by `at` (0: nothing yet). Raises TooYoung."""
+    """Per source of each log the last position recorded by `at` (0: nothing yet). Raises TooYoung.
+
+    A log that was continued has several sources; `lost` are the positions of which its database knows nothing any more.
+    """
     if at is not None and at > clock.now() - SETTLED:
         raise TooYoung(at.isoformat())
     found = []
     for each in logs:
-        page = await (each.ledger.head() if at is None else each.ledger.head_at(milliseconds(at)))
-        found.append(
-            {
-                "source": each.source,
-                "position": 0 if page is None else page.next - 1,
-                "recorded": None if page is None else _instant(page.at),
-                "at": None if at is None else _instant(milliseconds(at)),
-            }
-        )
+        lost = await lost_positions(each.database, each.origin)
+        for ledger in (*each.ledger.earlier, each.ledger):
+            source = each.origin if ledger.epoch == 1 else f"{each.origin}~{ledger.epoch}"
+            page = await (ledger.head() if at is None else ledger.head_at(milliseconds(at)))
+            found.append(
+                {
+                    "source": source,
+                    "position": 0 if page is None else page.next - 1,
+                    "recorded": None if page is None else _instant(page.at),
+                    "at": None if at is None else _instant(milliseconds(at)),
+                    # Only the topic can tell when these were recorded.
+                    "lost": list(lost[source]) if source in lost else None,
+                }
+            )
     return found
 
 
@@ -115,6 +127,7 @@ class Overview:
 
     async def _of_one(self, serving: Serving, heads: Mapping[str, int]) -> dict[str, Any]:
         progress, parking = serving.projector.progress, serving.projector.reader.parking
+        sources = await self._sources(serving, heads)
         holes = {hole.source: hole for hole in await progress.holes()}
         # What waits behind another one has no error of its own.
         parked = [each for each in await parking.listed() if each["error"] != BEHIND]
@@ -132,19 +145,29 @@ class Overview:
                 {
                     "source": source,
                     "complete_to": await progress.complete_to(source),
-                    "head": heads.get(source, 0),
-                    "lag_events": (lag := await progress.missing(source, heads.get(source, 0))),
+                    "head": head,
+                    "lag_events": (lag := await progress.missing(source, head)),
                     # Since this process last handled anything of the projection: an estimate, no record is read for it.
                     "lag_seconds": round(monotonic() - progress.moved_at, 1) if lag else 0.0,
                     "missing": await progress.missing_intervals(source, MOST_INTERVALS),
                     "missing_seconds": round(monotonic() - holes[source].since, 1) if source in holes else 0.0,
                 }
-                for source in sorted(serving.view.sources)
+                for source, head in sources.items()
             ],
             "parked": {"events": await parking.count(), "subjects": await parking.subjects()},
             "stopped": [fault for member in serving.members for fault in member.faults()],
             "last_error": None if last is None else {"error": last["error"], "at": _instant(last["last"])},
         }
+
+    async def _sources(self, serving: Serving, heads: Mapping[str, int]) -> dict[str, int]:
+        """Each source that the projection reads, with its last position. A continued log has several.
+
+        Of an earlier one the topic's last records may tell nothing any more: then what was handled does.
+        """
+        progress = serving.projector.progress
+        known = {*serving.view.sources, *heads, *await progress.sources()}
+        mine = sorted(each for each in known if each.partition("~")[0] in serving.view.sources)
+        return {each: heads[each] if each in heads else await progress.highest(each) for each in mine}
 
 
 def _instant(at: datetime) -> str:

@@ -163,13 +163,19 @@ class Parking:
     async def marked(self, partitions: Iterable[TopicPartition]) -> list[list[Parked]]:
         """What is marked and belongs to these partitions: per subject its events, the oldest first."""
         mine = {(each.topic, each.partition) for each in partitions}
-        marked = await self._parked.distinct("subject", {"state": {"$ne": State.WAITING.value}})
+        return [queue for queue in await self._queues() if (queue[0].raw.topic, queue[0].raw.partition) in mine]
+
+    async def due(self) -> bool:
+        """Whether the oldest event of any subject is marked: its consumer has something to take up."""
+        return any(queue[0].state is not State.WAITING for queue in await self._queues())
+
+    async def _queues(self) -> list[list[Parked]]:
+        """All events of each subject of which any is marked, the oldest first."""
         queues = []
-        for subject in sorted(marked):
+        for subject in sorted(await self._parked.distinct("subject", {"state": {"$ne": State.WAITING.value}})):
             found = await self._parked.find({"subject": subject}, sort=[("offset", ASCENDING)]).to_list(None)
-            queue = [Parked.from_document(each) for each in found]
-            if queue and (queue[0].raw.topic, queue[0].raw.partition) in mine:
-                queues.append(queue)
+            if found:
+                queues.append([Parked.from_document(each) for each in found])
         return queues
 
     async def release(self, parked: Parked) -> None:

@@ -130,6 +130,17 @@ class Progress:
         self._holes = found
         return list(found.values())
 
+    async def sources(self) -> set[str]:
+        """The sources of which anything has been handled, also those of continued logs (`dugnad/intake~2`)."""
+        blocks: list[str] = await self._blocks.distinct("source", {"block": {"$exists": True}})
+        collapsed = self._blocks.find({"blocks": {"$exists": True}}, {"_id": 1})
+        return {*blocks, *[each["_id"].removesuffix("/complete") async for each in collapsed]}
+
+    async def highest(self, source: str) -> int:
+        """The last position of a source that has been handled, whether or not something before it is missing."""
+        collapsed, blocks = await self._union(source)
+        return max([collapsed * BLOCK, *(block * BLOCK + bits.bit_length() for block, bits in blocks.items() if bits)])
+
     async def has(self, source: str, position: int) -> bool:
         """Whether one position has been handled."""
         block, offset = divmod(position - 1, BLOCK)

@@ -130,6 +130,10 @@ class View:
         """Whether the view has handled a position within so many seconds."""
         return await self.progress.wait_for(source, position, seconds)
 
+    async def continued(self, source: str) -> list[str]:
+        """The sources that a log went on under after its database was restored, as far as anything of them is here."""
+        return sorted(each for each in await self.progress.sources() if each.startswith(f"{source}~"))
+
     async def complete_to(self, source: str) -> int:
         """The last position of a source up to which nothing is missing here."""
         return await self.progress.complete_to(source)

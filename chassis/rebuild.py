@@ -13,13 +13,14 @@ from datetime import datetime
 from time import monotonic
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from chassis import consumer, kafka
 from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.generations import Generation, Generations
 from chassis.heads import topic_heads
-from chassis.mongo import Database
+from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
 from chassis.projector import Projector
 from chassis.reading import Reader
@@ -29,6 +30,8 @@ from contracts import envelope
 from contracts.envelope import Undecodable
 
 LOOK_SECONDS = 0.2
+HEADS_SECONDS = 1.0
+"""So old may the heads be that a generation has come to when it is served."""
 
 
 class Incomplete(Exception):
@@ -54,21 +57,48 @@ class Headway:
         return self.folded / self.seconds if self.seconds else 0.0
 
 
-class Until:
-    """Hands on only what belongs to a generation that ends at given positions."""
+class Broken(Exception):
+    """Its consumer met something unforeseen, the cause. What had been folded before is kept."""
 
-    def __init__(self, reader: Reader, until: Mapping[str, int]) -> None:
+    def __init__(self, generation: Generation) -> None:
+        super().__init__(f"generation {generation.number} could not be folded to its end")
+        self.generation = generation
+
+
+class Gate:
+    """Hands on what belongs to the generation, and nothing any more once a batch has failed for good.
+
+    A service ends its process then; here somebody waits for an answer. The library would go on to the next batch.
+    """
+
+    def __init__(self, reader: Reader, until: Mapping[str, int] | None) -> None:
         self._reader, self._until = reader, until
+        self._failure: BaseException | None = None
+
+    def shut(self, error: BaseException) -> None:
+        """A batch has failed for good."""
+        self._failure = self._failure or error
+
+    def check(self, generation: Generation) -> None:
+        """Raises what the database or the broker failed with, and Broken for all else."""
+        if isinstance(self._failure, (PyMongoError, KafkaError)):
+            raise self._failure
+        if self._failure is not None:
+            raise Broken(generation) from self._failure
 
     async def handle(self, raws: Sequence[Raw]) -> Handled:
-        """One batch, without what came later."""
+        """One batch, without what came after the generation's end."""
+        if self._failure is not None:
+            await asyncio.Event().wait()
         return await self._reader.handle([raw for raw in raws if self._belongs(raw)])
 
     async def release(self, partitions: Iterable[TopicPartition]) -> int:
         """As the reader does."""
-        return await self._reader.release(partitions)
+        return 0 if self._failure is not None else await self._reader.release(partitions)
 
     def _belongs(self, raw: Raw) -> bool:
+        if self._until is None:
+            return True
         try:
             source = envelope.header(raw.headers, envelope.SOURCE)
             return source is None or envelope.position(raw.headers) <= self._until.get(source, 0)
@@ -87,14 +117,12 @@ class Rebuild:
     async def plan(
         self, *, as_of: datetime | None = None, until: Mapping[str, int] | None = None
     ) -> tuple[Generation | None, dict[str, int]]:
-        """What would be done: the unfinished generation to go on with, if any, and the heads to come to."""
-        heads = await topic_heads(self._settings, self.projection.topics)
+        """What would be done: the unfinished generation to go on with, if any, and the positions to come to."""
+        await self.generations.first()
+        unfinished = await self.generations.unfinished(as_of=as_of, until=until)
         if until is not None:
-            return None, {source: min(position, heads.get(source, 0)) for source, position in until.items()}
-        serving = await self.generations.first()
-        newest = [each for each in await self.generations.all() if each.live and each.number > serving.number]
-        mine = [each for each in newest if each.fold_version == self.projection.version and as_of is None]
-        return (mine[-1] if mine else None), heads
+            return unfinished, dict(until)
+        return unfinished, await topic_heads(self._settings, self.projection.topics)
 
     async def run(
         self,
@@ -104,11 +132,13 @@ class Rebuild:
         until: Mapping[str, int] | None = None,
         force: bool = False,
     ) -> Generation:
-        """Build a generation and, unless it ends at given positions, serve it. Raises Incomplete, DependencyDown."""
+        """Build a generation and, unless it ends at given positions, serve it. One that was cut off is gone on with.
+
+        Raises Incomplete, Broken, DependencyDown, PyMongoError, KafkaError; the same call then goes on where it was.
+        """
         await self.generations.first()
-        if until is None:
-            generation = await self.generations.to_build()
-        else:
+        generation = await self.generations.unfinished(as_of=as_of, until=until)
+        if generation is None:
             generation = await self.generations.create(as_of=as_of, until=until)
         projector = Projector(self.projection, self._database, generation.name)
         await projector.prepare()
@@ -116,6 +146,7 @@ class Rebuild:
         parked = await projector.reader.parking.count()
         if parked and not force:
             raise Incomplete(generation, parked)
+        generation = await self.generations.complete(generation)
         if until is None:
             await self._serve(generation)
         return generation
@@ -130,40 +161,39 @@ class Rebuild:
 
     async def _fold(self, projector: Projector, generation: Generation, tell: Callable[[Headway], None]) -> None:
         settings = self._settings
-        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def fail(error: BaseException) -> None:
-            if not failed.done():
-                failed.set_exception(error)
-            consumer.end_process(error)
-
         broker = KafkaBroker(
             settings.kafka_bootstrap_servers, security=kafka.security(settings), apply_types=False, logger=None
         )
         topics = [settings.topic(topic) for topic in self.projection.topics]
-        reading = projector.reader if generation.until is None else Until(projector.reader, generation.until)
+        gate = Gate(projector.reader, generation.until)
         name = f"rebuild.{generation.name}"
-        member = BatchConsumer(broker, name, topics, group_of(settings, self._service, generation), reading, fail)
+        member = BatchConsumer(broker, name, topics, group_of(settings, self._service, generation), gate, gate.shut)
+        heads, asked = await self._heads(generation), monotonic()
         # Before anything is read: what is folded meanwhile is this process's work.
-        begun, first = monotonic(), await self._folded(projector)
+        begun, first = asked, sum(heads.values()) - sum((await behind(projector, heads)).values())
         await broker.start()
+        # What an operator has marked in this generation has no other consumer that would take it up.
+        member.start_releasing()
         try:
             while True:
-                heads = dict(generation.until or await topic_heads(settings, self.projection.topics))
-                missing = await behind(projector, heads)
-                folded = sum(heads.values()) - sum(missing.values())
-                tell(Headway(generation.number, folded - first, sum(heads.values()) - first, monotonic() - begun))
-                parked = await projector.reader.parking.count()
-                if not missing or (parked and sum(missing.values()) <= parked):
+                gate.check(generation)
+                missing, total = await behind(projector, heads), sum(heads.values())
+                folded = total - sum(missing.values())
+                tell(Headway(generation.number, folded - first, total - first, monotonic() - begun))
+                parking = projector.reader.parking
+                if sum(missing.values()) <= await parking.count() and not await parking.due():
                     return
                 await asyncio.sleep(LOOK_SECONDS)
+                if monotonic() - asked > HEADS_SECONDS:
+                    heads, asked = await self._heads(generation), monotonic()
         finally:
             await member.stop()
             await consumer.stop_client(name, broker.stop())
 
-    async def _folded(self, projector: Projector) -> int:
+    async def _heads(self, generation: Generation) -> dict[str, int]:
+        """The positions to come to. Asked of the broker also where they are given: it may be away."""
         heads = await topic_heads(self._settings, self.projection.topics)
-        return sum(heads.values()) - sum((await behind(projector, heads)).values())
+        return heads if generation.until is None else dict(generation.until)
 
     async def roll_back(self) -> tuple[Generation, Generation] | None:
         """Serve the previous generation again; None where there is none. What came since it folds when it is served."""

@@ -24,7 +24,7 @@ from chassis.consumer import BatchConsumer
 from chassis.errors import ClockWentBack, DependencyDown
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
-from chassis.measures import measure_log
+from chassis.measures import measure_log, measure_parking, measure_rebuild
 from chassis.mongo import Database, PyMongoError
 from chassis.projection import Projection
 from chassis.projector import View
@@ -67,6 +67,7 @@ class Service:
         self._reactions: list[tuple[EventLog, Reaction]] = []
         self._commands: dict[str, Commands] = {}
         self._reacting: list[BatchConsumer] = []
+        self._readers: list[Reader] = []
         self._broker: KafkaBroker | None = None
         self._started = False
         self._watching: list[asyncio.Task[None]] = []
@@ -197,6 +198,7 @@ class Service:
     def _consume(self, broker: KafkaBroker, name: str, topics: Sequence[str], reader: Reader) -> None:
         names = [self.settings.topic(topic) for topic in topics]
         group = self.settings.group(self.name, name)
+        self._readers.append(reader)
         self._reacting.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, reader, self._fatal))
 
     async def stop(self) -> None:
@@ -239,12 +241,19 @@ class Service:
                     log.warning("follow_waits", service=self.name, error=type(error).__name__)
 
     async def measure(self) -> None:
-        """Set the gauges that only looking tells: lag, age of what waits, holes. Raises PyMongoError."""
+        """Set the gauges that only looking tells: lag, age of what waits, rebuilds, parked events, holes.
+
+        Raises PyMongoError.
+        """
         for each in self._consumers:
             await each.look()
             each.measure()
         for eventlog in self._logs:
             await measure_log(eventlog)
+        for serving in self._projections:
+            await measure_rebuild(serving.generations)
+        for reader in (*(each.projector.reader for each in self._projections), *self._readers):
+            await measure_parking(reader.name, reader.parking)
         await self._look_for_holes()
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:

@@ -100,6 +100,7 @@ class Serving:
             await self._switch(serving, broker)
             return True
         if not self.shown and serving.number != self.generation.number and await self._is_complete():
+            await self.generations.complete(self.generation)
             await self.generations.flip(self.generation, over=serving)
             log.info("generation_served", projection=self.projection.name, generation=self.generation.number)
             self._show()

@@ -19,7 +19,7 @@ environment:
   in DUGNAD_TOKEN (scope operate); in development they get one by themselves.
 
 exit codes:
-  0 fine, 1 a fault was found, 2 wrong usage or not confirmed with --yes, 3 a dependency is down
+  0 fine, 1 a fault was found, 2 wrong usage or not confirmed with --yes, 3 a dependency is down (130: Ctrl-C)
 """
 
 
@@ -62,12 +62,17 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     republish.add_argument("service", choices=WRITING)
     _confirmed(republish)
 
-    logs = verbs.add_parser("log", help="the logs of a service").add_subparsers(
-        dest="action", required=True, metavar="head"
-    )
-    head = _verb(logs, "head", "the last position of each log of a service")
+    going_on = _verb(verbs, "continue", "go on with the logs of a service whose database was restored from a backup")
+    going_on.add_argument("service", choices=WRITING)
+    _confirmed(going_on)
+
+    logs = verbs.add_parser("log", help="the logs of a service: how far they go, what they have lost")
+    of_log = logs.add_subparsers(dest="action", required=True, metavar="ACTION")
+    head = _verb(of_log, "head", "the last position of each log of a service")
     head.add_argument("service", choices=SERVICES)
     head.add_argument("--at", metavar="T", help="the last one recorded by this instant, at least a minute ago")
+    lost = _verb(of_log, "lost", "events that a restored database knows nothing of: only the topic has them")
+    lost.add_argument("service", choices=WRITING)
     return parser.parse_args(argv)
 
 

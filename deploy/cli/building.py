@@ -5,17 +5,21 @@ Invariant: what is served changes only by a flip: when the new generation is com
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from chassis.generations import Generation
 from chassis.heads import topic_heads
+from chassis.progress import Progress
 from chassis.projection import Projection
-from chassis.rebuild import Headway, Incomplete, Rebuild
-from deploy.cli.context import Context, owner_of, projection_named, served, sources_of, unconfirmed
+from chassis.rebuild import Broken, Headway, Incomplete, Rebuild
+from deploy.cli.context import Context, projection_named, served, sources_of, unconfirmed
 from deploy.cli.heads import instant, positions_at
-from deploy.cli.outcome import OK, Fault, Usage
+from deploy.cli.outcome import OK, Fault, Usage, fault_of
+
+MOST_DIGITS = 16
 
 
 async def rebuild(context: Context) -> int:
@@ -23,8 +27,10 @@ async def rebuild(context: Context) -> int:
     options = context.options
     service, projection = projection_named(options.projection)
     name = f"{service}/{projection.name}"
+    # What is written wrongly is told before anything is asked of the engines.
+    as_of = _as_of(options)
     serving = await served(context.generations(service, projection))
-    as_of, until = await _end(context, projection)
+    until = await _until(context, projection, serving, as_of)
     building = Rebuild(projection, context.database(service), context.settings, service)
     unfinished, heads = await building.plan(as_of=as_of, until=until)
     plan = _plan(name, serving, unfinished, until or heads, kept=until is not None)
@@ -46,28 +52,46 @@ async def rebuild(context: Context) -> int:
                 f"{incomplete.parked} events are parked in generation {number} of {name}, which is not served: see "
                 f"`dugnad parked list {name} --generation {number}`, or rebuild with --force"
             ) from incomplete
+        except Broken as broken:
+            raise Fault(
+                f"{broken} ({fault_of(broken.__cause__)}); the same command goes on where it was when that is mended"
+            ) from broken
     done = {"projection": name, "generation": built.number, "served": until is None, "until": until}
     said = "is kept; what was served is served" if until is not None else f"is served in place of {serving.number}"
     context.output.give(done, [f"{name}: generation {built.number} is complete and {said}"])
     return OK
 
 
-async def _end(context: Context, projection: Projection) -> tuple[datetime | None, dict[str, int] | None]:
-    options = context.options
+def _as_of(options: argparse.Namespace) -> datetime | None:
     if options.as_of is not None and options.until is not None:
         raise Usage("give --as-of or --until, not both")
+    return None if options.as_of is None else instant(options.as_of)
+
+
+async def _until(
+    context: Context, projection: Projection, serving: Generation, as_of: datetime | None
+) -> dict[str, int] | None:
     sources = sources_of(projection)
-    if options.as_of is not None:
-        at = instant(options.as_of)
-        return at, await positions_at(context, {source: owner_of(source) for source in sources}, at)
-    if options.until is not None:
-        until = _positions(options.until, sources)
-        heads = await topic_heads(context.settings, projection.topics)
-        for source, position in until.items():
-            if position > heads.get(source, 0):
-                raise Usage(f"{source} goes to {heads.get(source, 0)}: give a position up to that")
-        return None, until
-    return None, None
+    if as_of is not None:
+        return await positions_at(context, sources, as_of)
+    if context.options.until is None:
+        return None
+    ends = await _ends(context, projection, serving)
+    until = _positions(context.options.until, sorted({*sources, *ends}))
+    for source, position in until.items():
+        if position > ends.get(source, 0):
+            raise Usage(f"{source} goes to {ends.get(source, 0)}: give a position up to that")
+    return until
+
+
+async def _ends(context: Context, projection: Projection, serving: Generation) -> dict[str, int]:
+    """How far each source goes. Of one that was continued the topics' last records may tell nothing any more."""
+    heads = await topic_heads(context.settings, projection.topics)
+    service = context.options.projection.partition("/")[0]
+    progress = Progress(context.database(service), serving.name)
+    for source in await progress.sources():
+        heads[source] = max(heads.get(source, 0), await progress.complete_to(source))
+    return heads
 
 
 def _positions(given: list[str], sources: list[str]) -> dict[str, int]:
@@ -75,8 +99,10 @@ def _positions(given: list[str], sources: list[str]) -> dict[str, int]:
     until: dict[str, int] = {}
     for each in given:
         name, _, position = each.partition("=")
-        if name not in known or not (position.isascii() and position.isdigit()):
+        if name not in known or not (position.isascii() and position.isdigit() and len(position) < MOST_DIGITS):
             raise Usage(f"{each}: give SOURCE=POSITION with one of {', '.join(sources)}")
+        if known[name] in until:
+            raise Usage(f"{each}: {known[name]} has its position already")
         until[known[name]] = int(position)
     if lacking := [source for source in sources if source not in until]:
         # What is not named would silently be left out of the documents.

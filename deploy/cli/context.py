@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from chassis import mongo
 from chassis.generations import Generation, Generations
-from chassis.mongo import Database
+from chassis.mongo import ConfigurationError, Database
 from chassis.projection import Projection
 from chassis.settings import Settings
 from contracts.registry import SOURCES, topic_of
@@ -49,8 +49,12 @@ class Context:
             raise Usage(f"{where}: {first['msg']} (`./dugnad --help` says which variables are read)") from wrong
 
     def database(self, name: str) -> Database:
-        """The database of a service or of one of its logs."""
-        client = mongo.connect(self.settings, self.settings.uri(name))
+        """The database of a service or of one of its logs. Raises Usage for an address that is none."""
+        try:
+            client = mongo.connect(self.settings, self.settings.uri(name))
+        except (ConfigurationError, ValueError) as wrong:
+            # Not what the library says of it: it may quote the password.
+            raise Usage(f"MONGODB_URI is no address of a document server ({type(wrong).__name__})") from wrong
         self._clients.append(client)
         return mongo.database(client, self.settings.database(name))
 
@@ -90,6 +94,11 @@ def owner_of(source: str) -> str:
     """The service that writes the log of a source."""
     name = source.rpartition("/")[2].partition("~")[0]
     return _OWNERS.get(name, name)
+
+
+def logs_of(service: str) -> list[str]:
+    """The logs that a service writes, by the sources that they began under."""
+    return [source for source in SOURCES if owner_of(source) == service_named(service)]
 
 
 def sources_of(projection: Projection) -> list[str]:

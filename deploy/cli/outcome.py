@@ -26,3 +26,14 @@ class Fault(Ended):
 
 class Wanting(Ended):
     """An engine or a service does not answer."""
+
+
+def fault_of(error: BaseException | None) -> str:
+    """What failed and where, without the error's text: that may quote what a person typed."""
+    if error is None:
+        return "for no reason that is known"
+    where, traceback = "nowhere", error.__traceback__
+    while traceback is not None:
+        where = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return f"{type(error).__name__} at {where}"

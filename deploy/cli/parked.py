@@ -11,8 +11,7 @@ import json
 from typing import Any
 
 from chassis.parking import Parking, State
-from contracts.registry import SOURCES
-from deploy.cli.context import Context, owner_of, projection_named, served, service_named, unconfirmed
+from deploy.cli.context import Context, logs_of, projection_named, served, unconfirmed
 from deploy.cli.outcome import FAULT, OK, Fault, Usage
 
 REACTIONS = "reactions"
@@ -72,7 +71,7 @@ async def _mark(context: Context, state: State, said: str) -> int:
 
 async def _parking(context: Context) -> Parking:
     service, _, name = context.options.consumer.partition("/")
-    if name == REACTIONS and _logs(service_named(service)):
+    if name == REACTIONS and logs_of(service):
         return Parking(context.database(service), f"reactions_{service}")
     service, projection = projection_named(context.options.consumer)
     kept = context.generations(service, projection)
@@ -81,10 +80,6 @@ async def _parking(context: Context) -> Parking:
     if generation is None:
         raise Usage(f"there is no generation {wanted}: see `dugnad generations {context.options.consumer}`")
     return Parking(kept.database, generation.name)
-
-
-def _logs(service: str) -> list[str]:
-    return [source for source in SOURCES if owner_of(source) == service]
 
 
 def _plain(stored: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from chassis.errors import DependencyDown
 from chassis.mongo import PyMongoError
-from deploy.cli import building, heads, parked, projections, republishing, status
+from deploy.cli import building, continuing, heads, parked, projections, republishing, status
 from deploy.cli.context import Context
 from deploy.cli.outcome import Wanting
 from deploy.cli.output import Output
@@ -32,7 +32,9 @@ _VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
     ("rollback", None): building.roll_back,
     ("generations", None): projections.generations,
     ("republish", None): republishing.republish_service,
+    ("continue", None): continuing.continue_service,
     ("log", "head"): heads.log_head,
+    ("log", "lost"): heads.log_lost,
 }
 
 
@@ -50,14 +52,18 @@ async def _run(verb: Callable[[Context], Awaitable[int]], options: argparse.Name
     except DependencyDown as down:
         raise Wanting(down.message) from down
     except PyMongoError as error:
-        where = context.settings.mongodb_uri.removeprefix("mongodb://").rsplit("@", 1)[-1]
-        name = type(error).__name__
+        where, name = _host(context.settings.mongodb_uri), type(error).__name__
         raise Wanting(f"MongoDB at {where} fails ({name}): see that it runs, or set MONGODB_URI") from error
-    except KafkaError as error:
+    except (KafkaError, ConnectionRefusedError) as error:
         where, name = context.settings.kafka_bootstrap_servers, type(error).__name__
         raise Wanting(f"Kafka at {where} fails ({name}): see that it runs, or set KAFKA_BOOTSTRAP_SERVERS") from error
     finally:
         context.close()
+
+
+def _host(uri: str) -> str:
+    """Where an address points, without user and password."""
+    return uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _quiet() -> None:

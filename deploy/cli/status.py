@@ -16,7 +16,7 @@ from deploy.cli.output import Output
 
 HOLE_SECONDS = 60.0
 """Younger ones are partitions of which one is read a little later than another."""
-_COLUMNS = ("projection", "generation", "documents", "positions", "lag", "parked", "state")
+_COLUMNS = ("projection", "generation", "documents", "positions", "missing", "lag", "parked", "state")
 
 
 async def status(context: Context) -> int:
@@ -26,7 +26,7 @@ async def status(context: Context) -> int:
     _with_faults(context.output, {"services": found}, rows, found)
     if any("down" in each for each in found):
         return DOWN
-    return FAULT if any(faults(each) for service in found for each in service["projections"]) else OK
+    return FAULT if any(faults(of["service"], each) for of in found for each in of["projections"]) else OK
 
 
 async def _of(context: Context, service: str) -> dict[str, Any]:
@@ -36,15 +36,16 @@ async def _of(context: Context, service: str) -> dict[str, Any]:
         return {"service": service, "down": wanting.message}
 
 
-def faults(projection: dict[str, Any]) -> list[str]:
-    """What is wrong with a projection, one line each."""
+def faults(service: str, projection: dict[str, Any]) -> list[str]:
+    """What is wrong with a projection of a service, one line each."""
+    name = f"{service}/{projection['name']}"
     found = list(projection["stopped"])
     if not projection["serving"]:
         found.append("is being rebuilt, and answers no queries")
     if projection["parked"]["events"]:
         error = projection["last_error"]
         why = "" if error is None else f", lastly: {error['error']}"
-        found.append(f"{projection['parked']['events']} events are parked (`dugnad parked list`){why}")
+        found.append(f"{projection['parked']['events']} events are parked (`dugnad parked list {name}`){why}")
     found.extend(
         f"positions of {each['source']} are missing for {each['missing_seconds']:.0f} s, from {each['missing'][0][0]}"
         for each in projection["sources"]
@@ -56,7 +57,7 @@ def faults(projection: dict[str, Any]) -> list[str]:
 def _rows(service: dict[str, Any]) -> list[list[str]]:
     name = service["service"]
     if "down" in service:
-        return [[name, "", "", "", "", "", "does not answer"]]
+        return [[name, *[""] * (len(_COLUMNS) - 2), "does not answer"]]
     return [_row(name, each) for each in service["projections"]]
 
 
@@ -70,10 +71,18 @@ def _row(service: str, projection: dict[str, Any]) -> list[str]:
         str(projection["generation"]["number"]),
         str(projection["documents"]),
         ", ".join(f"{each['source'].rpartition('/')[2]} {each['complete_to']}" for each in sources),
+        _intervals(sources),
         f"{events} events, {seconds:.0f} s" if events else "none",
         f"{parked['events']} of {parked['subjects']} subjects" if parked["events"] else "none",
-        "fault" if faults(projection) else "ok",
+        "fault" if faults(service, projection) else "ok",
     ]
+
+
+def _intervals(sources: list[dict[str, Any]]) -> str:
+    """The first of the positions that others have overtaken; most are a moment late, and none may stay."""
+    found = [(each["source"].rpartition("/")[2], ends) for each in sources for ends in each["missing"]]
+    shown = [f"{name} {first}" if first == last else f"{name} {first}-{last}" for name, (first, last) in found[:3]]
+    return ", ".join([*shown, *["…"] * (len(found) > len(shown))]) or "none"
 
 
 def _with_faults(output: Output, document: dict[str, Any], rows: list[list[str]], found: list[dict[str, Any]]) -> None:
@@ -84,5 +93,5 @@ def _with_faults(output: Output, document: dict[str, Any], rows: list[list[str]]
         if "down" in service:
             print(service["down"])
         for each in service.get("projections", ()):
-            for fault in faults(each):
+            for fault in faults(service["service"], each):
                 print(f"{service['service']}/{each['name']}: {fault}")

@@ -127,8 +127,11 @@ class Reading:
     async def _complete(self, folds: Mapping[str, Sequence[str]], fresh: Freshness) -> Completeness:
         await fresh.in_views(*{name: self._view(name) for names in folds.values() for name in names}.values())
         complete = {}
-        for source, names in folds.items():
-            complete[source] = min([await self._view(name).complete_to(source) for name in names])
+        for log, names in folds.items():
+            # A log that was continued after a restored backup counts anew, under a source of its own.
+            continued = {source for name in names for source in await self._view(name).continued(log)}
+            for source in (log, *sorted(continued)):
+                complete[source] = min([await self._view(name).complete_to(source) for name in names])
         return complete
 
     async def _slots(self) -> list[Slot]:

@@ -17,9 +17,11 @@ from chassis import metrics
 from chassis.commands import Commands
 from chassis.consumer import BatchConsumer, Handled, Raw, Stopped
 from chassis.eventlog import EventLog
+from chassis.generations import Generations
 from chassis.kafka import client_options
 from chassis.keyroutes import keyring_router
 from chassis.measures import measure_log
+from chassis.progress import Progress
 from chassis.reading import Reader
 from chassis.relay import Relay
 from chassis.service import Service
@@ -176,10 +178,17 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
             return "dugnad_projection_holes" in moved.look()
 
         await until(missing, "a hole")
+        unfinished = await Generations(service.database("small"), "figures", 1).create(until={intake.SOURCE: 2})
+        await Progress(service.database("small"), unfinished.name).record({(intake.SOURCE, 0): [2]})
+        await service.measure()
+        assert metrics.REBUILD_PROGRESS.labels("figures")._value.get() == 0.5
+        assert metrics.REBUILD_MISSING.labels("figures")._value.get() == 1
         await _ask(service)
         async with AIOKafkaProducer(**client_options(settings)) as producer:
             await producer.send_and_wait(settings.topic(intake.TOPIC), b"not an event", partition=0)
         await moved.until("dugnad_parked_events")
+        await service.measure()
+        await moved.until("dugnad_parked_subjects")
         async with _halting(settings):
             await moved.until("dugnad_stopped_partitions", "dugnad_reactions", "dugnad_projection_records")
     finally:

@@ -100,7 +100,7 @@ async def test_a_reaction_group_that_has_lost_its_offsets_does_not_start_by_itse
 
 
 @pytest.mark.parametrize("error", [KeyDestroyed("C1"), ValueError("planted")], ids=["an erased person", "a fault"])
-async def test_a_reaction_that_cannot_be_done_stops_its_partition_and_not_the_process(
+async def test_a_reaction_that_cannot_be_done_parks_the_event_and_others_flow(
     settings: Settings, error: Exception
 ) -> None:
     service, eventlog = reacting(settings, withdraw_at(13, error))
@@ -109,11 +109,20 @@ async def test_a_reaction_that_cannot_be_done_stops_its_partition_and_not_the_pr
     await service.start()
     try:
         await report(service.commands(eventlog), "1", 13)
+        await report(service.commands(eventlog), "1", 14)
+        await report(service.commands(eventlog), "2", 14)
+        parked = service.database("small")["parked_reactions_intake"]
 
-        async def stopped() -> bool:
-            return any("stopped at" in fault for fault in await service.faults_ready())
+        async def both_parked() -> bool:
+            return await parked.count_documents({"subject": f"{intake.SOURCE} workforce:1-2025"}) == 2
 
-        await until(stopped, "the partition stops")
+        await until(both_parked, "the event, and the one behind it, are parked")
+
+        async def reacted() -> bool:
+            return await service.database("small")["reactions"].count_documents({"outcome": "nothing"}) == 1
+
+        await until(reacted, "the reaction to another subject")
         assert ended == []
+        assert await service.faults_ready() == []
     finally:
         await service.stop()

@@ -127,7 +127,7 @@ async def reader(settings: Settings, raises_in_batch: str) -> None:
     await asyncio.Event().wait()
 
 
-async def rebuild(settings: Settings, most: str) -> None:
+async def rebuild(settings: Settings, most: str, until: str = "null") -> None:
     """A rebuild that folds so many events, says so, and then stands still in the middle of a batch."""
     handle = Reader.handle
 
@@ -138,7 +138,8 @@ async def rebuild(settings: Settings, most: str) -> None:
 
     Reader.handle = interrupted  # type: ignore[method-assign]  # the place to be killed at
     service = reading_service(settings, figures())
-    await Rebuild(figures(), service.database("small"), settings, "small").run(lambda step: say(step=step.folded))
+    building = Rebuild(figures(), service.database("small"), settings, "small")
+    await building.run(lambda step: say(step=step.folded), until=json.loads(until))
 
 
 ROLES = {

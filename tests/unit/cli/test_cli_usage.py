@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from chassis.generations import Generation
 from deploy import environment
-from deploy.cli import building, context
+from deploy.cli import context, running
 from deploy.cli.__main__ import main
 from deploy.cli.arguments import SERVICES, parse
 from deploy.cli.building import _plan, _positions
@@ -92,6 +94,9 @@ def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
         (["verify", "nothing"], "there is no service nothing: name one of intake, matching, followup, reporting"),
         (["verify", "intake/nothing"], "name a projection: intake/needs, intake/candidates"),
         (["rollback", "followup"], "name a projection: followup/cases"),
+        (["rebuild", "intake/needs", "--as-of", "2025-01-13T09:00:00Z", "--until", "intake=1"], "not both"),
+        (["rebuild", "intake/needs", "--as-of", "yesterday"], "yesterday is not an instant"),
+        (["parked", "list", "reporting/reactions"], "name a projection: reporting/"),
         (["log", "head", "intake", "--at", "yesterday"], "yesterday is not an instant: give it like"),
         (["log", "head", "intake", "--at", "2025-01-13T09:00:00"], "is not an instant"),
     ],
@@ -111,6 +116,75 @@ def test_engines_that_are_away_end_with_three(nowhere: None, capsys: pytest.Capt
     assert "MongoDB at 127.0.0.1:1 fails" in capsys.readouterr().err
     assert main(["log", "head", "matching"]) == 3
     assert "set DUGNAD_MATCHING_URL" in capsys.readouterr().err
+
+
+EVERY_TARGET: dict[tuple[str, str | None], list[str]] = {
+    ("status", None): [],
+    ("verify", None): ["intake/needs"],
+    ("parked", "list"): ["intake/needs"],
+    ("parked", "show"): ["intake/needs", "subject"],
+    ("parked", "replay"): ["matching/reactions", "subject"],
+    ("parked", "discard"): ["intake/needs", "subject", "--reason", "why", "--yes"],
+    ("rebuild", None): ["intake/needs"],
+    ("rollback", None): ["intake/needs", "--yes"],
+    ("generations", None): ["intake/needs", "--drop", "2", "--yes"],
+    ("republish", None): ["intake", "--yes"],
+    ("continue", None): ["intake", "--yes"],
+    ("log", "head"): ["intake"],
+    ("log", "lost"): ["intake"],
+}
+
+
+@pytest.mark.parametrize("verb", _VERBS, ids=lambda verb: " ".join(filter(None, verb)))
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["", "json"])
+def test_with_everything_away_every_verb_ends_with_three_and_one_line(
+    verb: tuple[str, str | None], more: list[str], nowhere: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*filter(None, verb), *EVERY_TARGET[verb], *more]) == 3
+    printed = capsys.readouterr()
+    if verb == ("status", None):
+        # It says what it knows, of every service.
+        assert printed.err == ""
+        return
+    assert printed.out == ""
+    assert printed.err.startswith("dugnad: ")
+    assert printed.err.count("\n") == 1
+
+
+def test_an_address_that_is_none_is_wrong_usage(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:very-secret@[nowhere")
+    assert main(["generations", "intake/needs"]) == 2
+    said = capsys.readouterr().err
+    assert "MONGODB_URI is no address" in said
+    assert "secret" not in said
+
+
+def test_an_address_is_shown_without_user_and_password() -> None:
+    assert running._host("mongodb://intake:very-secret@a:27017,b:27017/?replicaSet=dugnad") == "a:27017,b:27017"
+    assert running._host("mongodb+srv://intake:very%40secret@example") == "example"
+
+
+def test_a_fault_in_the_program_is_one_line_that_quotes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> int:
+        raise KeyError("Kari Nordmann")
+
+    monkeypatch.setattr(running, "run", broken)
+    assert main(["status"]) == 1
+    printed = capsys.readouterr()
+    assert re.fullmatch(r"dugnad: a fault in the program: KeyError at \S+test_cli_usage.py:\d+\n", printed.err)
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    code = "import sys; from deploy.cli import running; from deploy.cli.__main__ import main\n"
+    code += "running.run = lambda _: print('x' * 100_000) or 0\nsys.exit(main(['status']))"
+    shell = f'{sys.executable} -c "$CODE" | head -c 1; echo ${{PIPESTATUS[0]}}'
+    variables = {**os.environ, "CODE": code}
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=ROOT, env=variables, check=True)
+    assert (done.stdout, done.stderr) == ("x0\n", "")
 
 
 def test_status_shows_services_that_are_away_and_ends_with_three(
@@ -243,17 +317,17 @@ def of(**more: Any) -> dict[str, Any]:
 
 
 def test_a_lag_is_no_fault_but_what_does_not_mend_itself_is() -> None:
-    assert faults(of()) == []
-    assert faults(of(source={"missing": [[4, 4]], "missing_seconds": 59.0})) == []
-    assert faults(of(source={"missing": [[4, 4]], "missing_seconds": 61.0})) == [
+    assert faults("intake", of()) == []
+    assert faults("intake", of(source={"missing": [[4, 4]], "missing_seconds": 59.0})) == []
+    assert faults("intake", of(source={"missing": [[4, 4]], "missing_seconds": 61.0})) == [
         "positions of dugnad/intake are missing for 61 s, from 4"
     ]
     error = {"error": "ValueError in the fold", "at": "2025-01-13T09:00:00Z"}
-    assert faults(of(parked={"events": 2, "subjects": 1}, last_error=error)) == [
-        "2 events are parked (`dugnad parked list`), lastly: ValueError in the fold"
+    assert faults("intake", of(parked={"events": 2, "subjects": 1}, last_error=error)) == [
+        "2 events are parked (`dugnad parked list intake/needs`), lastly: ValueError in the fold"
     ]
-    assert faults(of(serving=False)) == ["is being rebuilt, and answers no queries"]
-    assert faults(of(stopped=["intake.needs stopped at t/0 offset 3: too much"])) != []
+    assert faults("intake", of(serving=False)) == ["is being rebuilt, and answers no queries"]
+    assert faults("intake", of(stopped=["intake.needs stopped at t/0 offset 3: too much"])) != []
 
 
 @pytest.mark.parametrize(("told", "code"), [(of(), 0), (of(serving=False), 1)])
@@ -268,12 +342,14 @@ async def test_status_ends_with_one_where_something_is_wrong(
     asked = SimpleNamespace(settings=None, output=Output(as_json=False))
     assert await status_verb(asked) == code  # type: ignore[arg-type]  # as far as it is asked
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["projection", "generation", "documents", "positions", "lag", "parked", "state"]
+    assert lines[0].split() == [
+        "projection",
+        "generation",
+        "documents",
+        "positions",
+        "missing",
+        "lag",
+        "parked",
+        "state",
+    ]
     assert lines[1].split()[:3] == ["intake/needs", "2", "7"]
-
-
-def test_as_of_and_until_exclude_each_other(nowhere: None) -> None:
-    options = SimpleNamespace(as_of="2025-01-13T09:00:00Z", until=["intake=1"])
-    asked = SimpleNamespace(options=options)
-    with pytest.raises(Usage, match="not both"):
-        building._end(asked, projection_named("intake/needs")[1]).send(None)  # type: ignore[arg-type]
