@@ -105,7 +105,7 @@ class Publication:
             Dimension(
                 id=CONTENTS, role=Role.CONTENTS, codes=tuple(each.code for each in self.contents), labels=self.of
             ),
-            Dimension(id=TIME, role=Role.TIME, codes=(period,), labels=self.frequency),
+            Dimension(TIME, Role.TIME, (period,), labels=self.frequency),
         )
 
 
