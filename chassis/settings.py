@@ -51,6 +51,14 @@ class Settings(BaseSettings):
     followup_url: str = "http://127.0.0.1:8103"
     reporting_url: str = "http://127.0.0.1:8104"
 
+    tables_url: str | None = None
+    """The address under which analysts reach reporting, for links in its answers; unset: `reporting_url`."""
+    tables_max_cells: int = Field(default=100_000, ge=1)
+    """How many numbers one answer of the tables' API may hold."""
+    tables_calls: int = Field(default=30, ge=1)
+    """How many calls of the tables' API one client may make within `tables_window_seconds`."""
+    tables_window_seconds: int = Field(default=10, ge=1)
+
     dev_issuer_key: SecretStr | None = None
     """Development only: the seed of the key that signs the tokens of the personas."""
     issuer: str = "https://issuer.dugnad.example"

@@ -14,6 +14,8 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.texts import Texts
 from services.reporting import api, pages, views
+from services.reporting.live import LiveTables
+from services.reporting.pxweb import router as pxweb
 from services.reporting.reading import Reading
 
 HERE = Path(__file__).parent
@@ -26,11 +28,17 @@ def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
         service.add_projection(projection)
     reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting")))
     texts = Texts(HERE / "texts")
-    return web.create_app(
+    app = web.create_app(
         service,
-        routers=[api.router(reading, texts), pages.router(reading, texts)],
+        routers=[
+            api.router(reading, texts),
+            pages.router(reading, texts),
+            pxweb.router(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read"),
+        ],
         texts=texts,
         title="Dugnad reporting",
         description="Live tables of placements and of the work force, with the definitions they were made by.",
         pages=Pages(texts, HERE / "templates", menu=[Link("/", "report.title")]),
     )
+    pxweb.prepare(app)
+    return app

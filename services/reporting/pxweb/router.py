@@ -1,0 +1,214 @@
+"""The API: PxWebApi 2 on one source of tables.
+
+Invariant: nothing is counted here. Ids, variables, codes, names of parameters and paths match without regard to case; a
+slash at the end and unknown parameters are nothing; what cannot be answered rightly is a problem document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from chassis import apidocs
+from chassis.anycase import AnyCase
+from chassis.auth import NotFound, Principal, require
+from chassis.crossorigin import CrossOrigin
+from chassis.formats import Language
+from chassis.jsonbody import strict_json
+from chassis.problems import Problem
+from chassis.ratelimit import Buckets, address_of, limit
+from chassis.settings import Settings
+from chassis.texts import Texts
+from chassis.web import language_of, web_of
+from services.reporting.domain.cube import Codelist, Dimension
+from services.reporting.pxweb import jsonstat, listing
+from services.reporting.pxweb.formats import output, rendered
+from services.reporting.pxweb.labels import Labels
+from services.reporting.pxweb.listing import Place
+from services.reporting.pxweb.selection import Wanted, from_body, from_query, select
+from services.reporting.pxweb.source import Source, Table
+
+LIVE = "/live/api/v2"
+"""The base path of what is computed now, for those who may read it."""
+PUBLIC = "/api/v2"
+"""The base path of what has been published; nothing else may stand there."""
+_LONGEST_PAGE = 10_000
+
+
+class _Parameters:
+    """The query, its names in small letters; the first of a name wins."""
+
+    def __init__(self, request: Request) -> None:
+        self.pairs: Sequence[tuple[str, str]] = request.query_params.multi_items()
+        self._first: dict[str, str] = {}
+        for name, value in self.pairs:
+            self._first.setdefault(name.lower(), value.strip())
+
+    def text(self, name: str) -> str:
+        """Empty where it is not there."""
+        return self._first.get(name, "")
+
+    def all(self, name: str) -> list[str]:
+        """Each time it is given."""
+        return [value for each, value in self.pairs if each.lower() == name]
+
+    def whole(self, name: str, usual: int | None, *, most: int) -> int | None:
+        """A whole number from 1 on. Raises Problem 400."""
+        text = self.text(name)
+        if not text:
+            return usual
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+            raise Problem(400, "bad_number", parameter=name, most=most)
+        return int(text)
+
+
+def _language(request: Request, parameters: _Parameters) -> Language:
+    asked = parameters.text("lang").lower().split("-")[0]
+    if asked in ("nb", "no", "nn"):
+        return "nb"
+    return "en" if asked == "en" else language_of(request)
+
+
+def prepare(app: FastAPI) -> None:
+    """What goes around the routes: any case of paths, and for what is open answers that browsers may read anywhere."""
+    app.add_middleware(AnyCase, below=(LIVE, PUBLIC))
+    app.add_middleware(CrossOrigin, below=PUBLIC)
+
+
+def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope: str | None) -> APIRouter:
+    """The routes below a base path. Without a scope everybody may read, and caches may keep answers for a minute.
+
+    The app needs `prepare`, too.
+    """
+    address = (settings.tables_url or settings.reporting_url).rstrip("/")
+    place = Place(
+        base=f"{address}{base}",
+        public=scope is None,
+        max_cells=settings.tables_max_cells,
+        calls=settings.tables_calls,
+        window_seconds=settings.tables_window_seconds,
+    )
+    allowed = [] if scope is None else [Depends(require(scope))]
+    buckets = Buckets(settings.tables_calls, settings.tables_window_seconds)
+    kept = {"Cache-Control": "public, max-age=60" if scope is None else "no-store"}
+    tag = "published tables" if scope is None else "live tables"
+
+    def client_of(request: Request) -> str:
+        principal: Principal | None = getattr(request.state, "principal", None)
+        return address_of(request) if principal is None else principal.client
+
+    free = APIRouter(prefix=base, tags=[tag], dependencies=allowed)
+    routes = APIRouter(prefix=base, tags=[tag], dependencies=[*allowed, Depends(limit(buckets, client_of))])
+
+    def answer(body: Mapping[str, Any], labels: Labels) -> Response:
+        return JSONResponse(dict(body), headers={**kept, "Content-Language": labels.language})
+
+    def read(request: Request) -> tuple[_Parameters, Labels]:
+        parameters = _Parameters(request)
+        return parameters, Labels(texts, _language(request, parameters))
+
+    async def found(table_id: str) -> Table:
+        one = await source.table(table_id.lower())
+        if one is None:
+            raise NotFound
+        return one
+
+    @free.get("/config")
+    async def config(request: Request) -> Response:
+        """Languages, limits and formats."""
+        _, labels = read(request)
+        return answer(listing.config(place, apidocs.VERSION), labels)
+
+    @routes.get("/tables")
+    async def tables(request: Request) -> Response:
+        """The tables, in pages: `query`, `pastDays`, `includeDiscontinued`, `pageNumber`, `pageSize`, `lang`."""
+        parameters, labels = read(request)
+        number = parameters.whole("pagenumber", 1, most=1_000_000) or 1
+        size = parameters.whole("pagesize", listing.PAGE_SIZE, most=_LONGEST_PAGE) or listing.PAGE_SIZE
+        past_days = parameters.whole("pastdays", None, most=100_000)
+        ended = await source.discontinued()
+        listed = await source.tables()
+        if parameters.text("includediscontinued").lower() != "true":
+            listed = [each for each in listed if not ended.get(each.id, False)]
+        query = parameters.text("query")[:200]
+        now = web_of(request).service.clock.now()
+        hits = listing.chosen(listed, labels, query=query, past_days=past_days, now=now)
+        asked = {"pastDays": str(past_days)} if past_days else {}
+        return answer(listing.page(hits, labels, place, ended, number=number, size=size, asked=asked), labels)
+
+    @routes.get("/tables/{table_id}")
+    async def table(request: Request, table_id: str) -> Response:
+        """One table of the list."""
+        _, labels = read(request)
+        one = await found(table_id)
+        ended = await source.discontinued()
+        return answer(listing.table(one, labels, place, discontinued=ended.get(one.id, False)), labels)
+
+    @routes.get("/tables/{table_id}/metadata")
+    async def metadata(request: Request, table_id: str) -> Response:
+        """Variables, codes, labels, notes and definitions, as JSON-stat 2.0 without numbers."""
+        _, labels = read(request)
+        one = await found(table_id)
+        at = f"{place.base}/tables/{one.id}"
+        links = {"self": f"{at}/metadata", "data": f"{at}/data"}
+        return answer(jsonstat.metadata(one, labels, links, f"{place.base}/codelists"), labels)
+
+    @routes.get("/tables/{table_id}/defaultselection")
+    async def default_selection(request: Request, table_id: str) -> Response:
+        """What is sent to whoever chooses nothing."""
+        _, labels = read(request)
+        return answer(listing.default_selection(await found(table_id), labels, place), labels)
+
+    async def data_of(request: Request, table_id: str, wanted: Wanted) -> Response:
+        parameters, labels = read(request)
+        one = await found(table_id)
+        asked = output(parameters.text("outputformat") or None, parameters.all("outputformatparams"))
+        selection = select(one, wanted)
+        if selection.cells > place.max_cells:
+            raise Problem(400, "too_many_cells", cells=selection.cells, most=place.max_cells)
+
+        def body() -> bytes:
+            lists = f"{place.base}/codelists"
+            cube = selection.of(one)
+            return rendered(cube, labels, asked, stub=selection.stub, heading=selection.heading, codelist_url=lists)
+
+        headers = {**kept, **asked.headers(one.id), "Content-Language": labels.language}
+        return Response(await asyncio.to_thread(body), media_type=asked.media_type, headers=headers)
+
+    @routes.get("/tables/{table_id}/data")
+    async def data(request: Request, table_id: str) -> Response:
+        """Numbers: `valueCodes[Tid]=top(3)`, `codelist[Region]`, `heading`, `stub`, `outputFormat`,
+        `outputFormatParams`. A variable left out is at its total; without any choice the default selection is sent."""
+        return await data_of(request, table_id, from_query(request.query_params.multi_items()))
+
+    @routes.post("/tables/{table_id}/data")
+    async def data_by_post(request: Request, table_id: str) -> Response:
+        """The same, the choice as JSON: `{"selection": [{"variableCode", "valueCodes", "codelist"}], "placement"}`."""
+        body = await request.body()
+        return await data_of(request, table_id, from_body(strict_json(body) if body else None))
+
+    async def codelist_of(list_id: str) -> tuple[Codelist, Table, Dimension]:
+        for each in await source.tables():
+            for dimension in each.dimensions:
+                for one in dimension.codelists:
+                    if one.id.lower() == list_id.lower():
+                        return one, each, dimension
+        raise NotFound
+
+    @routes.get("/codelists/{list_id}")
+    async def codelist(request: Request, list_id: str) -> Response:
+        """A named choice of the codes of a variable; also under `codeLists`."""
+        _, labels = read(request)
+        one, of, dimension = await codelist_of(list_id)
+        return answer(listing.codelist(one, of, dimension, labels, place), labels)
+
+    both = APIRouter()
+    both.include_router(free)
+    both.include_router(routes)
+    return both
