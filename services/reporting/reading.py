@@ -11,13 +11,13 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
+from chassis.clock import Clock
 from chassis.freshness import Freshness
 from chassis.keyring import KeyDestroyed, Keyring, unseal
 from chassis.projection import Document
 from chassis.projector import View
-from chassis.service import Service
 from contracts import followup, intake, matching
 from contracts.days import oslo_day
 from contracts.registry import SOURCES
@@ -57,10 +57,19 @@ class Read:
     complete_to: Completeness
 
 
+class Views(Protocol):
+    """Where the facts are: a service that is served, or generations that end at fixed positions."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def view(self, name: str) -> View: ...
+
+
 class Reading:
     """Queries on the facts of the reporting service."""
 
-    def __init__(self, service: Service, keyring: Keyring) -> None:
+    def __init__(self, service: Views, keyring: Keyring) -> None:
         self._service = service
         self._keyring = keyring
 

@@ -57,7 +57,7 @@ class Labels:
             case Role.REGION:
                 return self._region(code)
             case Role.CONTENTS:
-                return self.content(table.id, code)
+                return self.content(dimension.labels or table.id, code)
             case Role.CLASSIFICATION:
                 return self._classification(dimension, code)
 

@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass, field
 
 KEY_SPACE = 1 << 64
-LEAST_SECRET_BYTES = 16
+LEAST_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def people(seed: int, number: int = PEOPLE, first: int = 0) -> list[Person]:
 
 
 def secrets(seed: int) -> Secrets:
-    return Secrets(record=b"record %d" % seed * 4, noise=b"noise %d" % seed * 4)
+    return Secrets(record=b"record %d" % seed * 4, noise=b"noise  %d" % seed * 4)
 
 
 def axis(name: str, place: int) -> Axis:

@@ -81,7 +81,7 @@ def test_different_texts_never_give_the_same_bytes(one: list[str], other: list[s
 def test_secrets_are_long_differ_and_are_never_shown() -> None:
     assert "rrr" not in repr(SECRETS)
     assert "nnn" not in f"{SECRETS} {SECRETS!r}"
-    with pytest.raises(ValueError, match="at least 16 bytes"):
+    with pytest.raises(ValueError, match="at least 32 bytes"):
         Secrets(record=b"short", noise=b"n" * 32)
     with pytest.raises(ValueError, match="differ"):
         Secrets(record=b"n" * 32, noise=b"n" * 32)
