@@ -102,7 +102,7 @@ async def filled(world: World) -> None:
     """A hundred and twenty slots of November, one of them with a start in December."""
     await world.happened(it.BACKGROUND_SOURCE, datetime(2025, 10, 1, tzinfo=UTC), declared())
     await world.happened(it.SOURCE, datetime(2025, 11, 10, tzinfo=UTC), need(1, 40), need(2, 80, "0301"))
-    started = replace(STARTED, need_id="N1", slot_id="S1-0", org_number=ORG)
+    started = STARTED.model_copy(update={"need_id": "N1", "slot_id": "S1-0", "org_number": ORG})
     await world.happened(fo.SOURCE, datetime(2025, 12, 1, tzinfo=UTC), started)
     await world.table("ventetid")
 

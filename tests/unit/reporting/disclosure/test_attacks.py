@@ -121,7 +121,8 @@ def best_reading(seen: Sequence[int], true: Sequence[int]) -> float:
 def smoothed(values: Counts) -> Counts:
     """The counts that add up and are closest to what is published: everything that is shown averages each cell."""
     finest, *_ = np.linalg.lstsq(ADDED, values.astype(float), rcond=None)
-    return np.maximum(np.rint(ADDED @ finest), 0).astype(np.int64)
+    fitted: Counts = np.maximum(np.rint(ADDED @ finest), 0).astype(np.int64)
+    return fitted
 
 
 @pytest.mark.parametrize("small", [False, True])
