@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,12 +27,13 @@ from services.reporting import views
 from services.reporting.domain.disclosure.keys import Secrets
 from services.reporting.domain.parts import written
 from services.reporting.domain.publications import Facts
+from services.reporting.domain.regions import UNKNOWN
 from services.reporting.domain.releases import Due, Schedule, Stage
 from services.reporting.domain.sealing import Made, Outcome, differs, made
 from services.reporting.reading import Reading
 from services.reporting.releases import Entry, Manifest, Refused, ReleaseStore
 
-NEEDED: tuple[Projection, ...] = (views.placement, views.needs, views.workforce, views.background)
+NEEDED: tuple[Projection, ...] = (views.placement, views.needs, views.workforce, views.persons)
 """What published tables are made of."""
 SERVICE = "reporting"
 Tell = Callable[[str, Headway], None]
@@ -167,7 +168,11 @@ class Releases:
                 rebuild = Rebuild(projection, self._database, self._settings, SERVICE)
                 built[projection.name] = await rebuild.run(partial(tell, projection.name), as_of=cutoff, until=until)
             reading = Reading(_AsOf(self._database, built, cutoff), self._keyring)
-            slots, _ = await reading.slots()
+            protected = await reading.protected_slots()
+            slots = [
+                replace(slot, region=UNKNOWN) if slot.slot_id in protected else slot
+                for slot in (await reading.slots())[0]
+            ]
             figures, _ = await reading.workforce()
             declared = await reading.declared(trial for slot in slots for trial in slot.trials)
             return Facts(slots=slots, declared=declared, workforce=figures, on=oslo_day(cutoff))

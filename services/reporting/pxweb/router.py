@@ -111,7 +111,10 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
 
     def read(request: Request) -> tuple[_Parameters, Labels]:
         parameters = _Parameters(request)
-        return parameters, Labels(texts, _language(request, parameters))
+        language = _language(request, parameters)
+        # Problems too are told in the language that was asked for.
+        request.state.language = language
+        return parameters, Labels(texts, language)
 
     async def found(table_id: str) -> Table:
         one = await source.table(table_id.lower())

@@ -5,6 +5,7 @@ Invariant: the same seed gives the same events; a subject's events stand in the 
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,25 +17,32 @@ from contracts import intake as it
 from contracts import matching as ma
 from contracts.days import promise_date
 from contracts.event import Event
+from contracts.plans import DelayReported
 from contracts.vocabulary import (
     AnnulReason,
+    Background,
     CancelReason,
     CloseReason,
     DeclineReason,
+    DelayReason,
     EmployerResponse,
     Intermediary,
     Measure,
     Outcome,
     Party,
+    Progress,
+    ReversalReason,
+    ShortenReason,
     WithdrawReason,
 )
 from tests.gwt import records
 
 ORG = "315486892"
-MUNICIPALITIES = ("0301", "3301", "3312", "5501")
+MUNICIPALITIES = ("0301", "3301", "3312", "5501", "3049", "0626", "1507", "1850")
+"""Four of today, two ended ones of Lier, and two that were divided."""
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
     """What has happened, per source, in the order of the positions."""
 
@@ -43,6 +51,7 @@ class World:
     intake: list[Event] = field(default_factory=list)
     matching: list[Event] = field(default_factory=list)
     followup: list[Event] = field(default_factory=list)
+    background: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -60,6 +69,7 @@ class World:
             *records(it.SOURCE, self.intake, recorded=at),
             *records(ma.SOURCE, self.matching, recorded=at),
             *records(fo.SOURCE, self.followup, recorded=at),
+            *records(it.BACKGROUND_SOURCE, self.background, recorded=at),
         ]
 
     def shuffled(self) -> list[Record]:
@@ -99,7 +109,7 @@ def _case(world: World) -> None:
             occupation="5223",
             slot_ids=slots,
             intermediary=rnd.choice(list(Intermediary)),
-            measure=rnd.choice([None, *Measure]),
+            measure=rnd.choice([None, "measure_of_tomorrow", *Measure]),
             hours_per_week=37.5,
             start_from=window,
             registered_on=day,
@@ -115,6 +125,18 @@ def _case(world: World) -> None:
     for slot_id in slots:
         for _ in range(rnd.randint(0, 3)):
             _match(world, need_id, slot_id, day)
+        if world.chance(0.2):
+            world.followup.append(
+                DelayReported(
+                    need_id=need_id,
+                    slot_id=slot_id,
+                    org_number=ORG,
+                    caused_by=rnd.choice([Party.EMPLOYER, Party.PARTICIPANT]),
+                    reason=DelayReason.NO_ANSWER,
+                    from_on=day,
+                    reported_on=day + timedelta(days=3),
+                )
+            )
     if world.chance(0.15):
         world.intake.append(
             it.NeedWithdrawn(
@@ -154,6 +176,7 @@ def _match(world: World, need_id: str, slot_id: str, registered_on: date) -> Non
     asked_on = next(days)
     asked = ma.CandidateAsked(**case, asked_on=asked_on, deadline=asked_on + timedelta(days=7))
     world.matching += [matched, asked]
+    _background(world, case["candidate_id"], registered_on)
     if world.chance(0.2):
         world.matching.append(ma.CandidateDeclined(**case, declined_on=next(days), reason=DeclineReason.TRAVEL))
         return cancel(CancelReason.CANDIDATE_DECLINED)
@@ -187,6 +210,32 @@ def _match(world: World, need_id: str, slot_id: str, registered_on: date) -> Non
     return None
 
 
+def _background(world: World, candidate_id: str, registered_on: date) -> None:
+    # The ciphertext of a simulation is the declaration itself.
+    rnd = world.random
+    for _ in range(rnd.choice((0, 1, 1, 2, 3))):
+        on = registered_on + timedelta(days=rnd.randint(-20, 90))
+        occurred = datetime(on.year, on.month, on.day, rnd.randrange(24), tzinfo=UTC)
+        if world.chance(0.15):
+            world.background.append(
+                it.BackgroundWithdrawn(candidate_id=candidate_id, withdrawn_on=on, occurred=occurred)
+            )
+            continue
+        facts = {
+            "immigrant_background": rnd.choice([*Background, "code_of_tomorrow"]),
+            "country_of_birth": rnd.choice(["SY", "PL", "US", "XX", None]),
+            "reduced_functional_ability": rnd.choice(["yes", "no", "unknown"]),
+            "cv_gap": rnd.choice(["yes", "no", "unknown"]),
+            "gender": rnd.choice(["female", "male", "other", "unknown"]),
+            "year_of_birth": rnd.choice([1960, 1975, 1976, 1994, 1995, 1996, None]),
+        }
+        world.background.append(
+            it.BackgroundDeclared(
+                candidate_id=candidate_id, declared_on=on, ciphertext=json.dumps(facts), occurred=occurred
+            )
+        )
+
+
 def _agreement(world: World, case: dict[str, str], registered_on: date, days: Iterator[date]) -> None:
     rnd = world.random
     of = {**case, "agreement_id": world.id("A")}
@@ -207,6 +256,26 @@ def _agreement(world: World, case: dict[str, str], registered_on: date, days: It
             rule_version="1",
         )
     )
+    if world.chance(0.1):
+        measure = rnd.choice(list(Measure))
+        world.followup.append(
+            fo.AgreementConcluded(**of, concluded_on=next(days), measure=measure, start_on=start_on, end_on=end_on)
+        )
+        changed_on = next(days)
+        world.followup.append(
+            fo.AgreementChanged(
+                **of,
+                content_version=2,
+                changed_on=changed_on,
+                effective_on=start_on,
+                measure=measure,
+                start_on=start_on,
+                end_on=end_on,
+                hours_per_week=20.0,
+                decision_maker_needed=False,
+                rule_version="1",
+            )
+        )
     if world.chance(0.85):
         world.followup.append(
             fo.AgreementConcluded(**of, concluded_on=next(days), measure=measure, start_on=start_on, end_on=end_on)
@@ -230,6 +299,7 @@ def _trial(world: World, of: dict[str, str], measure: str, registered_on: date, 
         fo.TrialStarted(
             **trial,
             on=start_on,
+            occurred=datetime(start_on.year, start_on.month, start_on.day, 9, tzinfo=UTC),
             confirmed_by=Party.EMPLOYER,
             measure=measure,
             end_on=end_on,
@@ -238,13 +308,61 @@ def _trial(world: World, of: dict[str, str], measure: str, registered_on: date, 
             rule_version="1",
         )
     )
-    if world.chance(0.3):
+    for number in range(rnd.randint(0, 3)):
+        day = start_on + timedelta(days=30 * (number + 1) + rnd.randint(0, 10))
+        if world.chance(0.3):
+            world.followup.append(fo.CheckInMissed(**trial, due_on=day, playbook_version="1"))
+        else:
+            held = fo.CheckInHeld(**trial, check_in_id=world.id("K"), held_on=day, progress=Progress.AS_PLANNED)
+            world.followup.append(held)
+    for _ in range(rnd.choice((0, 0, 1, 2))):
         end_on += timedelta(days=60)
         world.followup.append(
             fo.TrialExtended(
                 **trial, extended_on=start_on, end_on=end_on, decided_by=Party.DECISION_MAKER, rule_version="1"
             )
         )
+    if world.chance(0.15):
+        end_on -= timedelta(days=20)
+        world.followup.append(
+            fo.TrialShortened(
+                **trial,
+                shortened_on=end_on - timedelta(days=5),
+                end_on=end_on,
+                reason=rnd.choice([*ShortenReason, "reason_of_tomorrow"]),
+                decided_by=Party.COUNSELLOR,
+                rule_version="1",
+            )
+        )
     if world.chance(0.7):
-        outcome = Outcome.HIRED if world.chance(0.5) else rnd.choice(list(Outcome))
-        world.followup.append(fo.TrialClosed(**trial, on=end_on, outcome=outcome, reason=CloseReason.PERIOD_COMPLETED))
+        _closing(world, trial, end_on)
+
+
+def _closing(world: World, trial: dict[str, str], end_on: date) -> None:
+    rnd = world.random
+    outcome = Outcome.HIRED if world.chance(0.5) else rnd.choice(list(Outcome))
+    closed = fo.TrialClosed(**trial, on=end_on, outcome=outcome, reason=CloseReason.PERIOD_COMPLETED)
+    world.followup.append(closed)
+    if world.chance(0.15):
+        other = fo.TrialClosed(
+            **trial,
+            on=end_on - timedelta(days=rnd.choice((0, 40))),
+            outcome=rnd.choice(list(Outcome)),
+            reason=CloseReason.PERIOD_COMPLETED,
+        )
+        reversed_on = end_on + timedelta(days=9)
+        reason = ReversalReason.REGISTERED_BY_MISTAKE
+        world.followup.append(fo.OutcomeReversed(**trial, reversed_on=reversed_on, outcome=outcome, reason=reason))
+        if world.chance(0.9):
+            world.followup.append(other)
+    for months in (3, 6, 12):
+        if world.chance(0.5):
+            world.followup.append(
+                fo.EmploymentConfirmed(
+                    **trial,
+                    after_months=months,
+                    employed=world.chance(0.7),
+                    on=end_on + timedelta(days=30 * months),
+                    confirmed_by=Party.EMPLOYER,
+                )
+            )
