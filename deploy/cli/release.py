@@ -21,7 +21,7 @@ from deploy.cli.outcome import FAULT, OK, Fault, Usage, Wanting, fault_of
 from services.reporting.domain.releases import BadSchedule, Due, Schedule, due
 from services.reporting.making import NEEDED, SERVICE, Releases
 from services.reporting.releasekeys import BadKeys, ReleaseSettings, schedule_of, secrets_of
-from services.reporting.releases import Damaged, Manifest, Refused, ReleaseStore, stages_of
+from services.reporting.releases import Damaged, Manifest, Frozen, ReleaseStore, stages_of
 
 SECOND = "."
 """Before the number of a release that is made once more at the same instant."""
@@ -96,8 +96,8 @@ async def publish(context: Context) -> int:
         raise unconfirmed()
     try:
         publication = await store.publish(release, Clock().now())
-    except Refused as refused:
-        raise Fault(str(refused)) from refused
+    except Frozen as frozen:
+        raise Fault(str(frozen)) from frozen
     context.output.give(
         {**document, "done": True, "publication": publication.number}, [*plan, f"{release} is published"]
     )
@@ -215,7 +215,7 @@ async def _releases(context: Context, schedule: Schedule) -> AsyncIterator[Relea
         ) from incomplete
     except Broken as broken:
         raise Fault(f"{broken} ({fault_of(broken.__cause__)})") from broken
-    except (Refused, Damaged) as error:
+    except (Frozen, Damaged) as error:
         raise Fault(str(error)) from error
     finally:
         await keyring.aclose()

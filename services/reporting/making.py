@@ -31,7 +31,7 @@ from services.reporting.domain.regions import UNKNOWN
 from services.reporting.domain.releases import Due, Schedule, Stage
 from services.reporting.domain.sealing import Made, Outcome, differs, made
 from services.reporting.reading import Reading
-from services.reporting.releases import Entry, Manifest, Refused, ReleaseStore
+from services.reporting.releases import Entry, Manifest, Frozen, ReleaseStore
 
 NEEDED: tuple[Projection, ...] = (views.placement, views.needs, views.workforce, views.persons)
 """What published tables are made of."""
@@ -85,11 +85,11 @@ class Releases:
     ) -> Manifest | None:
         """Make and seal what is due at one instant; None where there is nothing to publish yet.
 
-        Raises Refused, `chassis.rebuild`'s errors, KeyringUnavailable.
+        Raises Frozen, `chassis.rebuild`'s errors, KeyringUnavailable.
         """
         assert len({each.cutoff for each in wanted}) == 1, "a release is made at one instant"
         if await self.store.manifest(release) is not None:
-            raise Refused(f"{release} is sealed, and what is sealed never changes")
+            raise Frozen(f"{release} is sealed, and what is sealed never changes")
         facts = await self.facts(wanted[0].cutoff, positions, tell)
         entries: list[Entry] = []
         definitions: dict[str, int] = {}

@@ -21,7 +21,7 @@ from services.reporting.domain.releases import Stage
 from services.reporting.domain.sealing import Outcome
 
 
-class Refused(Exception):
+class Frozen(Exception):
     """What was asked for would change something that is fixed. The message says what."""
 
 
@@ -149,11 +149,11 @@ class ReleaseStore:
         return sum([len(each["cells"]) async for each in self._keyed.find({"table": table, "period": period})])
 
     async def seal(self, manifest: Manifest) -> None:
-        """Raises Refused for a release that has been sealed already."""
+        """Raises Frozen for a release that has been sealed already."""
         try:
             await self._manifests.insert_one({"_id": manifest.release, **manifest.document()})
         except DuplicateKeyError:
-            raise Refused(f"{manifest.release} is sealed, and what is sealed never changes") from None
+            raise Frozen(f"{manifest.release} is sealed, and what is sealed never changes") from None
 
     async def manifest(self, release: str) -> Manifest | None:
         """None for one that is not sealed. Raises Damaged."""
@@ -179,10 +179,10 @@ class ReleaseStore:
         return 0 if last is None else int(last["_id"])
 
     async def publish(self, release: str, at: datetime) -> Publication:
-        """Raises Refused, with nothing published, for what is not sealed or would be published against the rules."""
+        """Raises Frozen, with nothing published, for what is not sealed or would be published against the rules."""
         manifest = await self.manifest(release)
         if manifest is None:
-            raise Refused(f"{release} is not sealed")
+            raise Frozen(f"{release} is not sealed")
         while True:
             before = await self.publications()
             _check(manifest, before)
@@ -206,15 +206,15 @@ class ReleaseStore:
 def _check(manifest: Manifest, before: Sequence[Publication]) -> None:
     published = {key: content for each in before for key, content in each.entries.items()}
     if any(each.release == manifest.release for each in before):
-        raise Refused(f"{manifest.release} is published already")
+        raise Frozen(f"{manifest.release} is published already")
     for entry in manifest.entries:
         preliminary = published.get(f"{entry.table}/{entry.period}/{Stage.PRELIMINARY}")
         if f"{entry.table}/{entry.period}/{Stage.FINAL}" in published:
-            raise Refused(f"{entry.period} of {entry.table} is final: it is never published again")
+            raise Frozen(f"{entry.period} of {entry.table} is final: it is never published again")
         if entry.key in published:
-            raise Refused(f"{entry.period} of {entry.table} is published as {entry.stage} already")
+            raise Frozen(f"{entry.period} of {entry.table} is published as {entry.stage} already")
         if entry.stage is Stage.FINAL and entry.preliminary != preliminary:
-            raise Refused(
+            raise Frozen(
                 f"{manifest.release} was sealed against other preliminary figures of {entry.period} of {entry.table}"
             )
 

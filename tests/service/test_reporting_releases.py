@@ -23,7 +23,7 @@ from services.reporting.domain.periods import Frequency
 from services.reporting.domain.releases import Due, Schedule, Stage, Timetable, due, release_id
 from services.reporting.domain.sealing import Outcome
 from services.reporting.making import NEEDED, Releases
-from services.reporting.releases import Manifest, Refused, ReleaseStore, stages_of
+from services.reporting.releases import Manifest, Frozen, ReleaseStore, stages_of
 from tests.service.test_reporting_http import STARTED, World, declared, running
 
 ORG = "315486892"
@@ -135,7 +135,7 @@ async def test_a_frozen_period_stays_as_it_is_through_late_events_erasures_and_r
     await world.happened(it.SOURCE, datetime(2026, 9, 1, tzinfo=UTC), need(4, 300))
     again = replace(final, release="again")
     await made.store.seal(again)
-    with pytest.raises(Refused, match="is final: it is never published again"):
+    with pytest.raises(Frozen, match="is final: it is never published again"):
         await made.store.publish("again", FINAL)
     world.keys.raises = KeyDestroyed("C1")
     reporting = world.writer.database("reporting")
@@ -155,9 +155,9 @@ async def test_a_hundred_changed_records_open_the_final_figures_once(world: Worl
     assert final.entries[0].outcome is Outcome.NEW
     await made.store.publish(final.release, FINAL)
     assert await public(world) != first
-    with pytest.raises(Refused, match="is published already"):
+    with pytest.raises(Frozen, match="is published already"):
         await made.store.publish(final.release, FINAL)
-    with pytest.raises(Refused, match="never changes"):
+    with pytest.raises(Frozen, match="never changes"):
         await made.seal(final.release, [Due(FINAL, "ventetid", PERIOD, Stage.FINAL)], positions(world), silent)
 
 
@@ -213,6 +213,6 @@ async def test_two_operators_cannot_publish_one_period_twice(world: World) -> No
     manifest = await sealed(world, PRELIMINARY)
     await store.seal(replace(manifest, release="other"))
     await store.publish(manifest.release, PRELIMINARY)
-    with pytest.raises(Refused, match="is published as preliminary already"):
+    with pytest.raises(Frozen, match="is published as preliminary already"):
         await store.publish("other", PRELIMINARY)
     assert [each.release for each in await store.publications()] == [manifest.release]
