@@ -21,7 +21,7 @@ from deploy.cli.outcome import FAULT, OK, Fault, Usage, Wanting, fault_of
 from services.reporting.domain.releases import BadSchedule, Due, Schedule, due
 from services.reporting.making import NEEDED, SERVICE, Releases
 from services.reporting.releasekeys import BadKeys, ReleaseSettings, schedule_of, secrets_of
-from services.reporting.releases import Damaged, Manifest, Frozen, ReleaseStore, stages_of
+from services.reporting.releases import Damaged, Frozen, Manifest, ReleaseStore, stages_of
 
 SECOND = "."
 """Before the number of a release that is made once more at the same instant."""

@@ -31,7 +31,7 @@ from services.reporting.domain.regions import UNKNOWN
 from services.reporting.domain.releases import Due, Schedule, Stage
 from services.reporting.domain.sealing import Made, Outcome, differs, made
 from services.reporting.reading import Reading
-from services.reporting.releases import Entry, Manifest, Frozen, ReleaseStore
+from services.reporting.releases import Entry, Frozen, Manifest, ReleaseStore
 
 NEEDED: tuple[Projection, ...] = (views.placement, views.needs, views.workforce, views.persons)
 """What published tables are made of."""
@@ -50,8 +50,8 @@ def code_version() -> str:
     return digest.hexdigest()
 
 
-class _AsOf:
-    """The views of generations that end at fixed positions, as `Reading` asks for them."""
+class Snapshot:
+    """The views of given generations, as `Reading` asks for them."""
 
     def __init__(self, database: Database, generations: Mapping[str, Generation], at: datetime) -> None:
         self._database, self._generations = database, generations
@@ -167,7 +167,7 @@ class Releases:
                 }
                 rebuild = Rebuild(projection, self._database, self._settings, SERVICE)
                 built[projection.name] = await rebuild.run(partial(tell, projection.name), as_of=cutoff, until=until)
-            reading = Reading(_AsOf(self._database, built, cutoff), self._keyring)
+            reading = Reading(Snapshot(self._database, built, cutoff), self._keyring)
             protected = await reading.protected_slots()
             slots = [
                 replace(slot, region=UNKNOWN) if slot.slot_id in protected else slot
