@@ -20,6 +20,7 @@ from services.reporting.domain.releases import BadSchedule, Schedule
 
 OWN_SCHEDULE = Path(__file__).with_name("releases.toml")
 _NAMES = ("record", "noise")
+_MOST_BYTES = 10_000
 
 
 class BadKeys(Exception):
@@ -64,15 +65,20 @@ def _of_file(path: Path) -> dict[str, str]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise BadKeys(f"{path} cannot be read ({error.strerror})") from error
-    with os.fdopen(descriptor) as file:
+    try:
         # Of the file that was opened: another one may stand at the path a moment later.
         state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode) or state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if not stat.S_ISREG(state.st_mode):
+            raise BadKeys(f"{path} is no file")
+        if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise BadKeys(f"others may read {path}: `chmod 600` it, and make new keys if they have")
         if state.st_uid != os.geteuid():
             raise BadKeys(f"{path} belongs to somebody else: the keys of releases are read by their owner only")
-        lines = (line.strip().partition("=") for line in file)
-        return {name.strip(): value.strip() for name, _, value in lines if name and not name.startswith("#")}
+        text = os.read(descriptor, _MOST_BYTES).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
+    lines = (line.strip().partition("=") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines if name and not name.startswith("#")}
 
 
 def schedule_of(settings: ReleaseSettings) -> Schedule:

@@ -100,11 +100,22 @@ async def public(world: World, table: str = "ventetid") -> Any:
 
 
 async def filled(world: World) -> None:
-    """A hundred and twenty slots of November, one of them with a start in December."""
+    """A hundred and twenty slots of November; on twelve of them the same person starts in December."""
     await world.happened(it.BACKGROUND_SOURCE, datetime(2025, 10, 1, tzinfo=UTC), declared())
     await world.happened(it.SOURCE, datetime(2025, 11, 10, tzinfo=UTC), need(1, 40), need(2, 80, "0301"))
-    started = STARTED.model_copy(update={"need_id": "N1", "slot_id": "S1-0", "org_number": ORG})
-    await world.happened(fo.SOURCE, datetime(2025, 12, 1, tzinfo=UTC), started)
+    starts = [
+        STARTED.model_copy(
+            update={
+                "need_id": "N1",
+                "slot_id": f"S1-{n}",
+                "org_number": ORG,
+                "trial_id": f"T{n}",
+                "agreement_id": f"A{n}",
+            }
+        )
+        for n in range(12)
+    ]
+    await world.happened(fo.SOURCE, datetime(2025, 12, 1, tzinfo=UTC), *starts)
     await world.table("ventetid")
 
 
