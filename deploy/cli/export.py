@@ -6,6 +6,7 @@ Invariant: what is there is never written over, and only the owner may read what
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import services.reporting
@@ -17,9 +18,11 @@ from deploy.cli.context import Context, served
 from deploy.cli.outcome import OK, Fault, Usage
 from services.reporting import exporting
 from services.reporting.domain.cube import Cube
+from services.reporting.domain.facts import Slot
+from services.reporting.domain.workforce import YearFigures
 from services.reporting.making import NEEDED, SERVICE, Snapshot
 from services.reporting.published import published
-from services.reporting.reading import Reading
+from services.reporting.reading import Completeness, Reading
 from services.reporting.releases import Damaged, ReleaseStore
 
 
@@ -27,29 +30,39 @@ class _NoKeys:
     """What is written asks for nobody's key."""
 
     async def key(self, person: str) -> bytes:
-        raise KeyringUnavailable(f"no key is asked for here ({len(person)})")
+        # Without the person: an error's text ends in a log.
+        del person
+        raise KeyringUnavailable("an export asks for no key")
 
 
 async def export(context: Context) -> int:
     """Write the files into a new or empty folder."""
     folder, only = Path(context.options.folder), context.options.only
-    _prepare(folder)
+    _check(folder)
     database, texts = context.database(SERVICE), Texts(Path(services.reporting.__file__).parent / "texts")
     cubes = [] if only == exporting.FACTS else await _published(database)
+    facts = None if only == exporting.PUBLISHED else await _facts(context, database)
+    _make(folder)
     files = exporting.published_as_parquet(folder, cubes, texts)
-    if only != exporting.PUBLISHED:
-        files += await _facts(context, database, folder, texts)
-    files += exporting.write_dictionary(folder, texts, cubes, facts=only != exporting.PUBLISHED)
+    if facts is not None:
+        files += exporting.facts_as_parquet(folder, *facts, texts)
+    files += exporting.write_dictionary(folder, texts, cubes, facts=facts is not None)
     names = sorted(each.name for each in files)
     context.output.give({"folder": str(folder), "files": names}, [f"{folder}: {', '.join(names)}"])
     return OK
 
 
-def _prepare(folder: Path) -> None:
+def _check(folder: Path) -> None:
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise Usage(f"{folder} is not empty: name a new folder")
+    except OSError as error:
+        raise Usage(f"{folder} cannot be read ({error.strerror}): name a new folder") from error
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise Usage(f"{folder} is not empty: name a new folder")
     except OSError as error:
         raise Usage(f"{folder} cannot be made ({error.strerror}): name a new folder") from error
 
@@ -61,12 +74,14 @@ async def _published(database: Database) -> Sequence[Cube]:
         raise Fault(str(damaged)) from damaged
 
 
-async def _facts(context: Context, database: Database, folder: Path, texts: Texts) -> list[Path]:
+async def _facts(
+    context: Context, database: Database
+) -> tuple[Sequence[Slot], Sequence[YearFigures], Completeness, datetime]:
     serving = {each.name: await served(context.generations(SERVICE, each)) for each in NEEDED}
     now = Clock().now()
     keys: Keyring = _NoKeys()
     reading = Reading(Snapshot(database, serving, now), keys)
-    # Completeness first: what is written then holds at least that much.
+    # Completeness is read first: what is written then holds at least that much.
     slots, complete = await reading.slots()
     figures, _ = await reading.workforce()
-    return exporting.facts_as_parquet(folder, slots, figures, complete, now, texts)
+    return slots, figures, complete, now

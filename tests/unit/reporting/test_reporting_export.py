@@ -34,8 +34,10 @@ Rows = list[dict[str, Any]]
 
 
 def by_duckdb(path: Path) -> Rows:
-    found = duckdb.sql(f"select * from read_parquet('{path}')")
-    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    with duckdb.connect() as connection:
+        found = connection.execute("select * from read_parquet(?)", [str(path)])
+        names = [each[0] for each in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def by_polars(path: Path) -> Rows:
