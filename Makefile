@@ -8,10 +8,10 @@ CODE := contracts chassis services deploy tests benchmarks docs
 LONGEST := 350
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo engines test bench image lint format clean
+.PHONY: help install run demo engines test test-r bench image lint format clean
 
 help: ## This list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 10
 
 install: $(INSTALLED) ## Everything that the other targets need, into .venv and .cache
 
@@ -26,6 +26,9 @@ engines: $(INSTALLED) ## Only Kafka and the document server, with the variables 
 
 test: $(INSTALLED) ## All tests, or some: make test ARGS="tests/unit -k slot"
 	@$(PY) -m pytest -q $(ARGS)
+
+test-r: $(INSTALLED) ## R's clients of the tables, where R can be had; says whether they ran, and why not
+	@$(PY) -m tests.clients.r
 
 bench: $(INSTALLED) ## All benchmarks, or one: make bench NAME=append
 	@$(PY) -m benchmarks $(NAME)

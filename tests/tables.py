@@ -119,6 +119,7 @@ def app_of(
         ],
         texts=TEXTS,
         title="tables",
+        description="Tables of simulated cases.",
     )
     prepare(app)
     return app

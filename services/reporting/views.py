@@ -136,16 +136,13 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
     ),
     fo.NoShowReported: (_AGREEMENT, lambda e, r: {"no_show_on": _text(e.on), "no_show_position": r.position}),
     fo.TrialStarted: (_TRIAL, _started),
-    fo.CheckInHeld: (_TRIAL, lambda e, _: {"held": {e.check_in_id: _text(e.held_on)}}),
-    fo.CheckInMissed: (_TRIAL, lambda e, _: {"missed": {_text(e.due_on): True}}),
-    fo.TrialExtended: (
-        _TRIAL,
-        lambda e, r: {"extensions": {str(r.position): _text(e.extended_on)}, "end_on": _text(e.end_on)},
-    ),
+    fo.CheckInHeld: (_TRIAL, lambda e, _: {"held": [_text(e.held_on)]}),
+    fo.CheckInMissed: (_TRIAL, lambda e, _: {"missed": [_text(e.due_on)]}),
+    fo.TrialExtended: (_TRIAL, lambda e, _: {"extended": [_text(e.extended_on)], "end_on": _text(e.end_on)}),
     fo.TrialShortened: (
         _TRIAL,
-        lambda e, r: {
-            "cuts": {str(r.position): {"on": _text(e.shortened_on), "reason": e.reason}},
+        lambda e, _: {
+            "shortened": [{"on": _text(e.shortened_on), "reason": e.reason}],
             "end_on": _text(e.end_on),
         },
     ),
@@ -163,11 +160,11 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
             "outcome_reversed_on": _text(e.reversed_on),
         },
     ),
-    fo.EmploymentConfirmed: (_TRIAL, lambda e, _: {"employed": {str(e.after_months): e.employed}}),
+    fo.EmploymentConfirmed: (_TRIAL, lambda e, _: {"still_employed": {str(e.after_months): e.employed}}),
 }
 
 
-def _delay(event: DelayReported, _: Record) -> Fields:
+def _delay(event: DelayReported) -> Fields:
     return {"caused_by": event.caused_by, "reason": event.reason, "from_on": _text(event.from_on)}
 
 
@@ -184,7 +181,7 @@ def _placement(_: str, document: Document | None, record: Record) -> Document:
         section, fields = _OF_NEED[kind]
         return {**before, section: fields(event, record)}
     if isinstance(event, DelayReported):
-        return {**before, "delays": {**before.get("delays", {}), str(record.position): _delay(event, record)}}
+        return {**before, "delays": [*before.get("delays", []), _delay(event)]}
     (section, id_field), fields = _OF_SLOT[kind]
     entries = before.get(section, {})
     entry_id = getattr(event, id_field)
@@ -192,9 +189,15 @@ def _placement(_: str, document: Document | None, record: Record) -> Document:
 
 
 def _set(entry: Fields, fields: Fields) -> Fields:
-    """The entry with these fields; what there may be several of (check-ins, extensions) is set one by one."""
-    several = {name: {**entry.get(name, {}), **value} for name, value in fields.items() if isinstance(value, Mapping)}
-    return {**entry, **fields, **several}
+    """The entry with these fields. Of what there may be several (check-ins, extensions), all stay, in their order:
+    they are of one subject, whose events come once and in the order of their positions."""
+    after = {**entry, **fields}
+    for name, value in fields.items():
+        if isinstance(value, list):
+            after[name] = [*entry.get(name, ()), *value]
+        elif isinstance(value, Mapping):
+            after[name] = {**entry.get(name, {}), **value}
+    return after
 
 
 placement = Projection(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,8 +44,9 @@ class Served:
         return self.url + LIVE
 
 
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
+@contextmanager
+def serving() -> Iterator[Served]:
+    """The service, until the block ends."""
     port = free_port(8190)
     url = f"http://127.0.0.1:{port}"
     chosen = settings(tables_url=url, tables_calls=10_000, tables_max_cells=2_000)
@@ -58,9 +60,17 @@ def served() -> Iterator[Served]:
         assert thread.is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    yield Served(url, {each.id: each for each in found}, DevIssuer(chosen).token("analyst"))
-    server.should_exit = True
-    thread.join(10)
+    try:
+        yield Served(url, {each.id: each for each in found}, DevIssuer(chosen).token("analyst"))
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

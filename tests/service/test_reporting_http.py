@@ -27,6 +27,8 @@ from contracts.days import promise_date
 from contracts.event import Event
 from contracts.registry import SOURCES
 from services.reporting.app import create_app
+from services.reporting.live import LiveTables
+from services.reporting.reading import Reading
 
 TOPICS = {
     it.SOURCE: it.TOPIC,
@@ -81,6 +83,8 @@ class World:
     http: httpx.AsyncClient
     keys: Keys
     written: dict[str, int]
+    service: Service
+    """Reporting's own."""
 
     async def happened(self, source: str, at: datetime, *events: Event) -> None:
         """Append events to a source's log, and wait until reporting has folded them."""
@@ -124,7 +128,7 @@ async def running(settings: Settings) -> AsyncIterator[World]:
                 headers={"Authorization": f"Bearer {token}", "Accept-Language": "nb"},
             ) as http,
         ):
-            yield World(writer, http, keys, {})
+            yield World(writer, http, keys, {}, app.state.web.service)
     finally:
         await writer.stop()
 
@@ -236,7 +240,7 @@ async def test_the_page_has_language_headings_captions_and_scopes(world: World) 
 
 async def test_an_empty_system_says_what_to_do(world: World) -> None:
     answer = await world.http.get("/", headers={"Accept": "text/html"})
-    assert answer.text.count('class="empty"') == 5
+    assert answer.text.count('class="empty"') == 6
     assert "Registrer et behov" in answer.text
     assert not Page(answer.text).all("table")
 
@@ -265,3 +269,58 @@ async def test_what_cannot_be_asked_is_refused_and_who_may_not_ask_too(world: Wo
     assert (await world.http.get("/tables/trakt")).status_code == 401
     to_login = await world.http.get("/", headers={"Accept": "text/html"})
     assert (to_login.status_code, to_login.headers["location"]) == (303, "/login?next=%2F")
+
+
+async def test_the_live_tables_are_the_cells_of_what_happened_and_say_up_to_where(world: World) -> None:
+    await a_started_trial(world)
+    await world.table("mangfold")
+    tables = (await world.http.get("/live/api/v2/tables")).json()["tables"]
+    assert [each["id"] for each in tables] == ["ventetid", "trakt", "utfall", "mangfold", "oppfolging"]
+    query = {"valueCodes[Tid]": "*", "valueCodes[ContentsCode]": "started", "valueCodes[Region]": "03*"}
+    data = (await world.http.get("/live/api/v2/tables/trakt/data", params=query)).json()
+    assert list(data["dimension"]["Region"]["category"]["index"]) == ["03", "0301"]
+    assert list(data["dimension"]["Tid"]["category"]["index"]) == ["2025M11", "2025M12"]
+    assert data["value"] == [0, 1, 0, 1]
+    assert data["extension"]["completeTo"] == {"dugnad/intake": 1, "dugnad/matching": 1, "dugnad/followup": 1}
+    query = {
+        "valueCodes[Tid]": "2025M12",
+        "valueCodes[ContentsCode]": "starts",
+        "codelist[Kjennetegn]": "vs_country_group",
+    }
+    by_group = (await world.http.get("/live/api/v2/tables/mangfold/data", params=query)).json()
+    assert by_group["value"] == [0, 1, 0]
+    assert by_group["extension"]["completeTo"]["dugnad/background"] == 1
+
+
+async def test_live_tables_are_computed_again_after_some_seconds_and_never_with_an_unreachable_keyring(
+    world: World,
+) -> None:
+    await a_started_trial(world)
+    await world.table("mangfold")
+    seconds = 0.0
+    live = LiveTables(Reading(world.service, world.keys), world.writer.clock, lambda: seconds)
+
+    async def starts_of_immigrants() -> Any:
+        table = await live.table("mangfold")
+        assert table is not None
+        return table.select(
+            {
+                "Region": ("0",),
+                "Tiltak": ("total",),
+                "Kjennetegn": ("immigrant_background_immigrant",),
+                "ContentsCode": ("starts",),
+                "Tid": ("2025M12",),
+            }
+        ).values
+
+    assert await starts_of_immigrants() == [1]
+    world.keys.raises = KeyDestroyed("C1")
+    assert await starts_of_immigrants() == [1]
+    seconds = 5.0
+    assert await starts_of_immigrants() == [0]
+    world.keys.raises = KeyringUnavailable("away")
+    seconds = 10.0
+    with pytest.raises(KeyringUnavailable):
+        await live.table("mangfold")
+    assert await live.table("trakt") is not None
+    assert await live.table("nothing") is None

@@ -22,6 +22,10 @@ def _day(doc: Doc, name: str) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
+def _days(doc: Doc, name: str) -> tuple[date, ...]:
+    return tuple(date.fromisoformat(text) for text in doc.get(name, ()))
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One candidate on one slot, as far as they came."""
@@ -44,8 +48,8 @@ class Trial:
     """When the start was recorded: the person's background is the last one recorded by then."""
     closed_on: date | None
     outcome: str | None
-    check_ins: Mapping[str, date] = field(default_factory=dict)
-    """Those that were held, by their ids."""
+    held: tuple[date, ...] = ()
+    """When each check-in was held."""
     missed: tuple[date, ...] = ()
     """When each check-in that was missed had been due."""
     extended: tuple[date, ...] = ()
@@ -60,7 +64,7 @@ class Trial:
         """The missed check-ins after which none has been held, as long as the trial runs."""
         if self.closed_on is not None:
             return ()
-        last = max(self.check_ins.values(), default=date.min)
+        last = max(self.held, default=date.min)
         return tuple(due for due in self.missed if due > last)
 
 
@@ -148,7 +152,7 @@ def slot(slot_id: str, doc: Doc, assigned: str | None) -> Slot | None:
         matches=tuple(_match(key, match) for key, match in sorted(matches.items()) if key not in mistaken),
         agreed_on=None if agreed is None else _day(agreed, "concluded_on"),
         trials=trials,
-        employer_delay=any(each["caused_by"] == Party.EMPLOYER for each in doc.get("delays", {}).values()),
+        employer_delay=any(each["caused_by"] == Party.EMPLOYER for each in doc.get("delays", ())),
     )
 
 
@@ -180,13 +184,13 @@ def _trials(doc: Doc, mistaken: Iterable[str]) -> list[Trial]:
                 recorded=trial["started_recorded"],
                 closed_on=_day(trial, "closed_on"),
                 outcome=trial.get("outcome"),
-                check_ins={key: date.fromisoformat(day) for key, day in trial.get("held", {}).items()},
-                missed=tuple(sorted(date.fromisoformat(day) for day in trial.get("missed", {}))),
-                extended=tuple(sorted(date.fromisoformat(day) for day in trial.get("extensions", {}).values())),
+                held=_days(trial, "held"),
+                missed=tuple(dict.fromkeys(_days(trial, "missed"))),
+                extended=_days(trial, "extended"),
                 shortened=tuple(
-                    sorted((date.fromisoformat(each["on"]), each["reason"]) for each in trial.get("cuts", {}).values())
+                    (date.fromisoformat(each["on"]), each["reason"]) for each in trial.get("shortened", ())
                 ),
-                still_employed={int(months): employed for months, employed in trial.get("employed", {}).items()},
+                still_employed={int(months): still for months, still in trial.get("still_employed", {}).items()},
             )
         )
     return sorted(counted, key=lambda trial: (trial.started_on, trial.trial_id))

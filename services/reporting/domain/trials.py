@@ -104,17 +104,18 @@ def follow_up(slots: Iterable[Slot], frequency: Frequency = Frequency.MONTH) -> 
     for slot in slots:
         for trial in slot.trials:
             where = (slot.region, measure_of(trial.measure), intermediary_of(slot.intermediary))
-            for check_in, day in trial.check_ins.items():
-                yield Counted("held", (*where, frequency.code(day)), "check_in", f"{trial.trial_id}/{check_in}")
-            for content, days in (("missed", trial.missed), ("overdue", trial.overdue)):
-                for day in days:
-                    yield Counted(content, (*where, frequency.code(day)), "check_in", f"{trial.trial_id}/{day}")
-            for number, day in enumerate(trial.extended):
-                yield Counted("extended", (*where, frequency.code(day)), "extension", f"{trial.trial_id}/{number}")
+            for content, unit, days in (
+                ("held", "check_in_held", trial.held),
+                ("missed", "check_in_missed", trial.missed),
+                ("overdue", "check_in_missed", trial.overdue),
+                ("extended", "extension", trial.extended),
+            ):
+                for number, day in enumerate(days):
+                    yield Counted(content, (*where, frequency.code(day)), unit, f"{trial.trial_id}/{day}/{number}")
             for number, (day, reason) in enumerate(trial.shortened):
-                at, unit = (*where, frequency.code(day)), f"{trial.trial_id}/{number}"
-                yield Counted("shortened", at, "cut", unit)
-                yield Counted(f"shortened_{_shorten_reason(reason)}", at, "cut", unit)
+                at, unit_id = (*where, frequency.code(day)), f"{trial.trial_id}/{day}/{number}"
+                yield Counted("shortened", at, "shortening", unit_id)
+                yield Counted(f"shortened_{_shorten_reason(reason)}", at, "shortening", unit_id)
 
 
 OPPFOLGING = Spec(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
+from urllib.parse import urlencode
 
 from chassis.formats import LANGUAGES
 from chassis.problems import NotFound
@@ -94,8 +95,8 @@ def page(
     language = labels.language
 
     def to(relation: str, at: int) -> dict[str, str]:
-        query = "&".join(f"{name}={value}" for name, value in {**asked, "pageNumber": at, "pageSize": size}.items())
-        return {"rel": relation, "hreflang": language, "href": f"{place.base}/tables?lang={language}&{query}"}
+        query = urlencode({"lang": language, **asked, "pageNumber": at, "pageSize": size})
+        return {"rel": relation, "hreflang": language, "href": f"{place.base}/tables?{query}"}
 
     links = [to("first", 1), to("last", pages)]
     links += [to("next", number + 1)] if number < pages else []

@@ -28,7 +28,7 @@ from chassis.texts import Texts
 from chassis.web import language_of, web_of
 from services.reporting.domain.cube import Codelist, Dimension
 from services.reporting.pxweb import jsonstat, listing
-from services.reporting.pxweb.formats import output, rendered
+from services.reporting.pxweb.formats import Format, output, rendered
 from services.reporting.pxweb.labels import Labels
 from services.reporting.pxweb.listing import Place
 from services.reporting.pxweb.selection import Wanted, from_body, from_query, select
@@ -39,6 +39,34 @@ LIVE = "/live/api/v2"
 PUBLIC = "/api/v2"
 """The base path of what has been published; nothing else may stand there."""
 _LONGEST_PAGE = 10_000
+
+_PAGING = ("pageNumber", "pageSize")
+_CHOICE = ("valueCodes[Tid]", "codelist[Region]", "heading", "stub")
+_FORMAT = ("outputFormat", "outputFormatParams")
+_ABOUT = {
+    "lang": "`nb` or `en`; else what `Accept-Language` says.",
+    "query": "Words that the table's words hold, all of them.",
+    "pastDays": "Only tables that were updated in so many days.",
+    "includeDiscontinued": "`true`: also tables that get no more periods.",
+    "pageNumber": "From 1 on; past the end is 404.",
+    "pageSize": f"{listing.PAGE_SIZE} unless given.",
+    "valueCodes[Tid]": "Codes or expressions of a variable, here of `Tid`: `top(3)`, `2026M0*`. One per variable.",
+    "codelist[Region]": "The code list among whose codes is chosen, here of `Region`. One per variable.",
+    "heading": "The variables that go across.",
+    "stub": "The variables that go down.",
+    "outputFormat": f"One of {', '.join(Format)}.",
+    "outputFormatParams": "How codes are written, the separator, the title.",
+}
+
+
+def described(*names: str) -> dict[str, Any]:
+    """The parameters of a route for the API's description: FastAPI cannot know those with brackets."""
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "description": _ABOUT[name], "schema": {"type": "string"}}
+            for name in (*names, "lang")
+        ]
+    }
 
 
 class _Parameters:
@@ -122,13 +150,13 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
             raise NotFound
         return one
 
-    @free.get("/config")
+    @free.get("/config", openapi_extra=described())
     async def config(request: Request) -> Response:
         """Languages, limits and formats."""
         _, labels = read(request)
         return answer(listing.config(place, apidocs.VERSION), labels)
 
-    @routes.get("/tables")
+    @routes.get("/tables", openapi_extra=described("query", "pastDays", "includeDiscontinued", *_PAGING))
     async def tables(request: Request) -> Response:
         """The tables, in pages: `query`, `pastDays`, `includeDiscontinued`, `pageNumber`, `pageSize`, `lang`."""
         parameters, labels = read(request)
@@ -137,15 +165,17 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
         past_days = parameters.whole("pastdays", None, most=100_000)
         ended = await source.discontinued()
         listed = await source.tables()
-        if parameters.text("includediscontinued").lower() != "true":
+        with_ended = parameters.text("includediscontinued").lower() == "true"
+        if not with_ended:
             listed = [each for each in listed if not ended.get(each.id, False)]
         query = parameters.text("query")[:200]
         now = web_of(request).service.clock.now()
         hits = listing.chosen(listed, labels, query=query, past_days=past_days, now=now)
-        asked = {"pastDays": str(past_days)} if past_days else {}
+        again = {"query": query, "pastDays": past_days or "", "includeDiscontinued": "true" if with_ended else ""}
+        asked = {name: str(value) for name, value in again.items() if value}
         return answer(listing.page(hits, labels, place, ended, number=number, size=size, asked=asked), labels)
 
-    @routes.get("/tables/{table_id}")
+    @routes.get("/tables/{table_id}", openapi_extra=described())
     async def table(request: Request, table_id: str) -> Response:
         """One table of the list."""
         _, labels = read(request)
@@ -153,7 +183,7 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
         ended = await source.discontinued()
         return answer(listing.table(one, labels, place, discontinued=ended.get(one.id, False)), labels)
 
-    @routes.get("/tables/{table_id}/metadata")
+    @routes.get("/tables/{table_id}/metadata", openapi_extra=described())
     async def metadata(request: Request, table_id: str) -> Response:
         """Variables, codes, labels, notes and definitions, as JSON-stat 2.0 without numbers."""
         _, labels = read(request)
@@ -162,7 +192,7 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
         links = {"self": f"{at}/metadata", "data": f"{at}/data"}
         return answer(jsonstat.metadata(one, labels, links, f"{place.base}/codelists"), labels)
 
-    @routes.get("/tables/{table_id}/defaultselection")
+    @routes.get("/tables/{table_id}/defaultselection", openapi_extra=described())
     async def default_selection(request: Request, table_id: str) -> Response:
         """What is sent to whoever chooses nothing."""
         _, labels = read(request)
@@ -184,13 +214,13 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
         headers = {**kept, **asked.headers(one.id), "Content-Language": labels.language}
         return Response(await asyncio.to_thread(body), media_type=asked.media_type, headers=headers)
 
-    @routes.get("/tables/{table_id}/data")
+    @routes.get("/tables/{table_id}/data", openapi_extra=described(*_CHOICE, *_FORMAT))
     async def data(request: Request, table_id: str) -> Response:
         """Numbers: `valueCodes[Tid]=top(3)`, `codelist[Region]`, `heading`, `stub`, `outputFormat`,
         `outputFormatParams`. A variable left out is at its total; without any choice the default selection is sent."""
         return await data_of(request, table_id, from_query(request.query_params.multi_items()))
 
-    @routes.post("/tables/{table_id}/data")
+    @routes.post("/tables/{table_id}/data", openapi_extra=described(*_FORMAT))
     async def data_by_post(request: Request, table_id: str) -> Response:
         """The same, the choice as JSON: `{"selection": [{"variableCode", "valueCodes", "codelist"}], "placement"}`."""
         body = await request.body()
@@ -204,7 +234,7 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
                         return one, each, dimension
         raise NotFound
 
-    @routes.get("/codelists/{list_id}")
+    @routes.get("/codelists/{list_id}", openapi_extra=described())
     async def codelist(request: Request, list_id: str) -> Response:
         """A named choice of the codes of a variable; also under `codeLists`."""
         _, labels = read(request)

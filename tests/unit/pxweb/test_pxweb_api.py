@@ -66,6 +66,13 @@ async def test_tables_come_in_pages_and_a_page_past_the_end_is_404(http: httpx.A
     last = await read(http, "tables", pageSize="2", pageNumber="3")
     assert [each["id"] for each in last["tables"]] == ["arbeidsstyrke"]
     assert await refused(http, "tables", pageSize="2", pageNumber="4") == (404, "not_found")
+    links = {link["rel"]: link["href"] for link in first["page"]["links"]}
+    assert links["next"] == f"https://tall.example{PUBLIC}/tables?lang=nb&pageNumber=2&pageSize=2"
+    assert "previous" not in links
+    found = await read(http, "tables", pageSize="1", query="tiltak måned", includeDiscontinued="true")
+    following = next(link["href"] for link in found["page"]["links"] if link["rel"] == "next")
+    again = await http.get(following.removeprefix("https://tall.example"))
+    assert again.json()["page"]["totalElements"] == found["page"]["totalElements"] == 5
     everything = await read(http, "tables", pageSize="1000", includeDiscontinued="True")
     assert (len(everything["tables"]), everything["page"]["pageSize"]) == (6, 1000)
     assert [each["id"] for each in everything["tables"] if each["discontinued"]] == ["oppfolging"]
@@ -332,3 +339,21 @@ async def test_a_confidential_cell_is_a_colon_and_its_symbol_is_explained() -> N
         data = await read(http, "tables/arbeidsstyrke/data")
         assert (data["value"][0], data["status"]["0"]) == (None, ":")
         assert any("(:)" in note for note in data["note"])
+
+
+async def test_the_description_of_the_api_names_the_parameters_and_who_may_ask(http: httpx.AsyncClient) -> None:
+    paths = (await http.get("/openapi.json")).json()["paths"]
+    asked = paths[f"{PUBLIC}/tables/{{table_id}}/data"]["get"]
+    assert {each["name"] for each in asked["parameters"]} == {
+        "table_id",
+        "valueCodes[Tid]",
+        "codelist[Region]",
+        "heading",
+        "stub",
+        "outputFormat",
+        "outputFormatParams",
+        "lang",
+    }
+    assert asked["security"] == []
+    assert paths[f"{LIVE}/tables"]["get"]["security"] == [{"bearer": ["tables:read"]}]
+    assert (await http.get("/docs")).status_code == 200

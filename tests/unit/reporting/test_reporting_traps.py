@@ -14,10 +14,11 @@ from contracts import intake as it
 from contracts import matching as ma
 from contracts.days import oslo_day, promise_date
 from contracts.event import Event
+from contracts.plans import DelayReported
 from contracts.refused import Refused
 from services.reporting.domain.facts import Slot, slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import trakt, utfall, ventetid
+from services.reporting.domain.overview import oppfolging, trakt, utfall, ventetid
 from services.reporting.domain.periods import Period
 from services.reporting.domain.table import Table
 from services.reporting.views import placement
@@ -72,7 +73,7 @@ def closed(day: date, outcome: str = "hired") -> fo.TrialClosed:
 
 
 def happened(*events: Event) -> list[Record]:
-    sources = {"intake": it.SOURCE, "matching": ma.SOURCE, "followup": fo.SOURCE}
+    sources = {"intake": it.SOURCE, "matching": ma.SOURCE, "followup": fo.SOURCE, "plans": fo.SOURCE}
     by_source: dict[str, list[Event]] = {source: [] for source in sources.values()}
     for event in events:
         by_source[sources[type(event).__module__.removeprefix("contracts.")]].append(event)
@@ -265,3 +266,104 @@ def test_a_filter_that_nothing_can_match_is_refused(filters: dict[str, str], cod
     with pytest.raises(Refused) as refusal:
         Filter(**filters)  # type: ignore[arg-type]
     assert refusal.value.code == code
+
+
+def held(day: date, check_in_id: str = "K1") -> fo.CheckInHeld:
+    return fo.CheckInHeld(**TRIAL, check_in_id=check_in_id, held_on=day, progress="as_planned")
+
+
+def missed(day: date) -> fo.CheckInMissed:
+    return fo.CheckInMissed(**TRIAL, due_on=day, playbook_version="1")
+
+
+def followed(*events: Event) -> dict[str, Any]:
+    told = slots(registered(date(2025, 1, 2)), started(date(2025, 1, 13)), *events)
+    return {str(row["follow_up"]): row["number"] for row in oppfolging(told, Filter()).rows if row["number"]}
+
+
+def test_a_missed_check_in_is_overdue_until_one_is_held_on_that_day_or_later_or_the_trial_ends() -> None:
+    assert followed(missed(date(2025, 2, 3))) == {"missed": 1, "overdue": 1}
+    assert followed(held(date(2025, 2, 2)), missed(date(2025, 2, 3))) == {"held": 1, "missed": 1, "overdue": 1}
+    assert followed(missed(date(2025, 2, 3)), held(date(2025, 2, 3))) == {"held": 1, "missed": 1}
+    assert followed(missed(date(2025, 2, 3)), closed(date(2025, 2, 20))) == {"missed": 1}
+
+
+def test_a_check_in_that_is_said_to_be_missed_twice_is_missed_once() -> None:
+    assert followed(missed(date(2025, 2, 3)), missed(date(2025, 2, 3))) == {"missed": 1, "overdue": 1}
+
+
+def test_a_reversed_outcome_restates_the_period_that_it_belonged_to() -> None:
+    begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 13)), closed(date(2025, 3, 31))]
+    taken_back = fo.OutcomeReversed(
+        **TRIAL, reversed_on=date(2025, 4, 9), outcome="hired", reason="registered_by_mistake"
+    )
+    right = closed(date(2025, 3, 31), "education")
+    march = Filter(period=Period(2025, 3))
+    before, after = slots(*begin), slots(*begin, taken_back, right)
+    assert stage(trakt(before, march), "hired") == 1
+    assert stage(trakt(after, march), "hired") == 0
+    ended = {row["outcome"]: row["trials"] for row in utfall(after, march).rows}
+    assert (ended["hired"], ended["education"], ended["total"]) == (0, 1, 1)
+
+
+def test_who_was_hired_by_mistake_is_not_counted_as_still_employed() -> None:
+    still = fo.EmploymentConfirmed(
+        **TRIAL, after_months=3, employed=True, on=date(2025, 6, 30), confirmed_by="employer"
+    )
+    begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 13)), closed(date(2025, 3, 31)), still]
+    assert figures(utfall(slots(*begin), Filter()))["employed_3"] == 1
+    # Counted with those who were hired when, not when somebody answered.
+    assert figures(utfall(slots(*begin), Filter(period=Period(2025, 3))))["employed_3"] == 1
+    taken_back = fo.OutcomeReversed(**TRIAL, reversed_on=date(2025, 7, 1), outcome="hired", reason="other")
+    assert (
+        figures(utfall(slots(*begin, taken_back, closed(date(2025, 3, 31), "no_offer")), Filter()))["employed_3"] == 0
+    )
+
+
+def test_an_agreement_that_is_changed_counts_as_agreed_when_all_have_approved_again() -> None:
+    changed = fo.AgreementChanged(
+        **AGREEMENT,
+        content_version=2,
+        changed_on=date(2025, 1, 20),
+        effective_on=date(2025, 2, 3),
+        measure="work_training",
+        start_on=date(2025, 2, 3),
+        end_on=date(2025, 4, 30),
+        hours_per_week=20.0,
+        decision_maker_needed=False,
+        rule_version="1",
+    )
+    begin = [registered(date(2025, 1, 2)), concluded(date(2025, 1, 10)), changed]
+    assert stage(trakt(slots(*begin), Filter()), "agreed") == 0
+    again = slots(*begin, concluded(date(2025, 2, 1)))
+    assert [stage(trakt(again, Filter(period=Period(2025, month))), "agreed") for month in (1, 2)] == [0, 1]
+
+
+def test_a_delay_caused_by_the_employer_stays_in_the_figure_and_is_shown_apart() -> None:
+    delay = DelayReported(
+        need_id=NEED,
+        slot_id=SLOT,
+        org_number=ORG,
+        caused_by="employer",
+        reason="no_answer",
+        from_on=date(2025, 1, 10),
+        reported_on=date(2025, 1, 20),
+    )
+    late = figures(ventetid(slots(registered(date(2025, 1, 2)), delay, started(date(2025, 2, 10))), Filter(), TODAY))
+    assert (late["due"], late["within_promise_share"], late["employer_delay"]) == (1, Decimal("0.0"), 1)
+    assert late["within_promise_share_without_employer_delay"] is None
+    own = delay.model_copy(update={"caused_by": "participant"})
+    assert figures(ventetid(slots(registered(date(2025, 1, 2)), own), Filter(), TODAY))["employer_delay"] == 0
+
+
+def test_a_need_of_an_ended_municipality_counts_in_the_one_that_it_is_today() -> None:
+    old = registered(date(2023, 5, 2)).model_copy(update={"municipality": "3049"})
+    for region in ("3312", "3049", "0626", "33"):
+        assert stage(trakt(slots(old), Filter(region=region)), "needs") == 1
+    assert stage(trakt(slots(old), Filter(region="3301")), "needs") == 0
+
+
+def test_a_need_of_a_divided_municipality_counts_in_its_county_alone() -> None:
+    divided = registered(date(2023, 5, 2)).model_copy(update={"municipality": "1507"})
+    assert stage(trakt(slots(divided), Filter(region="15")), "needs") == 1
+    assert [stage(trakt(slots(divided), Filter(region=part)), "needs") for part in ("1508", "1580")] == [0, 0]
