@@ -93,7 +93,7 @@ def _trials(slots: Sequence[Slot], _: Sequence[YearFigures]) -> Iterable[Row]:
                 "started_on": trial.started_on,
                 "closed_on": trial.closed_on,
                 "outcome": trial.outcome,
-                "check_ins_held": len(trial.check_ins),
+                "check_ins_held": len(trial.held),
                 "check_ins_missed": len(trial.missed),
                 "extensions": len(trial.extended),
                 "cuts": len(trial.shortened),

@@ -110,7 +110,7 @@ def test_every_file_of_facts_is_read_and_counts_what_the_facts_count(
     figures = read(folder / "facts_workforce.parquet")[0]
     assert (figures["head_count"], figures["cv_gap"]) == (400, None)
     assert number_of_held(read(folder / "facts_trials.parquet")) == sum(
-        len(trial.check_ins) for slot in slots for trial in slot.trials
+        len(trial.held) for slot in slots for trial in slot.trials
     )
 
 
