@@ -66,6 +66,11 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     going_on.add_argument("service", choices=WRITING)
     _confirmed(going_on)
 
+    _release(verbs)
+    export = _verb(verbs, "export", "facts and published tables as Parquet files, with a dictionary of their columns")
+    export.add_argument("folder", metavar="FOLDER", help="a new or empty folder")
+    export.add_argument("--only", choices=("facts", "published"), help="one of the two")
+
     logs = verbs.add_parser("log", help="the logs of a service: how far they go, what they have lost")
     of_log = logs.add_subparsers(dest="action", required=True, metavar="ACTION")
     head = _verb(of_log, "head", "the last position of each log of a service")
@@ -96,6 +101,28 @@ def _parked(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         if name == "discard":
             _confirmed(action)
         action.add_argument("--generation", metavar="N", type=int, help="of a generation that is not served")
+
+
+def _release(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    releases = verbs.add_parser("release", help="published tables: due, sealed, shown to everybody, made again")
+    actions = releases.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, about in (
+        ("plan", "what is due by the schedule, and in which release"),
+        ("seal", "make the oldest release that is due and seal it; nobody sees it yet"),
+        ("publish", "show a sealed release to everybody, for ever"),
+        ("list", "what has been sealed, and when it was published"),
+        ("reproduce", "make a sealed release again and compare it byte for byte; it is never published"),
+    ):
+        action = _verb(actions, name, about)
+        if name in ("plan", "seal"):
+            action.add_argument("--at", metavar="T", help="what had become due by this instant")
+        if name == "seal":
+            action.add_argument("release", metavar="RELEASE", nargs="?", help="as `release plan` shows it")
+            action.add_argument("--again", action="store_true", help="beside one that is sealed and not published")
+        if name in ("publish", "reproduce"):
+            action.add_argument("release", metavar="RELEASE", help="as `release list` shows it")
+        if name == "publish":
+            _confirmed(action)
 
 
 def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -42,11 +43,16 @@ class Context:
         if BROKER not in os.environ and not PATH.exists():
             raise Usage(f"{BROKER} is unset and nothing runs here: start `make run`, or set the variables of a service")
         try:
-            return Settings(_env_file=None if BROKER in os.environ else PATH)
+            return Settings(_env_file=self.env_file)
         except ValidationError as wrong:
             first = wrong.errors()[0]
             where = ".".join(str(each) for each in first["loc"]) or "settings"
             raise Usage(f"{where}: {first['msg']} (`./dugnad --help` says which variables are read)") from wrong
+
+    @property
+    def env_file(self) -> Path | None:
+        """What a local run keeps, where the environment does not say where the broker is."""
+        return None if BROKER in os.environ else PATH
 
     def database(self, name: str) -> Database:
         """The database of a service or of one of its logs. Raises Usage for an address that is none."""

@@ -15,8 +15,10 @@ from chassis.settings import Settings
 from chassis.texts import Texts
 from services.reporting import api, pages, views
 from services.reporting.live import LiveTables
+from services.reporting.published import PublishedTables
 from services.reporting.pxweb import router as pxweb
 from services.reporting.reading import Reading
+from services.reporting.releases import ReleaseStore
 
 HERE = Path(__file__).parent
 
@@ -27,6 +29,7 @@ def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
     for projection in views.PROJECTIONS:
         service.add_projection(projection)
     reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting")))
+    published = PublishedTables(ReleaseStore(service.database("reporting")))
     texts = Texts(HERE / "texts")
     app = web.create_app(
         service,
@@ -34,6 +37,7 @@ def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
             api.router(reading, texts),
             pages.router(reading, texts),
             pxweb.router(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read"),
+            pxweb.router(published, texts, settings, pxweb.PUBLIC, scope=None),
         ],
         texts=texts,
         title="Dugnad reporting",

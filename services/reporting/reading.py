@@ -11,13 +11,13 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
+from chassis.clock import Clock
 from chassis.freshness import Freshness
 from chassis.keyring import KeyDestroyed, Keyring, unseal
 from chassis.projection import Document
 from chassis.projector import View
-from chassis.service import Service
 from contracts import followup, intake, matching
 from contracts.days import oslo_day
 from contracts.registry import SOURCES
@@ -57,10 +57,19 @@ class Read:
     complete_to: Completeness
 
 
+class Views(Protocol):
+    """Where the facts are: a service that is served, or generations that end at fixed positions."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def view(self, name: str) -> View: ...
+
+
 class Reading:
     """Queries on the facts of the reporting service."""
 
-    def __init__(self, service: Service, keyring: Keyring) -> None:
+    def __init__(self, service: Views, keyring: Keyring) -> None:
         self._service = service
         self._keyring = keyring
 
@@ -101,7 +110,8 @@ class Reading:
         folds: dict[str, tuple[str, ...]] = dict.fromkeys(_PLACEMENT_SOURCES, (views.placement.name,))
         folds[matching.SOURCE] = (views.placement.name, views.needs.name)
         if background:
-            folds[intake.BACKGROUND_SOURCE] = (views.background.name,)
+            folds = {source: (*names, views.persons.name) for source, names in folds.items()}
+            folds[intake.BACKGROUND_SOURCE] = (views.persons.name,)
         complete = await self._complete(folds, fresh)
         return await self._slots(), complete
 
@@ -146,24 +156,30 @@ class Reading:
         Raises KeyringUnavailable: only a destroyed key makes it unknown.
         """
         wanted = {trial.trial_id: trial for trial in trials}
-        people = sorted({trial.candidate_id for trial in wanted.values()})
-        documents = await self._view(views.background.name).find({"_id": {"$in": people}})
-        declarations = {each["_id"]: each["declarations"] for each in documents}
+        documents = await self._view(views.persons.name).find({"trials": {"$exists": True}})
+        persons = {trial_id: each for each in documents for trial_id in each["trials"]}
         gate = asyncio.Semaphore(_KEYS_AT_ONCE)
 
         async def opened(trial: Trial) -> Mapping[str, Any]:
-            ciphertext = declaration_at(declarations.get(trial.candidate_id, ()), trial.recorded)
-            if ciphertext is None:
+            person = persons.get(trial.trial_id)
+            declarations = () if person is None else person.get("declarations", ())
+            ciphertext = declaration_at(declarations, trial.recorded)
+            if person is None or ciphertext is None:
                 return {}
             try:
                 async with gate:
-                    key = await self._keyring.key(trial.candidate_id)
+                    key = await self._keyring.key(person["_id"])
             except KeyDestroyed:
                 return {}
-            return unseal(key, base64.b64decode(ciphertext), trial.candidate_id)
+            return unseal(key, base64.b64decode(ciphertext), person["_id"])
 
         values = await asyncio.gather(*(opened(trial) for trial in wanted.values()))
         return dict(zip(wanted, values, strict=True))
+
+    async def protected_slots(self) -> frozenset[str]:
+        """The slots on which somebody has been proposed or has started whose address is protected."""
+        documents = await self._view(views.persons.name).find({"protected": True})
+        return frozenset(slot_id for each in documents for slot_id in each.get("slots", ()))
 
 
 def _need_id(document: Document) -> str:

@@ -1,7 +1,8 @@
 """Facts from the events of all services.
 
 Invariant: a fact is set, never counted up; each subject writes fields of its own, so no order between subjects or
-topics matters. What counts is decided where tables are computed.
+topics matters. What counts is decided where tables are computed. Only `persons` (and a candidate's own journey) says
+who somebody is, and is gone when they are erased.
 """
 
 from __future__ import annotations
@@ -66,7 +67,6 @@ def _started(event: fo.TrialStarted, record: Record) -> Fields:
     return {
         "agreement_id": event.agreement_id,
         "match_id": event.match_id,
-        "candidate_id": event.candidate_id,
         "measure": event.measure,
         "started_on": _text(event.on),
         "started_recorded": instant_text(record.recorded),
@@ -84,7 +84,6 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
     ma.CandidateMatched: (
         _MATCH,
         lambda e, _: {
-            "candidate_id": e.candidate_id,
             "intermediary": e.intermediary,
             "proposed_on": _text(e.matched_on),
             "rule_version": e.rule_version,
@@ -103,7 +102,6 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
         _AGREEMENT,
         lambda e, _: {
             "match_id": e.match_id,
-            "candidate_id": e.candidate_id,
             "measure": e.measure,
             "drafted_on": _text(e.drafted_on),
             "start_on": _text(e.start_on),
@@ -246,34 +244,60 @@ workforce = Projection(
 )
 
 
-# --- background: what a person has declared, as ciphertext ----------------------------------------------------------
+# --- persons: whatever facts know of somebody, so that an erasure takes all of it ------------------------------------
 
 
-def _background_keys(record: Record) -> Sequence[str]:
+def _person_keys(record: Record) -> Sequence[str]:
     event: Any = record.event
     return (event.candidate_id,)
 
 
-def _background(_: str, document: Document | None, record: Record) -> Document:
+def _person(_: str, document: Document | None, record: Record) -> Document | None:
+    before: Document = document or {}
+    match record.event:
+        case it.CandidateErased():
+            # The reference goes with the background: no fact of a slot says who it was.
+            return None
+        case it.AddressProtectionChanged(protected=protected):
+            return {**before, "protected": protected}
+        case ma.CandidateMatched(slot_id=slot_id):
+            return {**before, "slots": {**before.get("slots", {}), slot_id: True}}
+        case fo.TrialStarted(slot_id=slot_id, trial_id=trial_id):
+            slots = {**before.get("slots", {}), slot_id: True}
+            return {**before, "slots": slots, "trials": {**before.get("trials", {}), trial_id: True}}
+        case it.BackgroundDeclared(ciphertext=ciphertext):
+            return _declaring(before, record, ciphertext)
+        case _:
+            return _declaring(before, record, None)
+
+
+def _declaring(before: Document, record: Record, ciphertext: str | None) -> Document:
     # All declarations stay: which one held at a start is known only when the start is.
-    ciphertext = record.event.ciphertext if isinstance(record.event, it.BackgroundDeclared) else None
     declared = {"recorded": instant_text(record.recorded), "position": record.position, "ciphertext": ciphertext}
-    return {"declarations": [*(document or {}).get("declarations", []), declared]}
+    return {**before, "declarations": [*before.get("declarations", []), declared]}
 
 
-background = Projection(
-    name="background",
-    topics=(it.BACKGROUND_TOPIC,),
-    reads=SOURCES[it.BACKGROUND_SOURCE],
-    keys=_background_keys,
-    fold=_background,
+persons = Projection(
+    name="persons",
+    topics=(it.TOPIC, it.BACKGROUND_TOPIC, ma.TOPIC, fo.TOPIC),
+    reads=(
+        *SOURCES[it.BACKGROUND_SOURCE],
+        it.AddressProtectionChanged,
+        it.CandidateErased,
+        ma.CandidateMatched,
+        fo.TrialStarted,
+    ),
+    keys=_person_keys,
+    fold=_person,
 )
 
 
 # --- journey: what happened in a case, by day -----------------------------------------------------------------------
 
 
-def _journey(_: str, document: Document | None, record: Record) -> Document:
+def _journey(_: str, document: Document | None, record: Record) -> Document | None:
+    if isinstance(record.event, it.CandidateErased):
+        return None
     events = (document or {}).get("events", {})
     told = {
         "type": type(record.event).__name__,
@@ -291,6 +315,7 @@ journey = Projection(
     reads=tuple(event for events in SOURCES.values() for event in events),
     keys=lambda record: (record.partition_key,),
     fold=_journey,
+    version=2,
 )
 
-PROJECTIONS = (placement, needs, workforce, background, journey)
+PROJECTIONS = (placement, needs, workforce, persons, journey)

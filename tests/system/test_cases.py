@@ -21,7 +21,7 @@ LOGS = ("intake", "background", "matching", "followup")
 OF_THE_PLATFORM = ("rev", "at", "_id")
 NOT_WRITTEN_BY_HAND = {
     "placement": ("started_position",),
-    "background": ("position", "ciphertext"),
+    "persons": ("position", "ciphertext"),
     "matches": ("score", "reasons", "trial"),
     "pool": ("profile", "qualifications", "trials", "last"),
 }

@@ -84,11 +84,13 @@ class Content:
     code: str
     kind: Kind
     definitions: tuple[Definition, ...]
+    whole: bool = False
+    """Whether it is given in whole per cent or days: released figures are."""
 
     @property
     def decimals(self) -> int:
         """How many are shown; a count has none."""
-        return 0 if self.kind is Kind.COUNT else 1
+        return 0 if self.whole or self.kind is Kind.COUNT else 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,6 @@ class Trial:
     """A trial that counts."""
 
     trial_id: str
-    candidate_id: str
     measure: str
     started_on: date
     recorded: str
@@ -180,7 +179,6 @@ def _trials(doc: Doc, mistaken: Iterable[str]) -> list[Trial]:
         counted.append(
             Trial(
                 trial_id=trial_id,
-                candidate_id=trial["candidate_id"],
                 measure=trial["measure"],
                 started_on=started_on,
                 recorded=trial["started_recorded"],

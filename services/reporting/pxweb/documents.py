@@ -67,7 +67,7 @@ def as_json_px(grid: Grid) -> bytes:
     contents = next(each for each in cube.dimensions if each.role is Role.CONTENTS)
     columns = [
         *({"code": each.id, "text": labels.dimension(each), "type": _KIND.get(each.role, "d")} for each in keyed),
-        *({"code": code, "text": labels.content(cube.id, code), "type": "c"} for code in contents.codes),
+        *({"code": code, "text": labels.content(cube, code), "type": "c"} for code in contents.codes),
     ]
     data = []
     for at in product(*(range(len(each.codes)) for each in keyed)):
@@ -134,7 +134,7 @@ def as_px(grid: Grid) -> bytes:
         ),
     ]
     for each in cube.contents:
-        text = labels.content(cube.id, each.code)
+        text = labels.content(cube, each.code)
         lines += [
             _line("UNITS", labels.unit(each), text),
             _line("LAST-UPDATED", updated, text),

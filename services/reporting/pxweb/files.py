@@ -58,7 +58,7 @@ def _notes(book: Any, grid: Grid) -> None:
     lines = [(grid.labels.title(grid.cube), stamp(grid.cube))]
     lines += [(note, "") for note in grid.labels.notes(grid.cube)]
     lines += [
-        (grid.labels.content(grid.cube.id, each.code), " ".join(grid.labels.definitions(each)))
+        (grid.labels.content(grid.cube, each.code), " ".join(grid.labels.definitions(each)))
         for each in grid.cube.contents
     ]
     for row, line in enumerate(lines):
@@ -84,7 +84,7 @@ def as_parquet(cube: Cube, labels: Labels, words: Words) -> bytes:
             columns[f"{each.id}_text"] = pa.array([texts[at] for at in spread]).dictionary_encode()
     for content in cube.contents:
         places = [*_places(cube, contents, content.code)]
-        name = labels.content(cube.id, content.code) if words is Words.TEXTS else content.code
+        name = labels.content(cube, content.code) if words is Words.TEXTS else content.code
         numbers = [plain(cube.values[place]) for place in places]
         columns[name] = pa.array(numbers, pa.float64() if content.decimals else pa.int64())
         columns[f"{name}_symbol"] = pa.array(

@@ -12,7 +12,7 @@ from chassis.formats import Language
 from chassis.texts import Texts
 from services.reporting.domain import regions
 from services.reporting.domain.background import CODES
-from services.reporting.domain.cube import Content, Described, Dimension, Missing, Role
+from services.reporting.domain.cube import CONTENTS, Content, Described, Dimension, Missing, Role
 from services.reporting.domain.diversity import CHARACTERISTICS
 
 _COLUMN = {"ventetid": "waiting", "trakt": "stage", "utfall": "outcome", "oppfolging": "follow_up"}
@@ -57,7 +57,7 @@ class Labels:
             case Role.REGION:
                 return self._region(code)
             case Role.CONTENTS:
-                return self.content(table.id, code)
+                return self.content(table, code)
             case Role.CLASSIFICATION:
                 return self._classification(dimension, code)
 
@@ -68,8 +68,9 @@ class Labels:
         # Oslo is both: the same label twice would put two places into one row of whoever reads labels.
         return self.say("region.county", name=name) if code in regions.counties() else name
 
-    def content(self, table_id: str, code: str) -> str:
-        """What is counted or measured."""
+    def content(self, table: Described, code: str) -> str:
+        """What is counted or measured. A published cut of a table has the words of that table."""
+        table_id = table.dimension(CONTENTS).labels or table.id
         keys = (f"content.{table_id}.{code}", f"figure.{table_id}.{code}", f"code.{_COLUMN.get(table_id)}.{code}")
         return self.say(next(key for key in keys if key in self.texts))
 

@@ -71,9 +71,7 @@ def chosen(
     words = query.lower().split()
     listed = []
     for table in found:
-        told = " ".join(
-            (table.id, labels.title(table), *(labels.content(table.id, each.code) for each in table.contents))
-        )
+        told = " ".join((table.id, labels.title(table), *(labels.content(table, each.code) for each in table.contents)))
         recent = past_days is None or (table.updated is not None and table.updated >= now - timedelta(days=past_days))
         if recent and all(word in told.lower() for word in words):
             listed.append(table)

@@ -91,6 +91,8 @@ def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
+        (["export", "tests"], "tests is not empty: name a new folder"),
+        (["release", "plan", "--at", "tomorrow"], "tomorrow is not an instant"),
         (["verify", "nothing"], "there is no service nothing: name one of intake, matching, followup, reporting"),
         (["verify", "intake/nothing"], "name a projection: intake/needs, intake/places, intake/candidates"),
         (["rollback", "followup"], "name a projection: followup/cases"),
@@ -130,6 +132,12 @@ EVERY_TARGET: dict[tuple[str, str | None], list[str]] = {
     ("generations", None): ["intake/needs", "--drop", "2", "--yes"],
     ("republish", None): ["intake", "--yes"],
     ("continue", None): ["intake", "--yes"],
+    ("export", None): ["never-made"],
+    ("release", "plan"): [],
+    ("release", "seal"): ["--again"],
+    ("release", "publish"): ["2026-04-15", "--yes"],
+    ("release", "list"): [],
+    ("release", "reproduce"): ["2026-04-15"],
     ("log", "head"): ["intake"],
     ("log", "lost"): ["intake"],
 }
@@ -236,7 +244,7 @@ def test_every_verb_of_the_arguments_does_something() -> None:
     ).stdout
     for verb, action in _VERBS:
         assert f"\n    {verb}" in described
-        assert action is None or verb in ("parked", "log")
+        assert action is None or verb in ("parked", "log", "release")
 
 
 def test_every_service_names_its_projections_the_same_way() -> None:

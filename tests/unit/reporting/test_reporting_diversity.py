@@ -16,7 +16,7 @@ from services.reporting.domain.facts import Slot, Trial
 from services.reporting.domain.filters import Filter
 from services.reporting.domain.overview import mangfold
 from services.reporting.domain.periods import Period
-from services.reporting.views import background, instant_text
+from services.reporting.views import instant_text, persons
 from tests.gwt import records
 
 
@@ -31,7 +31,7 @@ def withdrawn(day: int) -> it.BackgroundWithdrawn:
 
 
 def at_start(recorded: datetime, *events: it.BackgroundDeclared | it.BackgroundWithdrawn) -> str | None:
-    documents = fold_all(background, records(it.BACKGROUND_SOURCE, events))
+    documents = fold_all(persons, records(it.BACKGROUND_SOURCE, events))
     return declaration_at(documents["C1"]["declarations"], instant_text(recorded))
 
 
@@ -51,7 +51,6 @@ def test_a_declaration_taken_back_before_the_start_is_unknown_and_after_it_holds
 def slot(trial_id: str, started: date, hired: date | None = None) -> Slot:
     trial = Trial(
         trial_id=trial_id,
-        candidate_id=f"C{trial_id}",
         measure="work_training",
         started_on=started,
         recorded="2025-01-01T00:00:00.000+00:00",

@@ -13,7 +13,6 @@ from time import process_time
 import pytest
 
 from chassis.projection import Document, Record, fold_all
-from contracts import intake as it
 from contracts.vocabulary import Outcome
 from services.reporting.domain import overview
 from services.reporting.domain.background import Declared, declaration_at
@@ -25,7 +24,7 @@ from services.reporting.domain.periods import Frequency, Period, months
 from services.reporting.domain.placements import STAGES, TRAKT, VENTETID, funnel, waiting
 from services.reporting.domain.table import Table
 from services.reporting.domain.trials import OPPFOLGING, UTFALL, follow_up, outcomes
-from services.reporting.views import PROJECTIONS, background, needs, placement
+from services.reporting.views import PROJECTIONS, needs, persons, placement
 from tests.unit.reporting.plain_tables import PLACES, Plain, plain_tables
 from tests.unit.reporting.simulation import World, simulate
 
@@ -49,11 +48,12 @@ def slots_of(records: Iterable[Record]) -> list[Slot]:
 
 def declared_at_start(records: Iterable[Record], slots: Iterable[Slot]) -> dict[str, Declared]:
     """The ciphertext of a simulation is the declaration itself."""
-    documents = fold_all(background, [record for record in records if record.source == it.BACKGROUND_SOURCE])
+    documents = fold_all(persons, [record for record in records if isinstance(record.event, persons.reads)])
+    of_trial = {trial_id: each for each in documents.values() for trial_id in each.get("trials", ())}
     found: dict[str, Declared] = {}
     for each in slots:
         for trial in each.trials:
-            declarations = documents.get(trial.candidate_id, {}).get("declarations", [])
+            declarations = of_trial[trial.trial_id].get("declarations", [])
             text = declaration_at(declarations, trial.recorded)
             found[trial.trial_id] = {} if text is None else json.loads(text)
     return found

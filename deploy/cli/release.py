@@ -1,0 +1,221 @@
+"""`dugnad release`: what is due, sealed, published; and whether a sealed release can be made again.
+
+Invariant: what goes into a release is set by the schedule and by positions of the logs, not by who calls; only
+`publish --yes` shows anything to anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
+from typing import Any
+
+from chassis.auth import ServiceTokens
+from chassis.clock import Clock
+from chassis.keyring import KeyringError, RemoteKeyring
+from chassis.rebuild import Broken, Headway, Incomplete
+from deploy.cli.context import Context, sources_of, unconfirmed
+from deploy.cli.heads import instant, positions_at
+from deploy.cli.outcome import FAULT, OK, Fault, Usage, Wanting, fault_of
+from services.reporting.domain.releases import BadSchedule, Due, Schedule, due
+from services.reporting.making import NEEDED, SERVICE, Releases
+from services.reporting.releasekeys import BadKeys, ReleaseSettings, schedule_of, secrets_of
+from services.reporting.releases import Damaged, Frozen, Manifest, ReleaseStore, stages_of
+
+SECOND = "."
+"""Before the number of a release that is made once more at the same instant."""
+
+
+async def plan(context: Context) -> int:
+    """What is due by now, by the release that it belongs to."""
+    store, schedule = _store(context), _schedule(context)
+    wanted = await _due(context, store, schedule)
+    sealed = {each.release for each in await _manifests(store)}
+    found = [
+        {
+            "release": each.release,
+            "cutoff": each.cutoff.isoformat(),
+            "table": each.table,
+            "period": each.period,
+            "stage": each.stage.value,
+            "sealed": each.release in sealed,
+        }
+        for each in wanted
+    ]
+    rows = [
+        [str(each[name]) for name in ("release", "table", "period", "stage")] + ["yes" if each["sealed"] else "no"]
+        for each in found
+    ]
+    if not found and not context.options.json:
+        context.output.give({}, ["nothing is due"])
+    else:
+        context.output.table({"due": found}, ("release", "table", "period", "stage", "sealed"), rows)
+    return OK
+
+
+async def seal(context: Context) -> int:
+    """Make and seal the oldest release that is due, or the one named."""
+    store, schedule = _store(context), _schedule(context)
+    wanted = await _due(context, store, schedule)
+    sealed = {each.release for each in await _manifests(store)}
+    groups = {release: list(parts) for release, parts in groupby(wanted, key=lambda each: each.release)}
+    asked = context.options.release
+    open_ones = [release for release in groups if release not in sealed or context.options.again]
+    if asked is None and not open_ones:
+        raise Usage("nothing is due that is not sealed: `dugnad release plan` says what is due")
+    release = open_ones[0] if asked is None else asked
+    if release not in groups:
+        raise Usage(f"{release} is not due; these are: {', '.join(groups) or 'none'}")
+    name = _free(release, sealed) if context.options.again else release
+    async with _releases(context, schedule) as releases:
+        parts = groups[release]
+        sources = sorted({source for projection in NEEDED for source in sources_of(projection)})
+        positions = await positions_at(context, sources, parts[0].cutoff)
+        with context.output.progress(name) as progress:
+
+            def tell(_: str, headway: Headway) -> None:
+                progress.tell(headway.folded, headway.total, headway.rate)
+
+            manifest = await releases.seal(name, parts, positions, tell)
+    if manifest is None:
+        context.output.give({"release": name, "sealed": False}, [f"{name}: there is nothing to publish yet"])
+        return OK
+    context.output.give(manifest.document(), [*_lines(manifest), f"{name} is sealed: publish it, or leave it"])
+    return OK
+
+
+async def publish(context: Context) -> int:
+    """Show a sealed release to everybody, for ever."""
+    store, release = _store(context), context.options.release
+    manifest = await _manifest(store, release)
+    plan = [f"publish {release}, for ever:", *_lines(manifest)]
+    document: dict[str, Any] = {"release": release, "plan": plan, "done": False}
+    if not context.options.yes:
+        context.output.give(document, plan)
+        raise unconfirmed()
+    try:
+        publication = await store.publish(release, Clock().now())
+    except Frozen as frozen:
+        raise Fault(str(frozen)) from frozen
+    context.output.give(
+        {**document, "done": True, "publication": publication.number}, [*plan, f"{release} is published"]
+    )
+    return OK
+
+
+async def list_releases(context: Context) -> int:
+    """What has been sealed, and when it was published."""
+    store = _store(context)
+    published = {each.release: each.at.isoformat() for each in await store.publications()}
+    found = [{**each.document(), "published": published.get(each.release)} for each in await _manifests(store)]
+    rows = [
+        [each["release"], str(len(each["entries"])), each["published"] or "no", each["hash"][:12], _positions(each)]
+        for each in found
+    ]
+    context.output.table({"releases": found}, ("release", "parts", "published", "hash", "positions"), rows)
+    return OK
+
+
+async def reproduce(context: Context) -> int:
+    """Make a sealed release again and compare bytes. Exit code 1 where any differ; nothing is stored or shown."""
+    manifest = await _manifest(_store(context), context.options.release)
+    async with _releases(context, _schedule(context)) as releases:
+        with context.output.progress(manifest.release) as progress:
+
+            def tell(_: str, headway: Headway) -> None:
+                progress.tell(headway.folded, headway.total, headway.rate)
+
+            found = await releases.reproduce(manifest, tell)
+    same = all(each.same for each in found)
+    document = {
+        "release": manifest.release,
+        "same": same,
+        "parts": [{"part": each.entry.key, "same": each.same} for each in found],
+    }
+    differing = [each.entry.key for each in found if not each.same]
+    lines = [f"{manifest.release}: {len(found) - len(differing)} of {len(found)} parts have the same bytes"]
+    if differing:
+        lines += [
+            f"others: {', '.join(differing)}",
+            "that is so where somebody in them was erased, or where code, schedule or keys are others",
+        ]
+    context.output.give(document, lines)
+    return OK if same else FAULT
+
+
+def _lines(manifest: Manifest) -> list[str]:
+    return [f"{each.table} {each.period}: {each.stage}, {each.outcome}" for each in manifest.entries]
+
+
+def _positions(document: dict[str, Any]) -> str:
+    return ", ".join(f"{source.rpartition('/')[2]} {at}" for source, at in document["positions"].items())
+
+
+def _free(release: str, sealed: set[str]) -> str:
+    number = 2
+    while release in sealed and f"{release}{SECOND}{number}" in sealed:
+        number += 1
+    return f"{release}{SECOND}{number}" if release in sealed else release
+
+
+def _store(context: Context) -> ReleaseStore:
+    return ReleaseStore(context.database(SERVICE))
+
+
+def _settings(context: Context) -> ReleaseSettings:
+    # From where the other settings come: the two are never mixed.
+    return ReleaseSettings(_env_file=context.env_file)
+
+
+def _schedule(context: Context) -> Schedule:
+    try:
+        return schedule_of(_settings(context))
+    except BadSchedule as bad:
+        raise Usage(str(bad)) from bad
+
+
+async def _due(context: Context, store: ReleaseStore, schedule: Schedule) -> Sequence[Due]:
+    at = context.options.at
+    now = Clock().now() if at is None else min(instant(at), Clock().now())
+    return due(schedule, now, stages_of(await store.publications()))
+
+
+async def _manifests(store: ReleaseStore) -> list[Manifest]:
+    try:
+        return await store.manifests()
+    except Damaged as damaged:
+        raise Fault(str(damaged)) from damaged
+
+
+async def _manifest(store: ReleaseStore, release: str) -> Manifest:
+    found = {each.release: each for each in await _manifests(store)}
+    if release not in found:
+        raise Usage(f"{release} is not sealed; these are: {', '.join(found) or 'none'}")
+    return found[release]
+
+
+@asynccontextmanager
+async def _releases(context: Context, schedule: Schedule) -> AsyncIterator[Releases]:
+    """Everything that making a release takes, and its errors as the command tells them."""
+    try:
+        secrets = secrets_of(_settings(context))
+    except BadKeys as bad:
+        raise Usage(str(bad)) from bad
+    keyring = RemoteKeyring(context.settings.intake_url, ServiceTokens(context.settings, SERVICE))
+    try:
+        yield Releases(context.database(SERVICE), context.settings, keyring, secrets, schedule)
+    except KeyringError as error:
+        # Not what it says: that names a person.
+        raise Wanting(f"the keyring gives no key ({type(error).__name__}): nothing was made; try again") from error
+    except Incomplete as incomplete:
+        name, number = f"{SERVICE}/{incomplete.generation.projection}", incomplete.generation.number
+        raise Fault(
+            f"{incomplete}, and a release has no holes: see `dugnad parked list {name} --generation {number}`"
+        ) from incomplete
+    except Broken as broken:
+        raise Fault(f"{broken} ({fault_of(broken.__cause__)})") from broken
+    except (Frozen, Damaged) as error:
+        raise Fault(str(error)) from error
+    finally:
+        await keyring.aclose()

@@ -1,0 +1,101 @@
+"""The published tables: what has been sealed and published, laid out side by side.
+
+Invariant: nothing is computed here and no fact is read; each period is shown as its latest publication has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.reporting.domain.cube import Cube
+from services.reporting.domain.parts import Part, assembled
+from services.reporting.domain.publications import FREQUENCIES, WORKFORCE
+from services.reporting.domain.releases import Stage
+from services.reporting.domain.sealing import shape
+from services.reporting.pxweb.source import Table
+from services.reporting.releases import Publication, ReleaseStore
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which publication of a period is shown."""
+
+    table: str
+    period: str
+    stage: Stage
+    release: str
+    content: str
+    at: datetime
+
+
+def latest(publications: Sequence[Publication]) -> list[Shown]:
+    """Per table and period the last publication, by table and period."""
+    found: dict[tuple[str, str], Shown] = {}
+    for publication in publications:
+        for key, content in publication.entries.items():
+            table, period, stage = key.split("/")
+            shown = Shown(table, period, Stage(stage), publication.release, content, publication.at)
+            found[table, period] = shown
+    return [found[key] for key in sorted(found)]
+
+
+async def published(store: ReleaseStore) -> Mapping[str, Cube]:
+    """Every published table by its id, in the order in which tables are listed. Raises Damaged."""
+    shown = latest(await store.publications())
+    manifests = {each.release: each for each in await store.manifests()}
+    cubes: dict[str, Cube] = {}
+    for table in FREQUENCIES:
+        of_table = [each for each in shown if each.table == table]
+        if not of_table:
+            continue
+        parts = [await store.part(each.content) for each in of_table]
+        newest = manifests[max(each.release for each in of_table)]
+        employers = sorted({code for part in parts for code in part.dimensions.get("Virksomhet", ())})
+        laid_out = shape(table, tuple(employers) if table == WORKFORCE else ())
+        cubes[table] = assembled(
+            laid_out,
+            _in_periods(of_table, parts),
+            updated=max(each.at for each in of_table),
+            complete_to=newest.positions,
+        )
+    return cubes
+
+
+def _in_periods(shown: Sequence[Shown], parts: Sequence[Part]) -> list[Part]:
+    for each, part in zip(shown, parts, strict=True):
+        assert (each.table, each.period) == (part.table, part.period), "a part stands under its own period"
+    return list(parts)
+
+
+class PublishedTables:
+    """A source of tables (`pxweb.source.Source`): published ones, read again when something has been published."""
+
+    def __init__(self, store: ReleaseStore) -> None:
+        self._store = store
+        self._lock = asyncio.Lock()
+        self._kept: tuple[int, Mapping[str, Cube]] = (0, {})
+
+    async def tables(self) -> Sequence[Table]:
+        """All of them. Raises Damaged."""
+        return list((await self._current()).values())
+
+    async def table(self, table_id: str) -> Table | None:
+        """By its id; None for one of which nothing is published. Raises Damaged."""
+        return (await self._current()).get(table_id)
+
+    async def discontinued(self) -> Mapping[str, bool]:
+        """None of them."""
+        return {}
+
+    async def _current(self) -> Mapping[str, Cube]:
+        number = await self._store.last_publication()
+        if number == self._kept[0]:
+            return self._kept[1]
+        async with self._lock:
+            # Of ten that ask after a publication one reads it.
+            if number > self._kept[0]:
+                self._kept = (number, await published(self._store))
+            return self._kept[1]
