@@ -125,6 +125,7 @@ def starting(agreement_id: str = "A1", **but: Any) -> ConfirmStart:
         "actor": "the employer",
         "on": date(2025, 2, 3),
         "registered_on": REGISTERED,
+        "task_id": f"{agreement_id}-settle",
         "at": noon(date(2025, 2, 3)),
     }
     return ConfirmStart(**{**usual, **but})
@@ -220,3 +221,5 @@ IDS: dict[str, str] = {
 }
 CONCLUDED: list[Command] = [opened(), drafting(), *approvals()]
 STARTED: list[Command] = [*CONCLUDED, starting()]
+CARED_FOR: list[Command] = [*STARTED, checking_in(held_on=date(2025, 4, 7), at=noon(date(2025, 4, 7)))]
+"""No check-in is owed when `extending` is decided."""

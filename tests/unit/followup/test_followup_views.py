@@ -39,7 +39,14 @@ from tests.unit.followup.followup_facts import (
 from tests.unit.followup.test_followup_reactions import cancelled, confirmed
 
 TODAY = date(2025, 1, 29)
-LIER: list[Command] = [*STARTED, checking_in(note="secret"), extending(), closing(), opened("M2"), ending("M2")]
+LIER: list[Command] = [
+    *STARTED,
+    checking_in(note="secret"),
+    extending(at=noon(date(2025, 4, 10))),
+    closing(),
+    opened("M2"),
+    ending("M2"),
+]
 COSTLY = [opened(), drafting(measure=Measure.TEMPORARY_WAGE_SUBSIDY)]
 
 
