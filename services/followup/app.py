@@ -15,7 +15,7 @@ from chassis.settings import Settings
 from chassis.texts import Texts
 from chassis.web import create_app as create_web_app
 from contracts.followup import SOURCE, TOPIC, FollowupEvent
-from services.followup import pages, reactions, views
+from services.followup import pages, reactions, timing, views
 from services.followup.api import agreements, cases, trials
 from services.followup.core import Followup
 from services.followup.intake import IntakePersons, Persons
@@ -30,6 +30,7 @@ def create_followup(settings: Settings, keyring: Keyring | None = None, persons:
     log = service.log(SOURCE, TOPIC, get_args(FollowupEvent), keyring or RemoteKeyring(settings.intake_url, tokens))
     for projection in views.PROJECTIONS:
         service.add_projection(projection)
+    service.add_timers(log, *timing.TIMED)
     for reaction in reactions.REACTIONS:
         service.add_reaction(log, reaction)
     return Followup(service, log, persons or IntakePersons(settings.intake_url, tokens))
