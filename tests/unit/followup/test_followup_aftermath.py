@@ -41,6 +41,8 @@ REVERSE = ReverseOutcome(
 )
 CERTIFICATE = IssueCertificate(**BY, certificate_id="P1", at=noon(date(2025, 5, 5)))
 
+TAKE = TakeCase(match_id="M1", acting=Party.COUNSELLOR, counsellor_id="W1", at=noon(date(2025, 1, 21)))
+
 
 def employed(after_months: int, on: date, **but: Any) -> ConfirmEmployment:
     usual: dict[str, Any] = {**BY, "after_months": after_months, "employed": True, "on": on, "at": noon(on)}
@@ -127,9 +129,8 @@ def test_employment_is_asked_of_the_hired_alone_and_not_after_it_has_ended() -> 
 
 
 def test_a_case_is_taken_by_one_counsellor_after_another() -> None:
-    take = TakeCase(match_id="M1", acting=Party.COUNSELLOR, counsellor_id="W1", at=noon(date(2025, 1, 21)))
-    after(opened()).when(decide, take).then(CaseTaken(**IDS, counsellor_id="W1", taken_on=date(2025, 1, 21)))
-    after(opened(), take).when(decide, take).then_refused("case_is_yours")
-    assert after(opened(), take).when(decide, replace(take, counsellor_id="W2")).events
-    after(opened()).when(decide, replace(take, acting=Party.DECISION_MAKER)).then_refused("not_yours_to_say")
-    after().when(decide, take).then_refused("case_unknown", status=404)
+    after(opened()).when(decide, TAKE).then(CaseTaken(**IDS, counsellor_id="W1", taken_on=date(2025, 1, 21)))
+    after(opened(), TAKE).when(decide, TAKE).then_refused("case_is_yours")
+    assert after(opened(), TAKE).when(decide, replace(TAKE, counsellor_id="W2")).events
+    after(opened()).when(decide, replace(TAKE, acting=Party.DECISION_MAKER)).then_refused("not_yours_to_say")
+    after().when(decide, TAKE).then_refused("case_unknown", status=404)

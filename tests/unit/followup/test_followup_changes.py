@@ -258,23 +258,25 @@ def test_a_check_in_is_not_missed_after_the_last_day_or_the_closing_and_is_due_a
     assert date(2025, 4, 7) + timedelta(weeks=6, days=1) in looks
 
 
+VOICE = GiveVoice(
+    trial_id="trial-A1",
+    acting=Party.PARTICIPANT,
+    actor="K1",
+    voice_id="V1",
+    answers={"well": "mixed", "text": "Jeg vil lære mer"},
+    at=noon(date(2025, 3, 1)),
+)
+
+
 def test_the_voice_of_the_candidate_is_sealed_whole_and_nobody_else_has_one() -> None:
-    voice = GiveVoice(
-        trial_id="trial-A1",
-        acting=Party.PARTICIPANT,
-        actor="K1",
-        voice_id="V1",
-        answers={"well": "mixed", "text": "Jeg vil lære mer"},
-        at=noon(date(2025, 3, 1)),
-    )
     event = VoiceGiven(
         **TRIAL, voice_id="V1", given_on=date(2025, 3, 1), sealed={"well": "mixed", "text": "Jeg vil lære mer"}
     )
-    after(STARTED).when(decide, voice).then(event)
+    after(STARTED).when(decide, VOICE).then(event)
     assert "mixed" not in str(event.data())
     for acting in (Party.EMPLOYER, Party.COUNSELLOR, Party.DECISION_MAKER):
-        after(STARTED).when(decide, replace(voice, acting=acting)).then_refused("not_yours_to_say")
-    after(STARTED, closing()).when(decide, voice).then_refused("trial_closed")
+        after(STARTED).when(decide, replace(VOICE, acting=acting)).then_refused("not_yours_to_say")
+    after(STARTED, closing()).when(decide, VOICE).then_refused("trial_closed")
 
 
 def shortening(**but: Any) -> Shorten:
