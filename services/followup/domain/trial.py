@@ -34,11 +34,11 @@ def _within(agreement: Agreement, on: date) -> None:
 def confirm_start(command: ConfirmStart, person: Person) -> list[FollowupEvent]:
     """The candidate showed up: this stops the slot's clock on that day, whenever it is typed."""
     case, agreement = found_agreement(person, command.agreement_id)
+    must_be(agreement, Stage.CONCLUDED, Stage.STARTED)
     only(command.acting, *ON_THE_SPOT)
     occurred = happened(command.on, command.at, "/on")
     if agreement.stage == Stage.STARTED:
         return _second_start(command, case, agreement)
-    must_be(agreement, Stage.CONCLUDED)
     _within(agreement, command.on)
     if command.on < command.registered_on:
         raise Refused("start_before_need", ["/on"], status=422, registered_on=command.registered_on)
