@@ -103,7 +103,7 @@ async def test_a_delay_of_the_employer_and_a_withdrawn_need_are_shown_apart_and_
     assert answer.status_code == 201, answer.text
     withdrawal = await world.intake.as_(EMPLOYER).post(
         f"/needs/{needs[1]['need_id']}/withdrawal",
-        {"slot_ids": [withdrawn], "reason": "no_longer_needed"},
+        {"reason": "no_longer_needed"},
         version=needs[1]["version"],
     )
     assert withdrawal.status_code == 201, withdrawal.text

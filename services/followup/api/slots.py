@@ -27,7 +27,7 @@ from contracts.vocabulary import Party
 from services.followup import requests as bodies
 from services.followup.core import Followup, acting, party_of
 from services.followup.domain.slot import CompletePlanTask, ReportDelay, SlotCommand, decide_slot
-from services.followup.plan import Figures, figures, plan_tasks, slot_clock
+from services.followup.plan import Figures, PlanTask, SlotClock, figures, plan_tasks, slot_clock
 from services.followup.subjects import slot_in, slot_subject
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
@@ -85,13 +85,18 @@ def slot_body(slot: Mapping[str, Any], today: date) -> dict[str, Any]:
         "municipality": need.get("municipality"),
         "occupation": need.get("occupation"),
         "playbook_version": slot["plan"]["playbook_version"],
-        "clock": asdict(clock),
-        "tasks": [asdict(task) for task in plan_tasks(slot, today)],
+        "clock": _plain(clock),
+        "tasks": [_plain(task) for task in plan_tasks(slot, today)],
         "deadlines": slot.get("said", []),
         "missed_on": slot.get("missed_on"),
         "delays": slot.get("delays", []),
         "withdrawn": slot.get("withdrawn"),
     }
+
+
+def _plain(told: SlotClock | PlanTask) -> dict[str, Any]:
+    """Days as ISO text."""
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(told).items()}
 
 
 def _rounded(told: Figures) -> dict[str, Any]:
