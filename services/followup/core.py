@@ -19,7 +19,7 @@ from chassis.problems import busy
 from chassis.projection import Document
 from chassis.projector import View
 from chassis.service import Service
-from contracts.followup import AgreementDrafted, FollowupEvent, TrialStarted
+from contracts.followup import AgreementDrafted, CaseEvent, TrialStarted
 from contracts.rulepacks import RulePack
 from contracts.vocabulary import Party
 from services.followup import subjects
@@ -194,7 +194,7 @@ class Followup:
         names: Sequence[str],
         person: str,
         command: Command,
-        answer: Callable[[Sequence[FollowupEvent]], Answer],
+        answer: Callable[[Sequence[CaseEvent]], Answer],
         *,
         text: str | None = None,
         unseal: bool = False,

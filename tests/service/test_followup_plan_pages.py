@@ -67,6 +67,7 @@ async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the
 ) -> None:
     case = await world.confirmed()
     await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
     candidate = await log_in(world, "candidate", case.candidate_id)
     path = f"/cases/{case.match_id}/voice"
     page = await candidate.get(f"/cases/{case.match_id}")
@@ -102,6 +103,7 @@ async def test_a_trial_is_changed_talked_about_certified_and_reversed_by_forms_a
     counsellor, employer = await log_in(world, COUNSELLOR), await log_in(world, EMPLOYER)
     candidate = await log_in(world, "candidate", case.candidate_id)
     await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
 
     async def did(browser: object, action: str, **typed: str) -> str:
         answer = await act(browser, case, action, **typed)  # type: ignore[arg-type]

@@ -170,7 +170,7 @@ async def test_two_that_both_believe_to_hold_the_lease_say_each_thing_once(setti
         service.clock.set(MONDAY + 30 * DAY)
         # A holder that slept past its lease and has not noticed: its fence is down, the claims are not.
         other = Timers(
-            [withdrawing()], eventlog, Commands(eventlog), Clock(MONDAY + 30 * DAY), timers._waiting.database
+            [withdrawing()], eventlog, Commands(eventlog), Clock(MONDAY + 30 * DAY), service.database("small")
         )
         assert timers._lease is not None
         await timers._fire_due(timers._lease)

@@ -18,7 +18,7 @@ from chassis.freshness import Fresh
 from chassis.ids import new_id
 from chassis.problems import Problem
 from chassis.respond import Changing, resource, respond
-from contracts.followup import AgreementConcluded, FollowupEvent, TrialStarted
+from contracts.followup import AgreementConcluded, CaseEvent, TrialStarted
 from contracts.vocabulary import Party
 from services.followup import requests as bodies
 from services.followup.core import Followup, acting
@@ -202,7 +202,7 @@ async def confirm_start(
         task_id=new_id(),
     )
 
-    def answer(events: Sequence[FollowupEvent]) -> Answer:
+    def answer(events: Sequence[CaseEvent]) -> Answer:
         started = next((event for event in events if isinstance(event, TrialStarted)), None)
         if started is None:
             return Answer({"differs": True}, f"/agreements/{agreement_id}", agreement_subject(agreement_id))
@@ -240,8 +240,8 @@ async def report_no_show(
     return await followup.run(context, found.subjects, found.drafted.candidate_id, command, _answer(agreement_id))
 
 
-def _answer(agreement_id: str) -> Callable[[Sequence[FollowupEvent]], Answer]:
-    def answer(events: Sequence[FollowupEvent]) -> Answer:
+def _answer(agreement_id: str) -> Callable[[Sequence[CaseEvent]], Answer]:
+    def answer(events: Sequence[CaseEvent]) -> Answer:
         concluded = any(isinstance(event, AgreementConcluded) for event in events)
         told = {"agreement_id": agreement_id, "concluded": concluded}
         return Answer(told, f"/agreements/{agreement_id}", agreement_subject(agreement_id))

@@ -11,10 +11,10 @@ from pydantic import JsonValue
 
 from contracts.days import add_months
 from contracts.followup import (
+    CaseEvent,
     CertificateIssued,
     ClosingTalkHeld,
     EmploymentConfirmed,
-    FollowupEvent,
     OutcomeReversed,
     TrialClosed,
 )
@@ -50,7 +50,7 @@ def _note(note: str | None) -> dict[str, JsonValue] | None:
     return None if note is None else {"note": note}
 
 
-def close(command: Close, person: Person) -> list[FollowupEvent]:
+def close(command: Close, person: Person) -> list[CaseEvent]:
     """The trial ended on that day, with an outcome."""
     case, agreement, trial = found_trial(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR)
@@ -72,7 +72,7 @@ def close(command: Close, person: Person) -> list[FollowupEvent]:
     return [closed, *complete_all(case, command.today)]
 
 
-def hold_closing_talk(command: HoldClosingTalk, person: Person) -> list[FollowupEvent]:
+def hold_closing_talk(command: HoldClosingTalk, person: Person) -> list[CaseEvent]:
     """The last talk of counsellor, participant and employer: once, before the closing or after it."""
     case, agreement, trial = _started_or_closed(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR)
@@ -100,7 +100,7 @@ def _started_or_closed(person: Person, trial_id: str) -> tuple[Case, Agreement, 
     return found
 
 
-def reverse_outcome(command: ReverseOutcome, person: Person) -> list[FollowupEvent]:
+def reverse_outcome(command: ReverseOutcome, person: Person) -> list[CaseEvent]:
     """The outcome was wrong: it never was, and the right one takes its place on the same day."""
     case, agreement, trial = found_closed(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR)
@@ -128,7 +128,7 @@ def reverse_outcome(command: ReverseOutcome, person: Person) -> list[FollowupEve
     ]
 
 
-def issue_certificate(command: IssueCertificate, person: Person) -> list[FollowupEvent]:
+def issue_certificate(command: IssueCertificate, person: Person) -> list[CaseEvent]:
     """Once per trial, after its closing."""
     case, agreement, trial = found_closed(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR)
@@ -144,7 +144,7 @@ def issue_certificate(command: IssueCertificate, person: Person) -> list[Followu
     ]
 
 
-def confirm_employment(command: ConfirmEmployment, person: Person) -> list[FollowupEvent]:
+def confirm_employment(command: ConfirmEmployment, person: Person) -> list[CaseEvent]:
     """Whether somebody who was hired is still employed: once for each of 3, 6 and 12 months, not before they passed."""
     case, agreement, trial = found_closed(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR, Party.EMPLOYER)

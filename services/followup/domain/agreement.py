@@ -21,7 +21,7 @@ from contracts.followup import (
     AgreementExpired,
     AgreementExpiring,
     ApprovalRevoked,
-    FollowupEvent,
+    CaseEvent,
     TaskAssigned,
 )
 from contracts.refused import Refused
@@ -96,7 +96,7 @@ def _judge(command: Content, person: Person, case: Case) -> _Judged:
     return _Judged(content, sealed)
 
 
-def draft(command: Draft, person: Person) -> list[FollowupEvent]:
+def draft(command: Draft, person: Person) -> list[CaseEvent]:
     """An agreement for a case that waits for one."""
     case = person.cases.get(command.match_id)
     if case is None or (task := case.open_task(Task.DRAFT_AGREEMENT)) is None:
@@ -118,7 +118,7 @@ def _ask_for_approvals(case: Case, command: Content) -> TaskAssigned:
     return assign(case, command.task_id, Task.APPROVE_AGREEMENT, playbook_on(command.today).drafts, due)
 
 
-def change(command: Change, person: Person) -> list[FollowupEvent]:
+def change(command: Change, person: Person) -> list[CaseEvent]:
     """Other content before the start: whoever has approved the old one has not approved this."""
     case, agreement = found_agreement(person, command.agreement_id)
     only(command.acting, Party.COUNSELLOR)
@@ -136,7 +136,7 @@ def change(command: Change, person: Person) -> list[FollowupEvent]:
     return [changed, *complete_all(case, command.today), _ask_for_approvals(case, command)]
 
 
-def look_at_draft(command: LookAtDraft, person: Person) -> list[FollowupEvent]:
+def look_at_draft(command: LookAtDraft, person: Person) -> list[CaseEvent]:
     """Warn of a draft that nobody touches, or let it expire; nothing where it has been touched or is no draft."""
     found = person.agreement(command.agreement_id)
     if found is None or found[1].stage != Stage.DRAFTED or command.today < command.on:
@@ -166,7 +166,7 @@ def look_at_draft(command: LookAtDraft, person: Person) -> list[FollowupEvent]:
     return [expired, *complete_all(case, command.today), again]
 
 
-def approve(command: Approve, person: Person) -> list[FollowupEvent]:
+def approve(command: Approve, person: Person) -> list[CaseEvent]:
     """One approval; the last one concludes the agreement in the same breath."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.DRAFTED)
@@ -211,7 +211,7 @@ def _in_order(command: Approve, agreement: Agreement) -> None:
         four_eyes(agreement, command.actor)
 
 
-def _conclude(command: Approve, person: Person, case: Case, agreement: Agreement) -> list[FollowupEvent]:
+def _conclude(command: Approve, person: Person, case: Case, agreement: Agreement) -> list[CaseEvent]:
     if command.today > agreement.end_on:
         raise Refused("period_over")
     # Two drafts may lie side by side; the one that is concluded first takes the days.
@@ -234,7 +234,7 @@ def _conclude(command: Approve, person: Person, case: Case, agreement: Agreement
     ]
 
 
-def revoke_approval(command: RevokeApproval, person: Person) -> list[FollowupEvent]:
+def revoke_approval(command: RevokeApproval, person: Person) -> list[CaseEvent]:
     """One party takes its approval back before the agreement is concluded: all begin anew."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.DRAFTED)
@@ -252,7 +252,7 @@ def revoke_approval(command: RevokeApproval, person: Person) -> list[FollowupEve
     ]
 
 
-def annul(command: Annul, person: Person) -> list[FollowupEvent]:
+def annul(command: Annul, person: Person) -> list[CaseEvent]:
     """The agreement never counts, and its case ends: matching opens the slot again when it hears of it."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.DRAFTED, Stage.CONCLUDED)

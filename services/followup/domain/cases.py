@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TypedDict
 
-from contracts.followup import AgreementAnnulled, CaseTaken, FollowupEvent, TaskAssigned, TaskCompleted
+from contracts.followup import AgreementAnnulled, CaseEvent, CaseTaken, TaskAssigned, TaskCompleted
 from contracts.refused import Refused
 from contracts.vocabulary import Party, Task
 from services.followup.domain.commands import CompleteTask, EndCases, OpenCase, TakeCase
@@ -58,7 +58,7 @@ def complete_kind(case: Case, kind: Task, today: date) -> list[TaskCompleted]:
     return [complete(case, task, today) for task in case.tasks if task.task == kind]
 
 
-def open_case(command: OpenCase, person: Person) -> list[FollowupEvent]:
+def open_case(command: OpenCase, person: Person) -> list[CaseEvent]:
     """A confirmed match becomes a case; one that is a case already says nothing."""
     if command.match_id in person.cases:
         return []
@@ -67,7 +67,7 @@ def open_case(command: OpenCase, person: Person) -> list[FollowupEvent]:
     return [assign(command, command.task_id, Task.DRAFT_AGREEMENT, drafts, due)]
 
 
-def take_case(command: TakeCase, person: Person) -> list[FollowupEvent]:
+def take_case(command: TakeCase, person: Person) -> list[CaseEvent]:
     """A counsellor sees to the case: it stands in their list, and they alone read the candidate's voice."""
     only(command.acting, Party.COUNSELLOR)
     case = person.cases.get(command.match_id)
@@ -78,7 +78,7 @@ def take_case(command: TakeCase, person: Person) -> list[FollowupEvent]:
     return [CaseTaken(**ids_of(case), counsellor_id=command.counsellor_id, taken_on=command.today)]
 
 
-def complete_task(command: CompleteTask, person: Person) -> list[FollowupEvent]:
+def complete_task(command: CompleteTask, person: Person) -> list[CaseEvent]:
     """Which of two start dates it was has been settled; every other task is completed by what it waits for."""
     only(command.acting, Party.COUNSELLOR)
     case = person.cases.get(command.match_id)
@@ -90,9 +90,9 @@ def complete_task(command: CompleteTask, person: Person) -> list[FollowupEvent]:
     return [complete(case, task, command.today)]
 
 
-def end_cases(command: EndCases, person: Person) -> list[FollowupEvent]:
+def end_cases(command: EndCases, person: Person) -> list[CaseEvent]:
     """What has not started never counts; what has started goes on."""
-    events: list[FollowupEvent] = []
+    events: list[CaseEvent] = []
     for match_id in command.match_ids:
         case = person.cases.get(match_id)
         if case is None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from contracts.followup import (
+    CaseEvent,
     ChangeAccepted,
     ChangeDeclined,
     ChangeProposed,
-    FollowupEvent,
     TrialExtended,
     TrialShortened,
     VoiceGiven,
@@ -30,7 +30,7 @@ THE_TWO = (Party.EMPLOYER, Party.PARTICIPANT)
 """Whose agreement it is."""
 
 
-def extend(command: Extend, person: Person) -> list[FollowupEvent]:
+def extend(command: Extend, person: Person) -> list[CaseEvent]:
     """A later last day; the per cent is what the rules give from the day after the old one."""
     case, agreement, trial = found_trial(person, command.trial_id)
     measure = agreement.measure
@@ -74,7 +74,7 @@ def _may_extend(command: Extend, agreement: Agreement, *, needs_decision_maker: 
         only(command.acting, Party.COUNSELLOR, Party.DECISION_MAKER)
 
 
-def shorten(command: Shorten, person: Person) -> list[FollowupEvent]:
+def shorten(command: Shorten, person: Person) -> list[CaseEvent]:
     """An earlier last day, today or later: what has passed is closed, not shortened."""
     case, agreement, trial = found_trial(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR, Party.DECISION_MAKER)
@@ -99,7 +99,7 @@ def shorten(command: Shorten, person: Person) -> list[FollowupEvent]:
     ]
 
 
-def give_voice(command: GiveVoice, person: Person) -> list[FollowupEvent]:
+def give_voice(command: GiveVoice, person: Person) -> list[CaseEvent]:
     """The candidate says how it goes, sealed from everybody but the counsellor."""
     case, agreement, trial = found_trial(person, command.trial_id)
     only(command.acting, Party.PARTICIPANT)
@@ -115,7 +115,7 @@ def give_voice(command: GiveVoice, person: Person) -> list[FollowupEvent]:
     ]
 
 
-def propose_change(command: ProposeChange, person: Person) -> list[FollowupEvent]:
+def propose_change(command: ProposeChange, person: Person) -> list[CaseEvent]:
     """One of the two asks for other hours; one question at a time."""
     case, agreement, trial = found_trial(person, command.trial_id)
     only(command.acting, *THE_TWO)
@@ -139,7 +139,7 @@ def propose_change(command: ProposeChange, person: Person) -> list[FollowupEvent
     ]
 
 
-def answer_change(command: AnswerChange, person: Person) -> list[FollowupEvent]:
+def answer_change(command: AnswerChange, person: Person) -> list[CaseEvent]:
     """The other one answers. Whoever asked may think better of it, but cannot accept."""
     case, agreement, trial = found_trial(person, command.trial_id)
     only(command.acting, *THE_TWO)

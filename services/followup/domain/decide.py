@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from contracts.followup import FollowupEvent
+from contracts.followup import CaseEvent
 from services.followup.domain import aftermath, agreement, cases, changes, trial
 from services.followup.domain.commands import (
     Annul,
@@ -39,7 +39,7 @@ from services.followup.domain.commands import (
 from services.followup.domain.state import Person
 
 
-def decide(command: Command, person: Person) -> list[FollowupEvent]:
+def decide(command: Command, person: Person) -> list[CaseEvent]:
     """What follows from a command, given all that is known of the person. Raises Refused."""
     match command:
         case OpenCase():

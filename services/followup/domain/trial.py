@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pydantic import JsonValue
 
 from contracts.days import promise_date
-from contracts.followup import CheckInHeld, CheckInMissed, FollowupEvent, NoShowReported, TrialStarted
+from contracts.followup import CaseEvent, CheckInHeld, CheckInMissed, NoShowReported, TrialStarted
 from contracts.refused import Refused
 from contracts.rulepacks import RulePack
 from contracts.vocabulary import Party, Task
@@ -31,7 +31,7 @@ def _within(agreement: Agreement, on: date) -> None:
         raise Refused("outside_agreement", ["/on"], status=422, start_on=agreement.start_on, end_on=agreement.end_on)
 
 
-def confirm_start(command: ConfirmStart, person: Person) -> list[FollowupEvent]:
+def confirm_start(command: ConfirmStart, person: Person) -> list[CaseEvent]:
     """The candidate showed up: this stops the slot's clock on that day, whenever it is typed."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.CONCLUDED, Stage.STARTED)
@@ -64,7 +64,7 @@ def confirm_start(command: ConfirmStart, person: Person) -> list[FollowupEvent]:
     return [started, *complete_all(case, command.today)]
 
 
-def _second_start(command: ConfirmStart, case: Case, agreement: Agreement) -> list[FollowupEvent]:
+def _second_start(command: ConfirmStart, case: Case, agreement: Agreement) -> list[CaseEvent]:
     """Another day than the one confirmed: the first one stands, and the counsellor has to find out.
 
     The caller is told so (409 `start_date_differs`) although the task is stored.
@@ -82,7 +82,7 @@ def differs(started_on: date) -> Refused:
     return Refused("start_date_differs", ["/on"], started_on=started_on)
 
 
-def report_no_show(command: ReportNoShow, person: Person) -> list[FollowupEvent]:
+def report_no_show(command: ReportNoShow, person: Person) -> list[CaseEvent]:
     """Nobody came on the agreed day: the agreement leads nowhere, and the slot's clock goes on."""
     case, agreement = found_agreement(person, command.agreement_id)
     must_be(agreement, Stage.CONCLUDED)
@@ -99,7 +99,7 @@ def report_no_show(command: ReportNoShow, person: Person) -> list[FollowupEvent]
     return [no_show, *complete_all(case, command.today)]
 
 
-def hold_check_in(command: HoldCheckIn, person: Person) -> list[FollowupEvent]:
+def hold_check_in(command: HoldCheckIn, person: Person) -> list[CaseEvent]:
     """Somebody asked how it goes."""
     case, agreement, trial = found_trial(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR)
@@ -126,7 +126,7 @@ def _said(**texts: str | None) -> dict[str, JsonValue] | None:
     return given or None
 
 
-def look_at_check_ins(command: LookAtCheckIns, person: Person) -> list[FollowupEvent]:
+def look_at_check_ins(command: LookAtCheckIns, person: Person) -> list[CaseEvent]:
     """Say once of each check-in that it was missed, and ask for it; it is owed until one is held."""
     found = person.trial(command.trial_id)
     if found is None or found[1].stage != Stage.STARTED or command.today < command.on:

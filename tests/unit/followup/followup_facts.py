@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from contracts.days import OSLO
-from contracts.followup import FollowupEvent
+from contracts.followup import CaseEvent
 from contracts.vocabulary import AnnulReason, CloseReason, Measure, Outcome, Party, Progress
 from services.followup.domain.commands import (
     Annul,
@@ -189,9 +189,9 @@ def ending(
     return EndCases(match_ids=match_ids, reason=reason, at=noon(on))
 
 
-def played(*commands: Command | Sequence[Command]) -> list[FollowupEvent]:
+def played(*commands: Command | Sequence[Command]) -> list[CaseEvent]:
     """What happened when these commands were decided one after the other."""
-    person, events = NOBODY, list[FollowupEvent]()
+    person, events = NOBODY, list[CaseEvent]()
     for command in _flat(commands):
         for event in decide(command, person):
             person = evolve(person, event)

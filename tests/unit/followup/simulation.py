@@ -10,7 +10,9 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import count
+from typing import Any
 
 from chassis.projection import Record
 from contracts import followup, intake, matching
@@ -340,7 +342,7 @@ class Story:
         )
         if self.world.person(self.candidate_id, command, now) and self.chance.random() < 0.93:
             for party in self.chance.sample(list(Party), 4) + list(Party):
-                self.world.at(now + self._days(0, 6), lambda then, party=party: self.approve(party, then))
+                self.world.at(now + self._days(0, 6), partial(self.approve, party))
 
     def approve(self, party: Party, now: datetime) -> None:
         command = Approve(
@@ -361,7 +363,12 @@ class Story:
             self.world.at(max(now, typed), lambda then: self.start(on, then, came=not missing))
 
     def start(self, on: date, now: datetime, *, came: bool) -> None:
-        usual = {"at": now, "agreement_id": self.agreement_id, "acting": Party.EMPLOYER, "actor": "the employer"}
+        usual: dict[str, Any] = {
+            "at": now,
+            "agreement_id": self.agreement_id,
+            "acting": Party.EMPLOYER,
+            "actor": "the employer",
+        }
         if not came:
             self.world.person(self.candidate_id, ReportNoShow(**usual, on=on), now)
             return
@@ -372,7 +379,7 @@ class Story:
         started = next((event for event in events if isinstance(event, followup.TrialStarted)), None)
         if started is not None:
             for index in range(self.chance.randint(0, 4)):
-                self.world.at(now + self._days(5, 120), lambda then, index=index: self.check_in(index, then))
+                self.world.at(now + self._days(5, 120), partial(self.check_in, index))
             last = datetime(started.end_on.year, started.end_on.month, started.end_on.day, 10, tzinfo=UTC)
             self.world.at(max(now, last) + self._days(0, 9), lambda then: self.close(started.end_on, then))
 

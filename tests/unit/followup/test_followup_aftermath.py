@@ -88,7 +88,7 @@ def test_an_outcome_is_reversed_by_an_event_and_the_right_one_follows_on_the_sam
 def test_a_reversal_says_another_outcome_and_explains_what_is_other() -> None:
     after(CLOSED).when(decide, replace(REVERSE, outcome=Outcome.HIRED)).then_refused("same_outcome", ["/outcome"])
     for but in ({"reason": ReversalReason.OTHER}, {"outcome": Outcome.OTHER}):
-        unexplained = replace(REVERSE, note=None, **but)  # type: ignore[arg-type]
+        unexplained = replace(REVERSE, note=None, **but)
         after(CLOSED).when(decide, unexplained).then_refused("note_missing", ["/note"])
     after(CLOSED).when(decide, replace(REVERSE, acting=Party.EMPLOYER)).then_refused("not_yours_to_say")
     after(STARTED).when(decide, REVERSE).then_refused("trial_not_closed")

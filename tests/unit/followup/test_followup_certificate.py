@@ -34,7 +34,7 @@ def read(pdf: bytes) -> str:
 
 
 def test_the_certificate_says_the_facts_in_norwegian_and_in_english() -> None:
-    norwegian, english = (read(certificate_pdf(FACTS, TEXTS, language)) for language in ("nb", "en"))  # type: ignore[arg-type]
+    norwegian, english = (read(certificate_pdf(FACTS, TEXTS, language)) for language in ("nb", "en"))
     for said in ("Attest", "Åse Bjørnæs", "3. februar 2025", "2. mai 2025", "37,5", "Lier", "Arbeidstrening"):
         assert said in norwegian
     for said in ("Certificate", "Åse Bjørnæs", "3 February 2025", "2 May 2025", "37.5", "Lier", "Work training"):

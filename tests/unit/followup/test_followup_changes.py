@@ -13,11 +13,11 @@ from contracts.followup import (
     AgreementChanged,
     AgreementExpired,
     AgreementExpiring,
+    CaseEvent,
     ChangeAccepted,
     ChangeDeclined,
     ChangeProposed,
     CheckInMissed,
-    FollowupEvent,
     TaskAssigned,
     TaskCompleted,
     TrialShortened,
@@ -30,6 +30,7 @@ from services.followup.domain.commands import (
     AnswerChange,
     Change,
     Command,
+    Draft,
     GiveVoice,
     LookAtCheckIns,
     LookAtDraft,
@@ -93,7 +94,7 @@ def test_a_change_is_a_new_version_from_its_first_day_and_everybody_approves_ane
     asked = TaskAssigned(
         **IDS, task_id="A1-again", task="approve_agreement", responsible="counsellor", due_on=date(2025, 2, 3)
     )
-    before = [opened(), drafting(), *approvals()[:2]]
+    before: list[Command] = [opened(), drafting(), *approvals()[:2]]
     after(before).when(decide, changing()).then(changed, done, asked)
     state = after(before, changing()).state.cases["M1"].agreements["A1"]
     assert (state.approvals, state.content_version) == ((), 2)
@@ -114,9 +115,9 @@ def test_a_change_keeps_to_the_rules_of_a_draft_and_to_what_has_not_started() ->
 
 
 def test_a_wage_is_sealed_and_what_it_amounts_to_is_told_by_period() -> None:
-    draft = replace(SUBSIDY[1], wage=WAGE)  # type: ignore[type-var]
-    with_wage = [SUBSIDY[0], draft, *SUBSIDY[2:]]
-    assert isinstance(draft, Command)
+    draft = SUBSIDY[1]
+    assert isinstance(draft, Draft)
+    with_wage: list[Command] = [SUBSIDY[0], replace(draft, wage=WAGE), *SUBSIDY[2:]]
     drafted = next(event for event in played(with_wage) if type(event).__name__ == "AgreementDrafted")
     assert "45000" not in str(drafted.data())
     person = after(with_wage).state
@@ -206,7 +207,7 @@ def test_whoever_touches_a_draft_gives_it_12_weeks_more(touch: Command) -> None:
     after(DRAFTED, touch).when(decide, looking(EXPIRES)).then()
     later = date(2025, 2, 1) + timedelta(weeks=12)
     assert type(after(DRAFTED, touch).when(decide, looking(later)).events[0]) is AgreementExpired
-    revoked = [
+    revoked: list[Command] = [
         approving(Party.EMPLOYER, at=noon(date(2025, 2, 1))),
         revoking(Party.EMPLOYER, at=noon(date(2025, 2, 3))),
     ]
@@ -378,5 +379,5 @@ def test_one_change_at_a_time_within_the_trial_by_the_two_whose_agreement_it_is(
 
 
 def test_every_event_of_a_person_is_read_by_the_state() -> None:
-    events: list[FollowupEvent] = played([*CARED_FOR, proposing(at=noon(date(2025, 3, 3))), extending(), closing()])
+    events: list[CaseEvent] = played([*CARED_FOR, proposing(at=noon(date(2025, 3, 3))), extending(), closing()])
     assert {type(event).__name__ for event in events} >= {"ChangeProposed", "TrialExtended", "TrialClosed"}

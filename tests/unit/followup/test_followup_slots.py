@@ -246,13 +246,14 @@ def test_a_municipality_overrides_what_it_names_from_its_day_on() -> None:
 def test_an_edition_that_does_not_hold_together_stops_the_start() -> None:
     edition = editions()[0].model_dump()
     tasks = edition["tasks"]
-    for fault in (
+    faults: list[dict[str, Any]] = [
         {"tasks": tasks[1:]},
         {"tasks": [{**tasks[0], "due_day": 30}, *tasks[1:]]},
         {"tasks": [*tasks[:-1], {**tasks[-1], "due_day": 29}]},
         {"check_ins": {}},
         {"colour": "grey"},
-    ):
+    ]
+    for fault in faults:
         with pytest.raises(ValidationError):
             Playbook.model_validate({**edition, **fault})
 

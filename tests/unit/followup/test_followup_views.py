@@ -246,7 +246,7 @@ def test_a_draft_that_expired_waits_for_a_new_one_and_the_case_goes_on() -> None
 
 
 def test_versions_say_from_which_day_each_content_holds_and_two_of_them_are_compared() -> None:
-    accepted = [proposing(), answering(Party.PARTICIPANT)]
+    accepted: list[Command] = [proposing(), answering(Party.PARTICIPANT)]
     longer = extending(at=noon(date(2025, 4, 10)))
     case = case_of(opened(), drafting(), changing(hours_per_week=35.0), again(), CARED_FOR[-2:], accepted, longer)
     found = versions(case, "A1")
