@@ -14,8 +14,8 @@ from contracts.followup import (
     TrialStarted,
 )
 from contracts.refused import Refused
-from contracts.vocabulary import Measure, Party
-from services.followup.domain.commands import Command, Eligibility
+from contracts.vocabulary import Measure, Party, ShortenReason
+from services.followup.domain.commands import Change, Command, Eligibility, Shorten
 from services.followup.domain.decide import decide
 from services.followup.domain.state import NOBODY, Person, Stage, evolve
 from tests.unit.followup.followup_facts import (
@@ -158,6 +158,13 @@ def test_a_permanent_subsidy_keeps_its_per_cent_and_falls_to_the_ceiling_after_a
     assert agreed.wage_subsidy_percent == 50
 
 
+def rewriting(number: int, start_on: date, end_on: date) -> Change:
+    """Other days for an agreement, whether or not it has been concluded."""
+    usual = drafting(f"M{number}", f"A{number}", start_on=start_on, end_on=end_on, late_registration=True)
+    content = {name: value for name, value in vars(usual).items() if name not in ("match_id", "intermediary")}
+    return Change(**content, acting=Party.COUNSELLOR)
+
+
 days = st.dates(date(2025, 1, 20), date(2025, 12, 31))
 moves: st.SearchStrategy[Command] = st.one_of(
     st.builds(
@@ -173,6 +180,25 @@ moves: st.SearchStrategy[Command] = st.one_of(
     st.builds(lambda n, end: extending(f"trial-A{n}", end_on=end), st.integers(1, 4), days),
     st.builds(lambda n, on: closing(f"trial-A{n}", on=on, at=noon(date(2026, 1, 1))), st.integers(1, 4), days),
     st.builds(lambda n: annulling(f"A{n}"), st.integers(1, 4)),
+    st.builds(
+        lambda n, start_on, length: rewriting(n, start_on, start_on + timedelta(days=length)),
+        st.integers(1, 4),
+        days,
+        st.integers(0, 200),
+    ),
+    st.builds(
+        lambda n, end: Shorten(
+            at=noon(date(2025, 1, 22)),
+            trial_id=f"trial-A{n}",
+            acting=Party.COUNSELLOR,
+            actor="the counsellor",
+            end_on=end,
+            reason=ShortenReason.EMPLOYER_REQUEST,
+            note=None,
+        ),
+        st.integers(1, 4),
+        days,
+    ),
 )
 
 
