@@ -23,7 +23,7 @@ from tests.unit.followup.followup_facts import (
     starting,
 )
 from tests.unit.followup.test_followup_aftermath import CERTIFICATE, TAKE, TALK
-from tests.unit.followup.test_followup_changes import proposing
+from tests.unit.followup.test_followup_running import proposing
 from tests.unit.followup.test_followup_views import case_of
 
 ALL = frozenset(scope for action in ACTIONS.values() for scope in action.scopes)

@@ -10,6 +10,7 @@ import pytest
 from chassis.projection import Document, Record, fold_all
 from services.followup.plan import Figures, figures, plan_tasks, slot_clock
 from services.followup.planview import PLANS
+from tests.unit.followup.history import HORIZON, World
 from tests.unit.followup.recompute import (
     Recomputed,
     approvals_are_in_order,
@@ -19,7 +20,7 @@ from tests.unit.followup.recompute import (
     periods_that_overlap,
     recompute,
 )
-from tests.unit.followup.simulation import HORIZON, World, simulate
+from tests.unit.followup.simulation import simulate
 
 CASES = 1000
 TODAY = HORIZON.date()

@@ -41,17 +41,9 @@ from tests.unit.followup.followup_facts import (
     starting,
 )
 from tests.unit.followup.test_followup_aftermath import employed
-from tests.unit.followup.test_followup_changes import (
-    DRAFTED,
-    EXPIRES,
-    VOICE,
-    answering,
-    changing,
-    looking,
-    missing,
-    proposing,
-)
+from tests.unit.followup.test_followup_changes import DRAFTED, EXPIRES, changing, looking
 from tests.unit.followup.test_followup_reactions import cancelled, confirmed
+from tests.unit.followup.test_followup_running import VOICE, answering, missing, proposing
 
 TODAY = date(2025, 1, 29)
 LIER: list[Command] = [
