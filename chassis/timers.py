@@ -25,7 +25,7 @@ from chassis.eventlog import EventLog
 from chassis.ids import new_id
 from chassis.keyring import KeyringUnavailable
 from chassis.lease import Lease, LeaseLost
-from chassis.ledger import LedgerHole
+from chassis.ledger import Ledger, LedgerHole
 from chassis.mongo import Database, PyMongoError, causally
 from chassis.reactor import FAULTS, Occasion
 from contracts.event import Event
@@ -105,6 +105,7 @@ class Timers:
         self._lease: Lease | None = None
         self._round = asyncio.Lock()
         self._later: dict[str, float] = {}
+        self._finished: set[int] = set()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -196,22 +197,36 @@ class Timers:
         if ids and set(ids) - await self._log.ledger.numbered(ids):
             return False
         head = await self._log.ledger.head()
-        return head is None or await self._position() >= head.next - 1
+        return head is None or await self._position(self._log.ledger) >= head.next - 1
 
-    async def _position(self) -> int:
-        found = await self._read.find_one({"_id": self._log.source})
+    def _name(self, ledger: Ledger) -> str:
+        return f"{self._log.origin}~{ledger.epoch}"
+
+    async def _position(self, ledger: Ledger) -> int:
+        found = await self._read.find_one({"_id": self._name(ledger)})
         return 0 if found is None else int(found["position"])
 
     async def _arm(self) -> int:
-        """Read on in the ledger, and keep a document for each timer that an event calls for."""
-        armed, position = 0, await self._position()
-        for page in await self._log.ledger.after(position, PAGES_AT_ONCE):
+        """Read on, also in ledgers that were continued under a new source before they had been read to their end."""
+        unread = [each for each in self._log.ledger.earlier if each.epoch not in self._finished]
+        armed = sum([await self._arm_from(each) for each in (*unread, self._log.ledger)])
+        for each in unread:
+            head = await each.head()
+            if head is None or await self._position(each) >= head.next - 1:
+                self._finished.add(each.epoch)
+        return armed
+
+    async def _arm_from(self, ledger: Ledger) -> int:
+        """Keep a document for each timer that an event of the next pages calls for."""
+        armed, position = 0, await self._position(ledger)
+        for page in await ledger.after(position, PAGES_AT_ONCE):
             for event in await self._log.events_of([commit for commit, _ in page.commits]):
                 for each in self._timed.values():
                     if isinstance(event, each.on):
                         armed += await self._keep(each.schedule(event))
             # After its timers: a process that ends in between reads the page again, and makes no timer twice.
-            await self._read.update_one({"_id": self._log.source}, {"$max": {"position": page.next - 1}}, upsert=True)
+            read = {"$max": {"position": page.next - 1}}
+            await self._read.update_one({"_id": self._name(ledger)}, read, upsert=True)
         return armed
 
     async def _keep(self, timers: Iterable[Timer]) -> int:

@@ -140,6 +140,27 @@ async def test_a_process_that_ends_between_the_command_and_its_mark_says_nothing
         await service.stop()
 
 
+async def test_a_timer_that_a_log_called_for_before_it_was_continued_fires_all_the_same(settings: Settings) -> None:
+    without, eventlog = small_service(settings)
+    without.clock.set(MONDAY)
+    await without.start()
+    await report(without.commands(eventlog), "1", 1)
+    await published(eventlog, 1)
+    await without.stop()
+    again, eventlog = small_service(settings)
+    # As after a restored backup: positions go on under another source, and nobody had read the old ones for timers.
+    await again._logs[0].database["epoch"].insert_one({"_id": intake.SOURCE, "number": 2})
+    again.add_timers(eventlog, withdrawing())
+    again.clock.set(MONDAY + DAY)
+    await again.start()
+    try:
+        assert await again._timers[0].settle(20)
+        assert eventlog.source == f"{intake.SOURCE}~2"
+        assert await said(eventlog) == ["day 1"]
+    finally:
+        await again.stop()
+
+
 async def test_of_two_replicas_one_works_and_the_other_takes_over(settings: Settings) -> None:
     first, eventlog, one = timing(settings)
     second, _, two = timing(settings)
