@@ -22,7 +22,7 @@ from chassis.decisions import Answer, Loaded
 from chassis.errors import LogUnavailable, TooLarge, Unserialisable
 from chassis.ids import new_id
 from chassis.keyring import KeyDestroyed, Keyring, seal, unseal
-from chassis.ledger import Ledger
+from chassis.ledger import Ledger, LedgerHole
 from chassis.mongo import Database, PyMongoError, causally
 from chassis.writer import GroupWriter, Verdict
 from contracts.envelope import encode_stored
@@ -207,6 +207,15 @@ class EventLog:
             answer=Answer(answer["body"], answer["location"], answer["subject"], answer["status"]),
             version=answer["version"],
         )
+
+    async def events_of(self, commits: Sequence[str]) -> list[Event]:
+        """The events of these commits, in this order, sealed parts unopened. Raises LedgerHole where one is missing."""
+        async with causally(self.commits) as session:
+            found = self.commits.find({"_id": {"$in": list(commits)}}, {"events": 1}, session=session)
+            documents = {each["_id"]: each["events"] async for each in found}
+        if missing := [commit for commit in commits if commit not in documents]:
+            raise LedgerHole(f"commit {missing[0]} is in the ledger of {self.source}, but not in the log")
+        return [await self._event(stored, False) for commit in commits for stored in documents[commit]]
 
     async def _load(self, subject: str, unseal: bool) -> Loaded:
         # Both bounds in one $elemMatch: apart, each could be met by another element of the array.

@@ -132,6 +132,12 @@ REACTIONS = Counter(
     ("reaction", "outcome"),
     registry=REGISTRY,
 )
+TIMERS = Counter(
+    "dugnad_timers",
+    "Timers fired; outcome is appended, nothing, refused or failed (it is tried again).",
+    ("timer", "outcome"),
+    registry=REGISTRY,
+)
 KEYS_ASKED = Counter(
     "dugnad_keyring_requests", "Keys asked of the keyring over HTTP, by outcome.", ("outcome",), registry=REGISTRY
 )

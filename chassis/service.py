@@ -33,6 +33,7 @@ from chassis.reading import Reader
 from chassis.relay import Relay
 from chassis.serving import Serving
 from chassis.settings import Settings
+from chassis.timers import Timed, Timers
 from chassis.topics import ensure_topics
 from contracts.event import Event
 
@@ -44,6 +45,8 @@ FOLLOW_SECONDS = 0.5
 HOLE_SECONDS = 60.0
 """A position that others have overtaken for so long does not come late: it is missing."""
 METADATA_SECONDS = 15.0
+SETTLE_SECONDS = 15.0
+"""How long the setting of the business clock waits for the timers that it makes due."""
 GC_THRESHOLD = 50_000
 
 log = structlog.get_logger()
@@ -67,6 +70,7 @@ class Service:
         self._reactions: list[tuple[EventLog, Reaction | CallOut]] = []
         self._commands: dict[str, Commands] = {}
         self._facts: dict[str, Facts | None] = {}
+        self._timers: list[Timers] = []
         self._reacting: list[BatchConsumer] = []
         self._readers: list[Reader] = []
         self._broker: KafkaBroker | None = None
@@ -133,6 +137,11 @@ class Service:
         """Run this as long as the service runs; it is cancelled at the end, and its death ends the process."""
         self._beside.append(task)
 
+    def add_timers(self, eventlog: EventLog, *timed: Timed) -> None:
+        """Let events of a log call for commands on it, when the business clock has come to a time."""
+        commands = self.commands(eventlog)
+        self._timers.append(Timers(timed, eventlog, commands, self.clock, self.database(self.name)))
+
     def view(self, name: str) -> View:
         """Queries on a projection of this service."""
         return next(each.view for each in self._projections if each.projection.name == name)
@@ -152,7 +161,13 @@ class Service:
         """
         if at is None:
             self.clock.follow_machine()
-            return
+        else:
+            await self._set_clock(at)
+        for timers in self._timers:
+            # What is done next meets what the time has brought, the same at each play.
+            await timers.settle(SETTLE_SECONDS)
+
+    async def _set_clock(self, at: datetime) -> None:
         for eventlog in self._logs:
             latest = await eventlog.ledger.latest()
             if latest is not None and at < latest:
@@ -174,11 +189,15 @@ class Service:
                 await serving.prepare()
             for step in self._prepares:
                 await step()
+            for timers in self._timers:
+                await timers.prepare()
         except PyMongoError as error:
             raise DependencyDown(f"MongoDB refuses the indexes of {self.name}: {error}") from error
         for eventlog, relay in zip(self._logs, self._relays, strict=True):
             eventlog.start()
             relay.start(self._fatal)
+        for timers in self._timers:
+            timers.start(self._fatal)
         await self._start_consumers()
         # What is alive now stays: scanning it again and again costs a consumer up to a fifth of its time.
         gc.freeze()
@@ -235,6 +254,8 @@ class Service:
         await asyncio.gather(*(each.stop() for each in self._consumers))
         if self._broker is not None:
             await consumer.stop_client(self.name, self._broker.stop())
+        for timers in self._timers:
+            await timers.stop()
         for eventlog in self._logs:
             await eventlog.stop()
         for relay in self._relays:
@@ -310,6 +331,7 @@ class Service:
             faults.append("MongoDB does not answer")
         faults.extend(relay.fault for relay in self._relays if relay.fault is not None)
         faults.extend(fault for each in self._consumers for fault in each.faults())
+        faults.extend(fault for each in self._timers for fault in each.faults)
         faults.extend(f"{each.projection.name} is being rebuilt" for each in self._projections if not each.shown)
         faults.extend(f"{each.name} has no partitions yet" for each in self._consumers if not each.joined)
         return faults

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from chassis.formats import decimals, long_date, percent, whole
+from contracts.days import OSLO
 from deploy.local.player import Player, StepFailed
 from deploy.local.player_scenario import Scenario, load
 
@@ -40,12 +41,16 @@ async def _table(player: Player, table_id: str) -> dict[str, Any]:
 
 
 async def _journeys(player: Player, scenario: Scenario) -> dict[str, list[str]]:
-    """Per case one line per event: `2025-01-13 NeedRegistered`."""
+    """Per case one line per event: `2025-01-13 NeedRegistered`, up to the day of the last step.
+
+    Afterwards the clocks follow the machine's, and what the time then brings depends on the day of the play.
+    """
+    last = scenario.steps[-1].at.astimezone(OSLO).date().isoformat()
     known = player.played.known[scenario.name]
     journeys = {}
     for name, key in scenario.journeys.items():
         found = await _read(player, f"/journeys/{key.format_map(known)}")
-        journeys[name] = [f"{event['day']} {event['type']}" for event in found["events"]]
+        journeys[name] = [f"{event['day']} {event['type']}" for event in found["events"] if event["day"] <= last]
     return journeys
 
 

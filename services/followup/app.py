@@ -15,9 +15,10 @@ from chassis.settings import Settings
 from chassis.texts import Texts
 from chassis.web import create_app as create_web_app
 from contracts.followup import SOURCE, TOPIC, FollowupEvent
-from services.followup import pages, reactions, views
-from services.followup.api import agreements, cases, trials
+from services.followup import pages, planpages, reactions, timing, views, voicepage
+from services.followup.api import aftermath, agreements, cases, changes, slots, trials
 from services.followup.core import Followup
+from services.followup.counsellors import Counsellors
 from services.followup.intake import IntakePersons, Persons
 
 HERE = Path(__file__).parent
@@ -30,9 +31,11 @@ def create_followup(settings: Settings, keyring: Keyring | None = None, persons:
     log = service.log(SOURCE, TOPIC, get_args(FollowupEvent), keyring or RemoteKeyring(settings.intake_url, tokens))
     for projection in views.PROJECTIONS:
         service.add_projection(projection)
+    service.add_timers(log, *timing.TIMED)
     for reaction in reactions.REACTIONS:
         service.add_reaction(log, reaction)
-    return Followup(service, log, persons or IntakePersons(settings.intake_url, tokens))
+    counsellors = Counsellors(service.database("followup"))
+    return Followup(service, log, persons or IntakePersons(settings.intake_url, tokens), counsellors)
 
 
 def create_app(settings: Settings, keyring: Keyring | None = None, persons: Persons | None = None) -> FastAPI:
@@ -45,10 +48,15 @@ def create_app(settings: Settings, keyring: Keyring | None = None, persons: Pers
             cases.router(followup, pages.case_page(followup)),
             agreements.router(followup),
             trials.router(followup),
+            changes.router(followup),
+            aftermath.router(followup, texts),
+            slots.router(followup, planpages.slot_page(followup)),
+            planpages.router(followup),
+            voicepage.router(followup),
             pages.router(followup),
         ],
         texts=texts,
         title="Dugnad: followup",
         description="Agreements, confirmed starts, check-ins, extensions and outcomes of confirmed matches.",
-        pages=Pages(texts, HERE / "templates", menu=[Link("/", "worklist.title")]),
+        pages=Pages(texts, HERE / "templates", menu=[Link("/", "worklist.title"), Link("/clock", "clock.title")]),
     )

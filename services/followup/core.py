@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import reduce
 from typing import Any
 
@@ -18,12 +19,16 @@ from chassis.problems import busy
 from chassis.projection import Document
 from chassis.projector import View
 from chassis.service import Service
-from contracts.followup import AgreementDrafted, FollowupEvent, TrialStarted
+from contracts.followup import AgreementDrafted, CaseEvent, TrialStarted
+from contracts.rulepacks import RulePack
 from contracts.vocabulary import Party
 from services.followup import subjects
+from services.followup.counsellors import Counsellors
 from services.followup.domain.commands import Command
 from services.followup.domain.decide import decide
+from services.followup.domain.state import Person
 from services.followup.intake import Persons
+from services.followup.steps import over_on
 from services.followup.views import case_after
 
 _PARTIES = {
@@ -61,6 +66,14 @@ def may_see(principal: Principal, org_number: str, intermediary: str | None, can
             return False
 
 
+def access_ended(case: Document, party: Party | None, today: date) -> bool:
+    """Whether a party's access is over: 12 weeks after the case was. The counsellor goes on, to ask who is employed."""
+    over = over_on(case)
+    if over is None or party == Party.COUNSELLOR:
+        return False
+    return today > over + timedelta(weeks=RulePack.at(over).agreement.access_after_close_weeks)
+
+
 @dataclass(frozen=True)
 class Found:
     """An agreement or a trial that is the caller's: its subject as loaded, and the draft that began it."""
@@ -85,20 +98,36 @@ class Followup:
     service: Service
     log: EventLog
     persons: Persons
+    counsellors: Counsellors
+
+    @property
+    def plans(self) -> View:
+        """The plans of slots."""
+        return self.service.view("plans")
 
     @property
     def cases(self) -> View:
         """The cases."""
         return self.service.view("cases")
 
-    async def case(self, principal: Principal, match_id: str) -> Document:
-        """The caller's case, as it is shown. Raises NotFound."""
+    async def case(self, principal: Principal, match_id: str, context: CommandContext | None = None) -> Document:
+        """The caller's case, as it is shown. Raises NotFound, also where their access has ended.
+
+        `context`: of a command, which is answered again whenever it was taken.
+        """
         case = await self.cases.get(match_id)
         if case is None or "match" not in case:
             raise NotFound
         if not may_see(principal, case["org_number"], case["intermediary"], case["candidate_id"]):
             raise NotFound
+        await self._still(principal, case, context)
         return case
+
+    async def _still(self, principal: Principal, case: Document, context: CommandContext | None) -> None:
+        if not access_ended(case, party_of(principal), self.service.clock.today()):
+            return
+        if context is None or await self.log.find(context.claim) is None:
+            raise NotFound
 
     async def registered(self, match_id: str) -> Mapping[str, Any]:
         """What matching said when it confirmed. Raises Problem 503 where this has not been heard yet."""
@@ -108,21 +137,56 @@ class Followup:
         found: Mapping[str, Any] = case["match"]
         return found
 
-    async def agreement(self, principal: Principal, agreement_id: str) -> Found:
-        """The caller's agreement, from the log itself. Raises NotFound."""
+    async def agreement(self, principal: Principal, agreement_id: str, context: CommandContext | None = None) -> Found:
+        """The caller's agreement, from the log itself. Raises NotFound; `context` as in `case`."""
         subject = subjects.agreement_subject(agreement_id)
         loaded = (await self.log.load([subject]))[subject]
-        return _found(principal, loaded, loaded)
+        return await self._checked(principal, _found(principal, loaded, loaded), context)
 
-    async def trial(self, principal: Principal, trial_id: str, *, unseal: bool = False) -> Found:
-        """The caller's trial, from the log itself. Raises NotFound."""
+    async def _checked(self, principal: Principal, found: Found, context: CommandContext | None) -> Found:
+        case = await self.cases.get(found.drafted.match_id)
+        if case is not None:
+            await self._still(principal, case, context)
+        return found
+
+    async def person(self, candidate_id: str, *, unseal: bool = False) -> Person:
+        """All that the log knows of a person's cases."""
+        subject = subjects.person_subject(candidate_id)
+        return subjects.person_of((await self.log.load([subject], unseal=unseal))[subject])
+
+    async def trial(
+        self,
+        principal: Principal,
+        trial_id: str,
+        context: CommandContext | None = None,
+        *,
+        unseal: bool = False,
+    ) -> Found:
+        """The caller's trial, from the log itself. Raises NotFound; `context` as in `case`."""
         subject = subjects.trial_subject(trial_id)
         loaded = (await self.log.load([subject], unseal=unseal))[subject]
         started = next((event for event in loaded.events if isinstance(event, TrialStarted)), None)
         if started is None:
             raise NotFound
         agreement = subjects.agreement_subject(started.agreement_id)
-        return _found(principal, loaded, (await self.log.load([agreement]))[agreement])
+        found = _found(principal, loaded, (await self.log.load([agreement]))[agreement])
+        return await self._checked(principal, found, context)
+
+    async def on_trial(
+        self,
+        principal: Principal,
+        context: CommandContext,
+        trial_id: str,
+        command: Callable[..., Command],
+        *,
+        text: str | None = None,
+        **told: str,
+    ) -> Done:
+        """A command on the caller's trial; `command` is made with who, when and which. `told`: more of the answer."""
+        found = await self.trial(principal, trial_id, context)
+        made = command(at=self.service.clock.now(), trial_id=trial_id, acting=acting(principal), actor=principal.sub)
+        answer = Answer({"trial_id": trial_id, **told}, f"/trials/{trial_id}", subjects.trial_subject(trial_id))
+        return await self.run(context, found.subjects, found.drafted.candidate_id, made, lambda _: answer, text=text)
 
     async def run(
         self,
@@ -130,7 +194,7 @@ class Followup:
         names: Sequence[str],
         person: str,
         command: Command,
-        answer: Callable[[Sequence[FollowupEvent]], Answer],
+        answer: Callable[[Sequence[CaseEvent]], Answer],
         *,
         text: str | None = None,
         unseal: bool = False,

@@ -11,9 +11,30 @@ from datetime import date
 from typing import Any, Literal
 
 from chassis.requests import StrictModel
-from contracts.vocabulary import CloseReason, Measure, Outcome, Party, Progress
+from contracts.vocabulary import (
+    CloseReason,
+    Measure,
+    Outcome,
+    Party,
+    Progress,
+    ReversalReason,
+    ShortenReason,
+    Task,
+)
 from services.followup import requests as bodies
-from services.followup.steps import Case, Status, live_agreement, status, trial_of, waiting_for
+from services.followup.domain.aftermath import EMPLOYMENT_MONTHS
+from services.followup.steps import (
+    Case,
+    Status,
+    Step,
+    answers_change,
+    live_agreement,
+    next_step,
+    status,
+    trial_of,
+    waiting_change,
+    waiting_for,
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +69,22 @@ _PERCENT = Input("wage_subsidy_percent", "number", False, hint="wage_subsidy_per
 _NOTE = Input("note", "note", False)
 
 
-def _values(listed: type[Measure | Outcome | CloseReason | Progress]) -> tuple[str, ...]:
+def _values(
+    listed: type[Measure | Outcome | CloseReason | Progress | ShortenReason | ReversalReason],
+) -> tuple[str, ...]:
     return tuple(each.value for each in listed)
+
+
+_CONTENT = (
+    Input("measure", "choice", words="measure", options=_values(Measure)),
+    Input("start_on", "date"),
+    Input("end_on", "date"),
+    Input("hours_per_week", "number", step="0.5", most=40),
+    _PERCENT,
+    Input("wage.monthly_wage_nok", "number", False, hint="monthly_wage_nok", most=1_000_000),
+    Input("late_registration", "choice", False, "input", ("yes",), "late_registration"),
+)
+_CHANGES = ("agreements:approve",)
 
 
 _ALL = (
@@ -58,15 +93,11 @@ _ALL = (
         bodies.NewAgreement,
         "case",
         ("agreements:write",),
-        (
-            Input("measure", "choice", words="measure", options=_values(Measure)),
-            Input("start_on", "date"),
-            Input("end_on", "date"),
-            Input("hours_per_week", "number", step="0.5", most=40),
-            _PERCENT,
-            Input("late_registration", "choice", False, "input", ("yes",), "late_registration"),
-        ),
+        _CONTENT,
     ),
+    Action("change", bodies.NewAgreement, "agreement", ("agreements:write",), _CONTENT),
+    Action("take", bodies.CaseTake, "case", ("agreements:write",), ()),
+    Action("settle", bodies.TaskDone, "case", ("agreements:write",), ()),
     Action("approve", bodies.Approval, "agreement", _APPROVALS, (), lambda party: {"party": party.value}),
     Action(
         "approve-for",
@@ -85,7 +116,56 @@ _ALL = (
         bodies.NewCheckIn,
         "trial",
         _TRIALS,
-        (Input("held_on", "date"), Input("progress", "choice", words="progress", options=_values(Progress)), _NOTE),
+        (
+            Input("held_on", "date"),
+            Input("progress", "choice", words="progress", options=_values(Progress)),
+            _NOTE,
+            Input("agreed", "note", False),
+        ),
+    ),
+    Action(
+        "propose-change",
+        bodies.NewChange,
+        "trial",
+        _CHANGES,
+        (Input("effective_on", "date"), Input("hours_per_week", "number", step="0.5", most=40), _NOTE),
+    ),
+    Action("accept-change", bodies.ChangeAnswer, "trial", _CHANGES, (), lambda _: {"accepted": True}),
+    Action("decline-change", bodies.ChangeAnswer, "trial", _CHANGES, (_NOTE,), lambda _: {"accepted": False}),
+    Action(
+        "shorten",
+        bodies.Shortening,
+        "trial",
+        ("trials:write", "agreements:decide"),
+        (
+            Input("end_on", "date"),
+            Input("reason", "choice", words="shorten_reason", options=_values(ShortenReason)),
+            Input("note", "note", False, hint="note_close"),
+        ),
+    ),
+    Action("closing-talk", bodies.ClosingTalk, "trial", _TRIALS, (Input("held_on", "date"), _NOTE)),
+    Action(
+        "reverse",
+        bodies.Reversal,
+        "trial",
+        _TRIALS,
+        (
+            Input("outcome", "choice", words="outcome", options=_values(Outcome)),
+            Input("reason", "choice", words="reversal_reason", options=_values(ReversalReason)),
+            Input("note", "note", False, hint="note_close"),
+        ),
+    ),
+    Action("certificate", bodies.NewCertificate, "trial", _TRIALS, ()),
+    Action(
+        "employment",
+        bodies.Employment,
+        "trial",
+        _TRIALS,
+        (
+            Input("after_months", "choice", words="months", options=tuple(map(str, EMPLOYMENT_MONTHS))),
+            Input("employed", "choice", words="answer", options=("yes", "no")),
+            Input("on", "date"),
+        ),
     ),
     Action(
         "extend", bodies.Extension, "trial", ("trials:write", "agreements:decide"), (Input("end_on", "date"), _PERCENT)
@@ -106,26 +186,34 @@ _ALL = (
 ACTIONS: Mapping[str, Action] = {action.name: action for action in _ALL}
 
 
-def offered(case: Case, party: Party | None, scopes: frozenset[str], today: date) -> list[str]:
-    """The actions that this party can take now, the next step first."""
+def offered(
+    case: Case, party: Party | None, scopes: frozenset[str], today: date, counsellor_id: str | None = None
+) -> list[str]:
+    """The actions that this party can take now, the next step first. `counsellor_id`: the reader's own."""
     where = status(case)
-    counsellor = party == Party.COUNSELLOR
-    if where == Status.AWAITING_AGREEMENT:
-        return ["draft"] if counsellor and "agreements:write" in scopes else []
-    if where == Status.AWAITING_APPROVAL:
+    counsellor = party == Party.COUNSELLOR and "agreements:write" in scopes
+    found: list[str] = []
+    if where == Status.AWAITING_AGREEMENT and counsellor:
+        found = ["draft"]
+    elif where == Status.AWAITING_APPROVAL:
         live = live_agreement(case)
         waiting = waiting_for(live[1]) if live is not None else ()
-        mine = ["approve"] if party in waiting else []
         silent = {Party.EMPLOYER, Party.PARTICIPANT} & set(waiting)
-        return mine + (["approve-for"] if counsellor and silent else [])
-    if where == Status.AWAITING_START and party in (Party.EMPLOYER, Party.COUNSELLOR):
+        found = ["approve"] if party in waiting else []
+        found += (["approve-for"] if silent else []) + ["change"] if counsellor else []
+    elif where == Status.AWAITING_START and party in (Party.EMPLOYER, Party.COUNSELLOR):
         live = live_agreement(case)
         # Nobody can have come, or stayed away, before the first day.
         begun = live is not None and date.fromisoformat(live[1]["start_on"]) <= today
-        return ["start", "no-show"] if begun else []
-    if where == Status.IN_TRIAL:
-        return _in_trial(case, party)
-    return []
+        found = (["start", "no-show"] if begun else []) + (["change"] if counsellor else [])
+    elif where == Status.IN_TRIAL:
+        found = _in_trial(case, party)
+    elif where == Status.CLOSED and counsellor:
+        found = _closed(case, today)
+    not_mine = (
+        counsellor and where != Status.ENDED and (counsellor_id is None or case.get("counsellor_id") != counsellor_id)
+    )
+    return [*found, "take"] if not_mine else found
 
 
 def _in_trial(case: Case, party: Party | None) -> list[str]:
@@ -135,7 +223,35 @@ def _in_trial(case: Case, party: Party | None) -> list[str]:
         return []
     decided = live[1]["decision_maker_needed"]
     extends = ["extend"] if party == (Party.DECISION_MAKER if decided else Party.COUNSELLOR) else []
-    return ["check-in", *extends, "close"] if party == Party.COUNSELLOR else extends
+    if party in (Party.EMPLOYER, Party.PARTICIPANT):
+        voice = ["voice"] if party == Party.PARTICIPANT else []
+        return [*_changes(trial[1], party), *voice]
+    if party == Party.DECISION_MAKER:
+        return [*extends, "shorten"]
+    if party != Party.COUNSELLOR:
+        return []
+    tasks = case.get("tasks", {}).values()
+    disputed = any(each.get("task") == Task.SETTLE_START_DATE and "completed_on" not in each for each in tasks)
+    talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
+    return [*(["settle"] if disputed else []), "check-in", *extends, "shorten", *talk, "close"]
+
+
+def _changes(trial: Mapping[str, Any], party: Party) -> list[str]:
+    waits = waiting_change(trial)
+    if waits is None:
+        return ["propose-change"]
+    return ["accept-change", "decline-change"] if answers_change(waits) == party else ["decline-change"]
+
+
+def _closed(case: Case, today: date) -> list[str]:
+    trial = trial_of(case)
+    if trial is None:
+        return []
+    step = next_step(case, today)
+    employment = ["employment"] if step is not None and step.step == Step.CONFIRM_EMPLOYMENT else []
+    talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
+    certificate = [] if "certificate" in trial[1] else ["certificate"]
+    return [*employment, *talk, *certificate, "reverse"]
 
 
 def body_of(action: Action, typed: Mapping[str, str], party: Party) -> dict[str, Any]:
@@ -144,10 +260,14 @@ def body_of(action: Action, typed: Mapping[str, str], party: Party) -> dict[str,
     for each in action.inputs:
         if not (text := typed.get(each.name, "").strip()):
             continue
-        if each.name == "late_registration":
-            body[each.name] = text == "yes"
+        part, _, name = each.name.rpartition(".")
+        within = body.setdefault(part, {}) if part else body
+        if each.name in ("late_registration", "employed"):
+            within[name] = text == "yes"
+        elif each.kind == "number" or each.name == "after_months":
+            within[name] = _number(text)
         else:
-            body[each.name] = _number(text) if each.kind == "number" else text
+            within[name] = text
     return body
 
 

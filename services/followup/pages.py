@@ -19,7 +19,6 @@ from starlette.responses import RedirectResponse, Response
 from chassis.auth import NotFound, Principal, Visitor, require
 from chassis.commands import CommandContext, Done
 from chassis.errors import DependencyDown
-from chassis.formats import Language
 from chassis.freshness import Fresh
 from chassis.keyring import KeyringUnavailable
 from chassis.pages import page_router
@@ -27,16 +26,24 @@ from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.respond import Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
-from contracts.codelists import municipalities, occupations
 from contracts.refused import Refused
 from contracts.vocabulary import Party
-from services.followup.api.agreements import approve, confirm_start, report_no_show
-from services.followup.api.cases import CasePage, draft_agreement, own_cases
+from services.followup.api.aftermath import (
+    confirm_employment,
+    hold_closing_talk,
+    issue_certificate,
+    reverse_outcome,
+)
+from services.followup.api.agreements import approve, change_agreement, confirm_start, report_no_show
+from services.followup.api.cases import CasePage, draft_agreement, own_cases, settle_start, take_case
+from services.followup.api.changes import answer_waiting, propose_change, shorten, voices
 from services.followup.api.trials import close, extend, hold_check_in
 from services.followup.core import Followup, acting, party_of
+from services.followup.domain.subsidies import Plan, plan_of
 from services.followup.forms import ACTIONS, Action, body_of, offered
-from services.followup.showing import trial_body, with_notes
-from services.followup.steps import Group, group, live_agreement, next_step, status, trial_of
+from services.followup.places import place_of
+from services.followup.showing import history_for, trial_body, versions, with_notes
+from services.followup.steps import Group, group, live_agreement, next_step, status, trial_of, waiting_change
 from services.followup.subjects import agreement_subject, trial_subject
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
@@ -53,6 +60,17 @@ _RUN: Mapping[str, Callable[..., Awaitable[Done]]] = {
     "check-in": hold_check_in,
     "extend": extend,
     "close": close,
+    "change": change_agreement,
+    "take": take_case,
+    "settle": settle_start,
+    "propose-change": propose_change,
+    "accept-change": answer_waiting,
+    "decline-change": answer_waiting,
+    "shorten": shorten,
+    "closing-talk": hold_closing_talk,
+    "reverse": reverse_outcome,
+    "certificate": issue_certificate,
+    "employment": confirm_employment,
 }
 
 
@@ -61,17 +79,24 @@ def router(followup: Followup) -> APIRouter:
     routes = page_router()
 
     @routes.get("/")
-    async def work(request: Request, principal: Visitor, fresh: Fresh) -> Response:
+    async def work(request: Request, principal: Visitor, fresh: Fresh, mine: bool = False) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': '/'})}", status_code=303)
         await fresh.in_views(followup.cases)
         party = party_of(principal) if "cases:read" in principal.scopes else None
-        found = [] if party is None else await own_cases(followup, principal, {}, Paging(SHOWN, None))
+        own_id = await followup.counsellors.known(principal.sub) if party == Party.COUNSELLOR else None
+        where = {"counsellor_id": own_id or ""} if mine and party == Party.COUNSELLOR else {}
+        found = [] if party is None else await own_cases(followup, principal, where, Paging(SHOWN, None))
         today, language = followup.service.clock.today(), language_of(request)
         by_group: dict[Group, list[dict[str, Any]]] = {each: [] for each in Group}
         for case in found[:SHOWN]:
             step = next_step(case, today)
-            shown = {"case": case, "step": step, "status": status(case).value, "place": place(case, language)}
+            shown = {
+                "case": case,
+                "step": step,
+                "status": status(case).value,
+                "place": place_of(case["match"], language),
+            }
             by_group[group(case, party, today)].append(shown)
         for cases in by_group.values():
             cases.sort(key=lambda each: (each["step"] is None, each["step"] and each["step"].due_on))
@@ -80,6 +105,9 @@ def router(followup: Followup) -> APIRouter:
             "worklist.html",
             groups=[(name.value, cases) for name, cases in by_group.items() if cases],
             is_party=party is not None,
+            counts=[(name.value, len(cases)) for name, cases in by_group.items()],
+            is_counsellor=party == Party.COUNSELLOR,
+            mine=mine,
             more=len(found) > SHOWN,
             shown_at_most=SHOWN,
         )
@@ -88,13 +116,13 @@ def router(followup: Followup) -> APIRouter:
     async def form(request: Request, match_id: str, action: str, principal: Reader, fresh: Fresh) -> Response:
         await fresh.in_views(followup.cases)
         case = await followup.case(principal, match_id)
-        if action not in offered(case, party_of(principal), principal.scopes, followup.service.clock.today()):
+        if action not in await _offered(followup, principal, case) or action not in ACTIONS:
             return respond_page(f"/cases/{match_id}")
         return await _form(followup, request, case, ACTIONS[action])
 
     @routes.post("/cases/{match_id}/{action}")
     async def send(request: Request, match_id: str, action: str, principal: Reader, context: Creating) -> Response:
-        case = await followup.case(principal, match_id)
+        case = await followup.case(principal, match_id, context)
         if action not in ACTIONS:
             raise NotFound
         typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
@@ -112,7 +140,7 @@ def case_page(followup: Followup) -> CasePage:
     """The page of one case."""
 
     async def page(request: Request, principal: Principal, case: Document) -> Response:
-        today = followup.service.clock.today()
+        today, party = followup.service.clock.today(), party_of(principal)
         agreements = sorted(case.get("agreements", {}).items())
         agreement, trial = live_agreement(case) or (agreements[-1] if agreements else None), trial_of(case)
         return web_of(request).pages.render(
@@ -120,17 +148,54 @@ def case_page(followup: Followup) -> CasePage:
             "case.html",
             headers={"Cache-Control": "no-store"},
             case=case,
-            place=place(case, language_of(request)),
+            place=place_of(case["match"], language_of(request)),
             name=await followup.persons.name(case["candidate_id"]),
             where=status(case).value,
             step=next_step(case, today),
             agreement=None if agreement is None else agreement[1],
             trial=None if trial is None else trial[1],
             notes=None if trial is None else await _notes(followup, principal, trial[0]),
-            actions=offered(case, party_of(principal), principal.scopes, today),
+            voices=None if trial is None else await _voices(followup, principal, trial[0]),
+            actions=await _offered(followup, principal, case),
+            history=history_for(case, party),
+            versions=[] if agreement is None else versions(case, agreement[0]),
+            plan=None if agreement is None else await _plan(followup, case, agreement[0]),
+            trial_id=None if trial is None else trial[0],
+            has_certificate=trial is not None and "certificate" in trial[1] and party in _CERTIFIED,
+            change=None if trial is None else waiting_change(trial[1]),
         )
 
     return page
+
+
+_CERTIFIED = (Party.COUNSELLOR, Party.PARTICIPANT)
+
+
+async def _offered(followup: Followup, principal: Principal, case: Document) -> list[str]:
+    party = party_of(principal)
+    own = await followup.counsellors.known(principal.sub) if party == Party.COUNSELLOR else None
+    return offered(case, party, principal.scopes, followup.service.clock.today(), own)
+
+
+async def _voices(followup: Followup, principal: Principal, trial_id: str) -> list[dict[str, Any]]:
+    """What the candidate has said, for the case's counsellor; nothing for all others."""
+    try:
+        return await voices(followup, principal, trial_id)
+    except (NotFound, KeyringUnavailable, DependencyDown):
+        return []
+
+
+async def _plan(followup: Followup, case: Document, agreement_id: str) -> Plan | None:
+    """What the subsidy amounts to; None where there is none, or no key is to be had."""
+    try:
+        person = await followup.person(case["candidate_id"], unseal=True)
+    except (KeyringUnavailable, DependencyDown):
+        return None
+    found = person.agreement(agreement_id)
+    if found is None:
+        return None
+    plan = plan_of(person, found[1])
+    return plan if plan.periods or plan.ceilings_nok else None
 
 
 async def _notes(followup: Followup, principal: Principal, trial_id: str) -> list[Mapping[str, Any]] | None:
@@ -141,8 +206,8 @@ async def _notes(followup: Followup, principal: Principal, trial_id: str) -> lis
         found = await followup.trial(principal, trial_id, unseal=True)
     except (KeyringUnavailable, DependencyDown):
         return None
-    told = with_notes(trial_body(found), found)
-    return [each for each in told["check_ins"] if each["note"] is not None]
+    told = with_notes(trial_body(found, Party.COUNSELLOR), found)
+    return [each for each in told["check_ins"] if each["note"] is not None or each["agreed"] is not None]
 
 
 async def _run(
@@ -192,7 +257,7 @@ async def _form(
         headers={"Cache-Control": "no-store"},
         action=action,
         case=case,
-        place=place(case, language_of(request)),
+        place=place_of(case["match"], language_of(request)),
         version=version,
         typed=typed or {},
         # A sentence about what the form does not ask for has no field to lead to.
@@ -202,19 +267,12 @@ async def _form(
 
 def _wrong(request: Request, error: ValidationError | Refused) -> dict[str, str]:
     """Sentence per field; what concerns no field of the form is said of the page."""
+    return {name.replace("/", "."): sentence for name, sentence in _sentences(request, error).items()}
+
+
+def _sentences(request: Request, error: ValidationError | Refused) -> dict[str, str]:
     problems, language = web_of(request).problems, language_of(request)
     if isinstance(error, Refused):
         return problems.field_errors(error, language) or {"main": problems.write(error, language).detail}
     located = RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
     return problems.field_errors(located, language)
-
-
-def place(case: Document, language: Language) -> dict[str, str]:
-    """What the work is and where, in words."""
-    occupation = occupations().get(case["match"]["occupation"])
-    municipality = municipalities().get(case["match"]["municipality"])
-    name = "" if occupation is None else (occupation.name_en if language == "en" else "") or occupation.name_nb
-    return {
-        "occupation": name or case["match"]["occupation"],
-        "municipality": case["match"]["municipality"] if municipality is None else municipality.name,
-    }

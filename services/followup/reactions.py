@@ -1,7 +1,7 @@
 """What followup does about what it hears.
 
-Invariant: a confirmed match opens one case; whatever takes match, need or person away ends only what has not started,
-and tells nothing protected.
+Invariant: a registered slot gets one plan, a confirmed match one case; whatever takes match, need or person away ends
+only what has not started, and tells nothing protected.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
     ConsentWithdrawn,
+    NeedRegistered,
     NeedWithdrawn,
     ReadinessRevoked,
 )
@@ -24,6 +25,7 @@ from contracts.matching import MatchCancelled, MatchConfirmed
 from contracts.vocabulary import AnnulReason, CancelReason, ConsentScope
 from services.followup.domain.commands import EndCases, OpenCase
 from services.followup.domain.decide import decide
+from services.followup.domain.slot import EndPlan, MakePlan, decide_slot
 from services.followup.subjects import (
     agreement_subject,
     case_subject,
@@ -32,6 +34,8 @@ from services.followup.subjects import (
     need_subject,
     person_of,
     person_subject,
+    slot_in,
+    slot_subject,
 )
 
 _CANCELLED: Mapping[str, AnnulReason] = {
@@ -47,6 +51,39 @@ def _match_subjects(record: Record, _: Mapping[str, Loaded]) -> list[str]:
     return [case_subject(event.match_id), person_subject(event.candidate_id), need_subject(event.need_id)]
 
 
+def _open_subjects(record: Record, loaded: Mapping[str, Loaded]) -> list[str]:
+    match = record.event
+    assert isinstance(match, MatchConfirmed)
+    return [*_match_subjects(record, loaded), slot_subject(match.slot_id)]
+
+
+def _plan_subjects(record: Record, _: Mapping[str, Loaded]) -> list[str]:
+    need = record.event
+    assert isinstance(need, NeedRegistered)
+    return [slot_subject(slot_id) for slot_id in need.slot_ids]
+
+
+def _plan(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) -> Sequence[Event]:
+    need = record.event
+    assert isinstance(need, NeedRegistered)
+    return [
+        event
+        for slot_id in need.slot_ids
+        for event in decide_slot(
+            MakePlan(
+                at=occasion.now,
+                slot_id=slot_id,
+                need_id=need.need_id,
+                org_number=need.org_number,
+                intermediary=need.intermediary,
+                municipality=need.municipality,
+                registered_on=need.registered_on,
+            ),
+            slot_in(loaded, slot_id),
+        )
+    ]
+
+
 def _open(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) -> Sequence[Event]:
     match = record.event
     assert isinstance(match, MatchConfirmed)
@@ -59,8 +96,20 @@ def _open(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) -> S
         org_number=match.org_number,
         registered_on=match.registered_on,
         task_id=occasion.new_id(),
+        municipality=match.municipality,
     )
-    return decide(command, person_of(loaded[person_subject(match.candidate_id)]))
+    # Two topics: the match may be heard of before the need, and the clock must not wait for that.
+    plan = MakePlan(
+        at=occasion.now,
+        slot_id=match.slot_id,
+        need_id=match.need_id,
+        org_number=match.org_number,
+        intermediary=match.intermediary,
+        municipality=match.municipality,
+        registered_on=match.registered_on,
+    )
+    opened = decide(command, person_of(loaded[person_subject(match.candidate_id)]))
+    return [*opened, *decide_slot(plan, slot_in(loaded, match.slot_id))]
 
 
 def _cancelled_subjects(record: Record, loaded: Mapping[str, Loaded]) -> list[str]:
@@ -94,11 +143,19 @@ def _need_subjects(record: Record, loaded: Mapping[str, Loaded]) -> list[str]:
         *(person_subject(candidate_id) for candidate_id in cases.values()),
         *(case_subject(match_id) for match_id in cases),
         *_live(loaded, cases),
+        *(slot_subject(slot_id) for slot_id in need.slot_ids),
     ]
 
 
 def _withdraw(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) -> Sequence[Event]:
-    return _end(loaded, list(_withdrawn(record, loaded)), AnnulReason.NEED_WITHDRAWN, occasion)
+    need = record.event
+    assert isinstance(need, NeedWithdrawn)
+    plans = [
+        event
+        for slot_id in need.slot_ids
+        for event in decide_slot(EndPlan(at=occasion.now, slot_id=slot_id), slot_in(loaded, slot_id))
+    ]
+    return [*_end(loaded, list(_withdrawn(record, loaded)), AnnulReason.NEED_WITHDRAWN, occasion), *plans]
 
 
 def lost(event: Event) -> bool:
@@ -148,7 +205,8 @@ def _end(
 
 
 REACTIONS = (
-    Reaction("open", (matching.TOPIC,), (MatchConfirmed,), _match_subjects, _open),
+    Reaction("plan", (intake.TOPIC,), (NeedRegistered,), _plan_subjects, _plan),
+    Reaction("open", (matching.TOPIC,), (MatchConfirmed,), _open_subjects, _open),
     Reaction("cancel", (matching.TOPIC,), (MatchCancelled,), _cancelled_subjects, _cancel),
     Reaction("withdraw", (intake.TOPIC,), (NeedWithdrawn,), _need_subjects, _withdraw),
     Reaction(

@@ -5,11 +5,12 @@ Invariant: ids, days and codes alone; free text is added only where a counsellor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
 
-from contracts.followup import CheckInHeld, TrialClosed
+from contracts.followup import CheckInHeld, ClosingTalkHeld, TrialClosed
+from contracts.vocabulary import Party, Task
 from services.followup.core import Found
 from services.followup.steps import agreement_status, live_agreement, next_step, status, trial_of, waiting_for
 
@@ -17,8 +18,22 @@ _IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number")
 _OF_MATCH = ("municipality", "occupation", "registered_on", "promise_date", "confirmed_on")
 
 
-def case_body(case: Mapping[str, Any], today: date) -> dict[str, Any]:
-    """A case: where it stands, who does what next, and what has happened."""
+NOT_FOR_OTHERS = ("VoiceGiven",)
+"""What only the case's counsellor learns of, not even that it happened."""
+NOT_FOR_EMPLOYERS = ("CheckInMissed", "CaseTaken")
+"""What is between the candidate and those who follow up."""
+
+
+def history_for(case: Mapping[str, Any], party: Party | None) -> list[Mapping[str, Any]]:
+    """What has happened, as far as this party may know."""
+    hidden: tuple[str, ...] = () if party == Party.COUNSELLOR else NOT_FOR_OTHERS
+    if party == Party.EMPLOYER:
+        hidden += NOT_FOR_EMPLOYERS
+    return [each for each in case["history"] if each["event"] not in hidden]
+
+
+def case_body(case: Mapping[str, Any], today: date, party: Party | None) -> dict[str, Any]:
+    """A case as a party may see it: where it stands, who does what next, and what has happened."""
     agreements = sorted(case.get("agreements", {}).items())
     shown = live_agreement(case) or (agreements[-1] if agreements else None)
     trial = trial_of(case)
@@ -29,10 +44,10 @@ def case_body(case: Mapping[str, Any], today: date) -> dict[str, Any]:
         "cancelled": case.get("cancelled"),
         "status": status(case),
         "next_step": _next(case, today),
-        "tasks": _tasks(case),
+        "tasks": tasks_for(case, party),
         "agreement": None if shown is None else agreement_part(*shown),
-        "trial": None if trial is None else trial_part(*trial),
-        "history": [{name: each[name] for name in ("event", "on", "by")} for each in case["history"]],
+        "trial": None if trial is None else trial_for(trial_part(*trial), party),
+        "history": [{name: each[name] for name in ("event", "on", "by")} for each in history_for(case, party)],
     }
 
 
@@ -48,10 +63,25 @@ def _next(case: Mapping[str, Any], today: date) -> dict[str, Any] | None:
     }
 
 
-def _tasks(case: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # A completion may have been folded a moment before its task was.
+def tasks_of(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The tasks of a case by due day, as far as they have been heard of."""
     tasks = [{"task_id": task_id, **task} for task_id, task in case.get("tasks", {}).items() if "task" in task]
     return sorted(tasks, key=lambda task: (task["due_on"], task["task_id"]))
+
+
+def tasks_for(case: Mapping[str, Any], party: Party | None) -> list[dict[str, Any]]:
+    """The same, as far as this party may know: that nobody has looked after the candidate is no news for employers."""
+    hidden = (Task.HOLD_CHECK_IN,) if party == Party.EMPLOYER else ()
+    return [task for task in tasks_of(case) if task["task"] not in hidden]
+
+
+def trial_for(part: Mapping[str, Any], party: Party | None) -> dict[str, Any]:
+    """A trial as a party may see it. How it goes, and what was missed, is not told to employers."""
+    shown = {name: value for name, value in part.items() if name != "voices" or party == Party.COUNSELLOR}
+    if party != Party.EMPLOYER:
+        return shown
+    shown["check_ins"] = [{name: each[name] for name in ("check_in_id", "held_on")} for each in shown["check_ins"]]
+    return {name: value for name, value in shown.items() if name != "missed"}
 
 
 def agreement_part(agreement_id: str, agreement: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +89,8 @@ def agreement_part(agreement_id: str, agreement: Mapping[str, Any]) -> dict[str,
     where = agreement_status(agreement)
     return {
         "agreement_id": agreement_id,
-        **{name: agreement[name] for name in sorted(agreement)},
+        **{name: value for name, value in sorted(agreement.items()) if name != "versions" and value is not None},
+        "wage_subsidy_percent": agreement["wage_subsidy_percent"],
         "status": where,
         "waiting_for": list(waiting_for(agreement)) if where == "drafted" else [],
     }
@@ -83,26 +114,70 @@ def agreement_body(found: Found) -> dict[str, Any]:
     return {**_ids(found), **body, **started}
 
 
-def trial_body(found: Found) -> dict[str, Any]:
+def trial_body(found: Found, party: Party | None) -> dict[str, Any]:
     """`GET /trials/{id}`."""
     trial = trial_of(found.document)
     assert trial is not None, "found by its start"
-    return {**_ids(found), "intermediary": found.drafted.intermediary, **trial_part(*trial)}
+    return {**_ids(found), "intermediary": found.drafted.intermediary, **trial_for(trial_part(*trial), party)}
+
+
+def versions(case: Mapping[str, Any], agreement_id: str) -> list[dict[str, Any]]:
+    """Every content that the agreement has had: before the start as drafted and changed, after it by what was decided.
+
+    Each holds from `effective_on` until the next one does.
+    """
+    found = [dict(each) for each in case.get("agreements", {}).get(agreement_id, {}).get("versions", [])]
+    trial = trial_of(case)
+    if trial is None or trial[1]["agreement_id"] != agreement_id or not found:
+        return [{"number": number, **each} for number, each in enumerate(found, 1)]
+    last = found[-1]
+    for on, effective_on, what in sorted(_decided(trial[1]), key=lambda each: each[0]):
+        # What an extension says holds from the day after the old last day.
+        begins = effective_on or (date.fromisoformat(last["end_on"]) + timedelta(days=1)).isoformat()
+        last = {**last, **what, "on": on, "effective_on": begins}
+        found.append(last)
+    return [{"number": number, **each} for number, each in enumerate(found, 1)]
+
+
+def _decided(trial: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
+    for each in trial.get("extensions", []):
+        what = {"end_on": each["end_on"], "wage_subsidy_percent": each["wage_subsidy_percent"]}
+        yield each["extended_on"], None, what
+    for each in trial.get("shortenings", []):
+        yield each["shortened_on"], each["shortened_on"], {"end_on": each["end_on"]}
+    for each in trial.get("changes", []):
+        if each["state"] == "accepted":
+            yield each["answered_on"], each["effective_on"], {"hours_per_week": each["hours_per_week"]}
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Field by field what differs between two versions of the content."""
+    said = ("on", "version", "number")
+    names = [name for name in {**one, **other} if name not in said]
+    return {name: {"from": one.get(name), "to": other.get(name)} for name in names if one.get(name) != other.get(name)}
 
 
 def with_notes(body: Mapping[str, Any], found: Found) -> dict[str, Any]:
     """The same with the sealed notes, as far as they were opened."""
     notes: dict[str, Any] = {}
-    closing = None
+    agreed: dict[str, Any] = {}
+    closing = talk = None
     for event in found.loaded.events:
         note = None if event.sealed is None else event.sealed.get("note")
         if isinstance(event, CheckInHeld):
             notes[event.check_in_id] = note
+            agreed[event.check_in_id] = None if event.sealed is None else event.sealed.get("agreed")
         elif isinstance(event, TrialClosed):
             closing = note
-    check_ins = [{**each, "note": notes.get(each["check_in_id"])} for each in body["check_ins"]]
+        elif isinstance(event, ClosingTalkHeld):
+            talk = note
+    check_ins = [
+        {**each, "note": notes.get(each["check_in_id"]), "agreed": agreed.get(each["check_in_id"])}
+        for each in body["check_ins"]
+    ]
     closed = {"closed": {**body["closed"], "note": closing}} if "closed" in body else {}
-    return {**body, "check_ins": check_ins, **closed}
+    talked = {"closing_talk": {"held_on": body["closing_talk_on"], "note": talk}} if "closing_talk_on" in body else {}
+    return {**body, "check_ins": check_ins, **closed, **talked}
 
 
 def _ids(found: Found) -> dict[str, Any]:

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from contracts.vocabulary import Party, Task
+from contracts.days import add_months
+from contracts.vocabulary import Measure, Outcome, Party, Task
+from services.followup.domain.aftermath import EMPLOYMENT_MONTHS
+from services.followup.domain.playbook import playbook_on
 
 Case = Mapping[str, Any]
+EMPLOYMENT_ASKED_FOR = timedelta(weeks=2)
+"""So long there is to find out whether somebody is still employed."""
 
 
 class Status(StrEnum):
@@ -33,8 +38,12 @@ class Step(StrEnum):
     DRAFT = "draft"
     APPROVE = "approve"
     CONFIRM_START = "confirm_start"
+    SETTLE_START = "settle_start"
+    CHECK_IN = "check_in"
+    ANSWER_CHANGE = "answer_change"
     FOLLOW_UP = "follow_up"
     CLOSE = "close"
+    CONFIRM_EMPLOYMENT = "confirm_employment"
 
 
 class Group(StrEnum):
@@ -58,7 +67,7 @@ class NextStep:
 def live_agreement(case: Case) -> tuple[str, Mapping[str, Any]] | None:
     """The agreement that can still lead to a start, or has."""
     for agreement_id, agreement in sorted(case.get("agreements", {}).items()):
-        if "annulled" not in agreement and "no_show" not in agreement:
+        if not {"annulled", "no_show", "expired"} & set(agreement):
             return agreement_id, agreement
     return None
 
@@ -82,12 +91,14 @@ def waiting_for(agreement: Mapping[str, Any]) -> tuple[Party, ...]:
 
 
 def agreement_status(agreement: Mapping[str, Any]) -> str:
-    """drafted, concluded, annulled or no_show; whether it has started is said by its trial."""
+    """drafted, concluded, annulled, expired or no_show; whether it has started is said by its trial."""
     if "annulled" in agreement:
         return "annulled"
     if "no_show" in agreement:
         return "no_show"
-    return "concluded" if "concluded_on" in agreement else "drafted"
+    if "expired" in agreement:
+        return "expired"
+    return "concluded" if agreement.get("concluded_on") else "drafted"
 
 
 def status(case: Case) -> Status:
@@ -95,8 +106,8 @@ def status(case: Case) -> Status:
     if (trial := trial_of(case)) is not None:
         return Status.CLOSED if "closed" in trial[1] else Status.IN_TRIAL
     if (live := live_agreement(case)) is not None:
-        return Status.AWAITING_START if "concluded_on" in live[1] else Status.AWAITING_APPROVAL
-    if case.get("cancelled") or case.get("agreements") or not _draft_is_open(case):
+        return Status.AWAITING_START if live[1].get("concluded_on") else Status.AWAITING_APPROVAL
+    if case.get("cancelled") or "ended_on" in case or not _draft_is_open(case):
         return Status.ENDED
     return Status.AWAITING_AGREEMENT
 
@@ -110,13 +121,12 @@ def _draft_is_open(case: Case) -> bool:
 def next_step(case: Case, today: date) -> NextStep | None:
     """Who does what next, and by when; None where it is over."""
     where = status(case)
-    if where in (Status.CLOSED, Status.ENDED):
+    trial = trial_of(case)
+    if where == Status.ENDED:
         return None
-    if where == Status.IN_TRIAL:
-        trial = trial_of(case)
+    if where in (Status.IN_TRIAL, Status.CLOSED):
         assert trial is not None
-        end_on = date.fromisoformat(trial[1]["end_on"])
-        return NextStep(Step.FOLLOW_UP if today < end_on else Step.CLOSE, (Party.COUNSELLOR,), end_on)
+        return _in_trial(case, trial[1], today) if where == Status.IN_TRIAL else _after(trial[1], today)
     if where == Status.AWAITING_AGREEMENT:
         return NextStep(Step.DRAFT, (Party.COUNSELLOR,), _due(case, Task.DRAFT_AGREEMENT, _promise(case)))
     live = live_agreement(case)
@@ -126,6 +136,68 @@ def next_step(case: Case, today: date) -> NextStep | None:
         return NextStep(Step.APPROVE, waiting_for(live[1]), _due(case, Task.APPROVE_AGREEMENT, start_on))
     due_on = _due(case, Task.CONFIRM_START, start_on)
     return NextStep(Step.CONFIRM_START, (Party.EMPLOYER, Party.COUNSELLOR), due_on)
+
+
+def _in_trial(case: Case, trial: Mapping[str, Any], today: date) -> NextStep:
+    if _is_open(case, Task.SETTLE_START_DATE):
+        return NextStep(Step.SETTLE_START, (Party.COUNSELLOR,), _due(case, Task.SETTLE_START_DATE, today))
+    if _is_open(case, Task.HOLD_CHECK_IN):
+        return NextStep(Step.CHECK_IN, (Party.COUNSELLOR,), _due(case, Task.HOLD_CHECK_IN, today))
+    if (change := waiting_change(trial)) is not None:
+        return NextStep(Step.ANSWER_CHANGE, (answers_change(change),), date.fromisoformat(change["effective_on"]))
+    end_on = date.fromisoformat(trial["end_on"])
+    if today >= end_on:
+        return NextStep(Step.CLOSE, (Party.COUNSELLOR,), end_on)
+    return NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), min(check_in_due(trial), end_on))
+
+
+def _after(trial: Mapping[str, Any], today: date) -> NextStep | None:
+    """Whether somebody who was hired is still employed is asked once so many months have passed."""
+    if trial["closed"]["outcome"] != Outcome.HIRED:
+        return None
+    confirmed = trial.get("employment", [])
+    if any(not each["employed"] for each in confirmed):
+        return None
+    asked = [months for months in EMPLOYMENT_MONTHS if months not in {each["after_months"] for each in confirmed}]
+    if not asked:
+        return None
+    due_on = add_months(date.fromisoformat(trial["closed"]["on"]), asked[0])
+    return (
+        NextStep(Step.CONFIRM_EMPLOYMENT, (Party.COUNSELLOR,), due_on + EMPLOYMENT_ASKED_FOR)
+        if due_on <= today
+        else None
+    )
+
+
+def check_in_due(trial: Mapping[str, Any]) -> date:
+    """By when the next check-in is to be held."""
+    started_on = date.fromisoformat(trial["on"])
+    held = max((date.fromisoformat(each["held_on"]) for each in trial["check_ins"]), default=None)
+    return playbook_on(held or started_on).check_in_due(Measure(trial["measure"]), started_on, held)
+
+
+def waiting_change(trial: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The change that waits for the other party's answer."""
+    return next((each for each in trial.get("changes", []) if each["state"] == "waits"), None)
+
+
+def answers_change(change: Mapping[str, Any]) -> Party:
+    """The other of the two."""
+    return Party.PARTICIPANT if change["proposed_by"] == Party.EMPLOYER else Party.EMPLOYER
+
+
+def over_on(case: Case) -> date | None:
+    """The day on which the case was over, from which the parties' access counts; None while it goes on."""
+    if (closed := case.get("closed_on")) is not None:
+        return date.fromisoformat(closed)
+    if status(case) != Status.ENDED:
+        return None
+    ended = case.get("ended_on") or (case.get("cancelled") or {}).get("on")
+    return None if ended is None else date.fromisoformat(ended)
+
+
+def _is_open(case: Case, task: Task) -> bool:
+    return any(each.get("task") == task and "completed_on" not in each for each in case.get("tasks", {}).values())
 
 
 def _promise(case: Case) -> date:

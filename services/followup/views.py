@@ -6,7 +6,7 @@ Invariant: each subject writes fields of its own, so that no order between topic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from chassis.projection import Document, Projection, Record
 from contracts import followup, matching
@@ -15,22 +15,25 @@ from contracts.event import Event
 from contracts.followup import (
     AgreementAnnulled,
     AgreementApproved,
+    AgreementChanged,
     AgreementConcluded,
     AgreementDrafted,
     AgreementEvent,
+    AgreementExpired,
+    AgreementExpiring,
     ApprovalRevoked,
     CaseEvent,
-    CheckInHeld,
+    CaseTaken,
     NoShowReported,
     TaskAssigned,
     TaskCompleted,
     TaskEvent,
     TrialClosed,
     TrialEvent,
-    TrialExtended,
-    TrialStarted,
 )
 from contracts.matching import MatchCancelled, MatchConfirmed, MatchEvent
+from services.followup.planview import ASSIGNMENTS, PLANS
+from services.followup.trialview import trial_after
 
 _IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number")
 _MATCH = ("intermediary", "municipality", "occupation", "measure", "registered_on", "promise_date", "confirmed_on")
@@ -67,11 +70,28 @@ def case_after(document: Document, event: CaseEvent) -> Document:
         case TaskEvent():
             return _part(document, "tasks", event.task_id, _task(event))
         case AgreementEvent():
-            return _part(document, "agreements", event.agreement_id, _agreement(document, event))
+            after = _part(document, "agreements", event.agreement_id, _agreement(document, event))
+            ends = _ends(event)
+            return after if ends is None else {**after, "ended_on": ends}
         case TrialEvent():
-            return _part(document, "trials", event.trial_id, _trial(document, event))
+            trial = document.get("trials", {}).get(event.trial_id, {})
+            after = _part(document, "trials", event.trial_id, trial_after(trial, event))
+            return {**after, "closed_on": event.on.isoformat()} if isinstance(event, TrialClosed) else after
+        case CaseTaken():
+            return {**document, "counsellor_id": event.counsellor_id}
         case _:
             return document
+
+
+def _ends(event: AgreementEvent) -> str | None:
+    """The day on which the case ended before a start, if this ends it."""
+    match event:
+        case AgreementAnnulled():
+            return event.annulled_on.isoformat()
+        case NoShowReported():
+            return event.on.isoformat()
+        case _:
+            return None
 
 
 def _part(document: Document, name: str, part_id: str, said: dict[str, Any]) -> Document:
@@ -89,62 +109,55 @@ def _task(event: TaskEvent) -> dict[str, Any]:
             return {}
 
 
+_CONTENT = ("measure", "start_on", "end_on", "hours_per_week", "wage_subsidy_percent", "decision_maker_needed")
+
+
+def _content(event: AgreementDrafted | AgreementChanged) -> dict[str, Any]:
+    said = event.data()
+    return {name: said[name] for name in (*_CONTENT, "rule_version")}
+
+
 def _agreement(document: Document, event: AgreementEvent) -> dict[str, Any]:
-    approvals = document.get("agreements", {}).get(event.agreement_id, {}).get("approvals", [])
+    before = document.get("agreements", {}).get(event.agreement_id, {})
     match event:
         case AgreementDrafted():
-            said = event.data()
-            kept = {name: value for name, value in said.items() if name not in (*_IDS, "agreement_id")}
-            return {**kept, "approvals": []}
+            content = _content(event)
+            drafted_on = event.drafted_on.isoformat()
+            first = {"version": 1, "on": drafted_on, "effective_on": content["start_on"], **content}
+            kept = {"intermediary": event.intermediary, "drafted_on": drafted_on, **content}
+            return {**kept, "approvals": [], "versions": [first]}
+        case AgreementChanged():
+            content = _content(event)
+            changed_on = event.changed_on.isoformat()
+            effective_on = event.effective_on.isoformat()
+            version = {"version": event.content_version, "on": changed_on, "effective_on": effective_on, **content}
+            versions = [*before.get("versions", []), version]
+            # A fold cannot take a field away from what it is merged into: None says that it no longer holds.
+            return {**content, "approvals": [], "concluded_on": None, "expiring": None, "versions": versions}
         case AgreementApproved():
             approval = {
                 "party": event.party,
                 "approved_on": event.approved_on.isoformat(),
                 "on_behalf_of": event.on_behalf_of,
             }
-            return {"approvals": [*approvals, approval]}
+            return {"approvals": [*before.get("approvals", []), approval], "expiring": None}
         case ApprovalRevoked():
-            return {"approvals": []}
+            return {"approvals": [], "expiring": None}
         case AgreementConcluded():
             return {"concluded_on": event.concluded_on.isoformat()}
         case AgreementAnnulled():
             return {"annulled": {"on": event.annulled_on.isoformat(), "reason": event.reason}}
+        case AgreementExpiring():
+            return {"expiring": {"on": event.expires_on.isoformat(), "days_left": event.days_left}}
+        case AgreementExpired():
+            return {"expired": {"on": event.expired_on.isoformat()}, "expiring": None}
         case NoShowReported():
             return {"no_show": {"on": event.on.isoformat(), "reported_by": event.reported_by}}
         case _:
             return {}
 
 
-def _trial(document: Document, event: TrialEvent) -> dict[str, Any]:
-    trial = document.get("trials", {}).get(event.trial_id, {})
-    match event:
-        case TrialStarted():
-            said = event.data()
-            kept = {name: value for name, value in said.items() if name not in (*_IDS, "trial_id")}
-            return {**kept, "check_ins": [], "extensions": []}
-        case CheckInHeld():
-            check_in = {
-                "check_in_id": event.check_in_id,
-                "held_on": event.held_on.isoformat(),
-                "progress": event.progress,
-            }
-            return {"check_ins": [*trial.get("check_ins", []), check_in]}
-        case TrialExtended():
-            extension = {
-                "extended_on": event.extended_on.isoformat(),
-                "end_on": event.end_on.isoformat(),
-                "wage_subsidy_percent": event.wage_subsidy_percent,
-                "decided_by": event.decided_by,
-            }
-            extensions = [*trial.get("extensions", []), extension]
-            return {"extensions": extensions, "end_on": extension["end_on"]}
-        case TrialClosed():
-            return {"closed": {"on": event.on.isoformat(), "outcome": event.outcome, "reason": event.reason}}
-        case _:
-            return {}
-
-
-_WHO = ("party", "confirmed_by", "reported_by", "decided_by")
+_WHO = ("party", "confirmed_by", "reported_by", "decided_by", "proposed_by", "accepted_by", "declined_by")
 
 
 def _history(before: Document, record: Record) -> list[dict[str, Any]]:
@@ -168,25 +181,12 @@ def _by(event: Event) -> str | None:
     return next((getattr(event, name) for name in _WHO if hasattr(event, name)), None)
 
 
+_OF_CASES = tuple(event for event in get_args(followup.FollowupEvent) if issubclass(event, CaseEvent))
+
 CASES = Projection(
     name="cases",
     topics=(matching.TOPIC, followup.TOPIC),
-    reads=(
-        MatchConfirmed,
-        MatchCancelled,
-        TaskAssigned,
-        TaskCompleted,
-        AgreementDrafted,
-        AgreementApproved,
-        ApprovalRevoked,
-        AgreementConcluded,
-        AgreementAnnulled,
-        TrialStarted,
-        NoShowReported,
-        CheckInHeld,
-        TrialExtended,
-        TrialClosed,
-    ),
+    reads=(MatchConfirmed, MatchCancelled, *_OF_CASES),
     keys=_keys,
     fold=_fold,
     indexes=(
@@ -194,6 +194,8 @@ CASES = Projection(
         ("org_number", "match_id"),
         ("intermediary", "match_id"),
         ("candidate_id", "match_id"),
+        ("counsellor_id", "match_id"),
     ),
+    version=2,
 )
-PROJECTIONS = (CASES,)
+PROJECTIONS = (CASES, PLANS, ASSIGNMENTS)

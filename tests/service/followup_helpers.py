@@ -28,7 +28,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from contracts import matching
 from contracts.days import OSLO, promise_date
-from contracts.matching import MatchCancelled, MatchConfirmed, MatchEvent
+from contracts.matching import MatchCancelled, MatchConfirmed, MatchEvent, NeedAssigned
 from services.followup.app import create_app
 from services.followup.intake import IntakePersons
 from tests.service import intake_helpers
@@ -111,7 +111,7 @@ class World:
         assert answer.status_code == 200, answer.text
         self.writer.clock.set(at)
 
-    async def matched(self, *events: MatchEvent) -> int:
+    async def matched(self, *events: MatchEvent | NeedAssigned) -> int:
         """Matching publishes; the position of the last event."""
         log = self.writer._logs[0]
         context = CommandContext(claim=f"command:{uuid4().hex}", body=b"{}", actor="t", correlation="t", wait=10.0)

@@ -32,6 +32,7 @@ from chassis.web import create_app
 from contracts import intake
 from tests.service.platform_helpers import figures, published, report, small_service, until
 from tests.service.test_platform_reactions import withdraw_at
+from tests.service.test_timers import withdrawing
 from tests.webapp import DEV_KEY, StillService, headers
 
 DECLARED = {
@@ -151,6 +152,7 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
 
     service, eventlog = small_service(settings, figures())
     service.add_reaction(eventlog, withdraw_at(13))
+    service.add_timers(eventlog, withdrawing())
     folding, handle = asyncio.Event(), Reader.handle
 
     async def late(self: Reader, raws: Sequence[Raw]) -> Handled:
@@ -191,6 +193,7 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
         await moved.until("dugnad_parked_subjects")
         async with _halting(settings):
             await moved.until("dugnad_stopped_partitions", "dugnad_reactions", "dugnad_projection_records")
+            await moved.until("dugnad_timers")
     finally:
         await service.stop()
     assert set(DECLARED) - moved.look() == set()

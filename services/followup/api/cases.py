@@ -6,7 +6,7 @@ Invariant: a list holds the caller's cases alone, whatever is asked for.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -22,11 +22,12 @@ from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.requests import Id
 from chassis.respond import Creating, Paged, Paging, resource, respond
-from contracts.vocabulary import Party
-from services.followup.core import Followup, party_of
-from services.followup.domain.commands import Draft
-from services.followup.requests import NewAgreement
-from services.followup.showing import case_body
+from contracts.rulepacks import RulePack
+from contracts.vocabulary import Party, Task
+from services.followup.core import Followup, acting, party_of
+from services.followup.domain.commands import Command, CompleteTask, Draft, TakeCase
+from services.followup.requests import CaseTake, NewAgreement, TaskDone
+from services.followup.showing import case_body, tasks_of
 from services.followup.subjects import agreement_subject, case_subject, person_subject
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
@@ -48,13 +49,17 @@ def router(followup: Followup, page_of: CasePage) -> APIRouter:
         fresh: Fresh,
         match_id: Annotated[Id | None, Query()] = None,
         need_id: Annotated[Id | None, Query()] = None,
+        mine: Annotated[bool, Query(description="The cases that the caller, a counsellor, has taken.")] = False,
     ) -> Response:
         await fresh.in_views(followup.cases)
         asked = {"match_id": match_id, "need_id": need_id}
         where = {name: value for name, value in asked.items() if value is not None}
+        if mine:
+            # Nobody's id where the caller has taken none: a null would match every case that nobody has taken.
+            where["counsellor_id"] = await followup.counsellors.known(principal.sub) or ""
         found = await own_cases(followup, principal, where, page)
-        today = followup.service.clock.today()
-        return page.listing([case_body(case, today) for case in found], lambda each: (each["match_id"],))
+        today, party = followup.service.clock.today(), party_of(principal)
+        return page.listing([case_body(case, today, party) for case in found], lambda each: (each["match_id"],))
 
     @routes.get("/cases/{match_id}", summary="One case: where it stands, who does what next, its history")
     async def one(request: Request, match_id: str, principal: Reader, fresh: Fresh) -> Response:
@@ -62,13 +67,63 @@ def router(followup: Followup, page_of: CasePage) -> APIRouter:
         case = await followup.case(principal, match_id)
         if wants_page(request):
             return await page_of(request, principal, case)
-        return resource(case_body(case, followup.service.clock.today()))
+        return resource(case_body(case, followup.service.clock.today(), party_of(principal)))
 
     @routes.post("/cases/{match_id}/agreements", status_code=201, summary="Draft the agreement of a case")
     async def draft(match_id: str, body: NewAgreement, principal: Drafter, context: Creating) -> Response:
         return respond(await draft_agreement(followup, principal, context, match_id, body))
 
+    @routes.post("/cases/{match_id}/counsellor", status_code=201, summary="See to a case from now on")
+    async def take(match_id: str, body: CaseTake, principal: Drafter, context: Creating) -> Response:
+        return respond(await take_case(followup, principal, context, match_id, body))
+
+    @routes.post(
+        "/cases/{match_id}/tasks/{task_id}/completion", status_code=201, summary="Say that a task has been settled"
+    )
+    async def completion(match_id: str, task_id: Id, body: TaskDone, principal: Drafter, context: Creating) -> Response:  # noqa: ARG001 - checked to be empty
+        return respond(await complete_task(followup, principal, context, match_id, task_id))
+
     return routes
+
+
+async def take_case(
+    followup: Followup, principal: Principal, context: CommandContext, match_id: str, _: CaseTake
+) -> Done:
+    """Take a case: it stands in the counsellor's own list from then on."""
+    case = await followup.case(principal, match_id, context)
+    counsellor_id = await followup.counsellors.id_of(principal.sub)
+    command = TakeCase(
+        at=followup.service.clock.now(), match_id=match_id, acting=acting(principal), counsellor_id=counsellor_id
+    )
+    return await _on_case(followup, context, case, command)
+
+
+async def complete_task(
+    followup: Followup, principal: Principal, context: CommandContext, match_id: str, task_id: str
+) -> Done:
+    """Complete a task that nothing else completes."""
+    case = await followup.case(principal, match_id, context)
+    command = CompleteTask(
+        at=followup.service.clock.now(), match_id=match_id, acting=acting(principal), task_id=task_id
+    )
+    return await _on_case(followup, context, case, command)
+
+
+async def settle_start(
+    followup: Followup, principal: Principal, context: CommandContext, match_id: str, _: TaskDone
+) -> Done:
+    """The page's way to the same: the task that asks which of two days it was."""
+    case = await followup.case(principal, match_id, context)
+    task_id = next((each["task_id"] for each in tasks_of(case) if each["task"] == Task.SETTLE_START_DATE), "")
+    return await complete_task(followup, principal, context, match_id, task_id)
+
+
+async def _on_case(followup: Followup, context: CommandContext, case: Document, command: Command) -> Done:
+    match_id, person = case["match_id"], case["candidate_id"]
+    answer = Answer({"match_id": match_id}, f"/cases/{match_id}", case_subject(match_id))
+    return await followup.run(
+        context, [case_subject(match_id), person_subject(person)], person, command, lambda _: answer
+    )
 
 
 async def own_cases(followup: Followup, principal: Principal, where: dict[str, Any], page: Paging) -> list[Document]:
@@ -85,6 +140,8 @@ async def own_cases(followup: Followup, principal: Principal, where: dict[str, A
         case None:
             raise NotFound
     conditions: list[dict[str, Any]] = [own, where, {"match": {"$exists": True}}]
+    if party_of(principal) != Party.COUNSELLOR:
+        conditions += _still_open_to_parties(followup.service.clock.today())
     if page.after is not None:
         if len(page.after) != 1 or not isinstance(page.after[0], str):
             raise Problem(400, "cursor_invalid")
@@ -93,11 +150,21 @@ async def own_cases(followup: Followup, principal: Principal, where: dict[str, A
     return await followup.cases.find(asked, sort=[("match_id", 1)], limit=page.limit + 1)
 
 
+def _still_open_to_parties(today: date) -> list[dict[str, Any]]:
+    """What `access_ended` says of one case, asked of the view."""
+    since = (today - timedelta(weeks=RulePack.at(today).agreement.access_after_close_weeks)).isoformat()
+    over = ("closed_on", "ended_on")
+    recent = [{"$or": [{name: {"$exists": False}}, {name: {"$gte": since}}]} for name in over]
+    # A cancelled match ends a case that has no agreement; a trial goes on.
+    cancelled = [{"cancelled": {"$exists": False}}, {"cancelled.on": {"$gte": since}}, {"trials": {"$exists": True}}]
+    return [*recent, {"$or": cancelled}]
+
+
 async def draft_agreement(
     followup: Followup, principal: Principal, context: CommandContext, match_id: str, body: NewAgreement
 ) -> Done:
     """Draft, after intake has said whether the person may."""
-    case = await followup.case(principal, match_id)
+    case = await followup.case(principal, match_id, context)
     person, agreement_id = case["candidate_id"], new_id()
     command = Draft(
         at=followup.service.clock.now(),
@@ -112,9 +179,12 @@ async def draft_agreement(
         hours_per_week=body.hours_per_week,
         wage_subsidy_percent=body.wage_subsidy_percent,
         late_registration=body.late_registration,
+        wage=None if body.wage is None else body.wage.wage(),
         eligibility=await followup.persons.eligibility(person, body.measure, body.start_on, body.end_on),
     )
     subject = agreement_subject(agreement_id)
     answer = Answer({"agreement_id": agreement_id, "match_id": match_id}, f"/agreements/{agreement_id}", subject)
     names = [subject, case_subject(match_id), person_subject(person)]
-    return await followup.run(context, names, person, command, lambda _: answer)
+    # What a body says of a wage is hashed under the person's key.
+    text = None if body.wage is None else "wage"
+    return await followup.run(context, names, person, command, lambda _: answer, text=text)

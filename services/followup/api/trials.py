@@ -5,7 +5,8 @@ Invariant: notes are answered to counsellors of the case who ask for them, and t
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
@@ -15,13 +16,17 @@ from chassis.commands import Answer, CommandContext, Done
 from chassis.ids import new_id
 from chassis.problems import Problem
 from chassis.respond import Changing, resource, respond
-from contracts.followup import TrialStarted
+from contracts.followup import TrialExtended, TrialStarted
 from contracts.vocabulary import Measure, Party
 from services.followup import requests as bodies
 from services.followup.core import Followup, Found, acting, party_of
 from services.followup.domain.commands import Close, Extend, HoldCheckIn
+from services.followup.domain.decide import decide
+from services.followup.domain.guards import found_trial
+from services.followup.domain.subsidies import plan_of
 from services.followup.showing import trial_body, with_notes
 from services.followup.subjects import trial_subject
+from services.followup.subsidyshowing import NO_STORE, plan_body
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
 FollowsUp = Annotated[Principal, Depends(require("trials:write"))]
@@ -42,12 +47,22 @@ def router(followup: Followup) -> APIRouter:
         if notes and not opened:
             raise Problem(403, "forbidden", scopes="trials:write")
         found = await followup.trial(principal, trial_id, unseal=opened)
-        body = trial_body(found)
+        body = trial_body(found, party_of(principal))
         return resource(with_notes(body, found) if opened else body, version=found.loaded.version)
 
     @routes.post("/trials/{trial_id}/check-ins", status_code=201, summary="Hold a check-in")
     async def check_in(trial_id: str, body: bodies.NewCheckIn, principal: FollowsUp, context: Changing) -> Response:
         return respond(await hold_check_in(followup, principal, context, trial_id, body))
+
+    @routes.get("/trials/{trial_id}/extension", summary="Dry run: what an extension would do")
+    async def dry_run(
+        trial_id: str,
+        principal: Extender,
+        end_on: Annotated[date, Query(description="The new last day, included.")],
+        wage_subsidy_percent: Annotated[int | None, Query()] = None,
+    ) -> Response:
+        body = bodies.Extension(end_on=end_on, wage_subsidy_percent=wage_subsidy_percent)
+        return resource(await preview_extension(followup, principal, trial_id, body), headers=NO_STORE)
 
     @routes.post("/trials/{trial_id}/extension", status_code=201, summary="Extend to a later last day")
     async def extension(trial_id: str, body: bodies.Extension, principal: Extender, context: Changing) -> Response:
@@ -64,7 +79,7 @@ async def hold_check_in(
     followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.NewCheckIn
 ) -> Done:
     """Record a check-in."""
-    found = await followup.trial(principal, trial_id)
+    found = await followup.trial(principal, trial_id, context)
     check_in_id = new_id()
     command = HoldCheckIn(
         at=followup.service.clock.now(),
@@ -75,23 +90,55 @@ async def hold_check_in(
         held_on=body.held_on,
         progress=body.progress,
         note=body.note,
+        agreed=body.agreed,
     )
     answer = _answer(trial_id, check_in_id=check_in_id)
     person = found.drafted.candidate_id
-    return await followup.run(context, found.subjects, person, command, lambda _: answer, text=body.note)
+    text = body.note or body.agreed
+    return await followup.run(context, found.subjects, person, command, lambda _: answer, text=text)
 
 
 async def extend(
     followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.Extension
 ) -> Done:
     """Extend, after intake has said again whether the person may."""
+    found = await followup.trial(principal, trial_id, context)
+    command = await _extension(followup, principal, found, trial_id, body)
+    answer = _answer(trial_id, end_on=body.end_on.isoformat())
+    # Who approved is sealed, and must not be the one who extends.
+    unseal = command.acting == Party.DECISION_MAKER
+    person = found.drafted.candidate_id
+    return await followup.run(context, found.subjects, person, command, lambda _: answer, unseal=unseal)
+
+
+async def preview_extension(
+    followup: Followup, principal: Principal, trial_id: str, body: bodies.Extension
+) -> dict[str, Any]:
+    """The same decision on the same state, and nothing appended. Raises what the extension would."""
     found = await followup.trial(principal, trial_id)
+    command = await _extension(followup, principal, found, trial_id, body)
+    person = await followup.person(found.drafted.candidate_id, unseal=True)
+    _, agreement, trial = found_trial(person, trial_id)
+    extended = next(event for event in decide(command, person) if isinstance(event, TrialExtended))
+    plan = plan_of(person, agreement, end_on=extended.end_on, percent=extended.wage_subsidy_percent)
+    return {
+        "trial_id": trial_id,
+        "end_on": {"from": trial.end_on.isoformat(), "to": extended.end_on.isoformat()},
+        "wage_subsidy_percent": {"from": trial.wage_subsidy_percent, "to": extended.wage_subsidy_percent},
+        "decided_by": extended.decided_by,
+        "rule_version": extended.rule_version,
+        "subsidy_plan": plan_body(agreement.agreement_id, plan),
+    }
+
+
+async def _extension(
+    followup: Followup, principal: Principal, found: Found, trial_id: str, body: bodies.Extension
+) -> Extend:
     caller = acting(principal)
     if caller == Party.DECISION_MAKER and "agreements:decide" not in principal.scopes:
         raise Problem(403, "forbidden", scopes="agreements:decide")
-    person = found.drafted.candidate_id
-    started = _started(found)
-    command = Extend(
+    person, started = found.drafted.candidate_id, _started(found)
+    return Extend(
         at=followup.service.clock.now(),
         trial_id=trial_id,
         acting=caller,
@@ -100,17 +147,13 @@ async def extend(
         wage_subsidy_percent=body.wage_subsidy_percent,
         eligibility=await followup.persons.eligibility(person, Measure(started.measure), started.on, body.end_on),
     )
-    answer = _answer(trial_id, end_on=body.end_on.isoformat())
-    # Who approved is sealed, and must not be the one who extends.
-    unseal = caller == Party.DECISION_MAKER
-    return await followup.run(context, found.subjects, person, command, lambda _: answer, unseal=unseal)
 
 
 async def close(
     followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.Closing
 ) -> Done:
     """Close with an outcome."""
-    found = await followup.trial(principal, trial_id)
+    found = await followup.trial(principal, trial_id, context)
     command = Close(
         at=followup.service.clock.now(),
         trial_id=trial_id,

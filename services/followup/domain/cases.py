@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TypedDict
 
-from contracts.followup import AgreementAnnulled, FollowupEvent, TaskAssigned, TaskCompleted
+from contracts.followup import AgreementAnnulled, CaseEvent, CaseTaken, TaskAssigned, TaskCompleted
+from contracts.refused import Refused
 from contracts.vocabulary import Party, Task
-from services.followup.domain.commands import EndCases, OpenCase
+from services.followup.domain.commands import CompleteTask, EndCases, OpenCase, TakeCase
+from services.followup.domain.guards import only
 from services.followup.domain.playbook import draft_due, playbook_on
 from services.followup.domain.state import Case, OpenTask, Person, Stage
 
@@ -51,18 +53,46 @@ def complete_all(case: Case, today: date) -> list[TaskCompleted]:
     return [complete(case, task, today) for task in case.tasks]
 
 
-def open_case(command: OpenCase, person: Person) -> list[FollowupEvent]:
+def complete_kind(case: Case, kind: Task, today: date) -> list[TaskCompleted]:
+    """All open tasks of one kind."""
+    return [complete(case, task, today) for task in case.tasks if task.task == kind]
+
+
+def open_case(command: OpenCase, person: Person) -> list[CaseEvent]:
     """A confirmed match becomes a case; one that is a case already says nothing."""
     if command.match_id in person.cases:
         return []
-    due = draft_due(command.registered_on, command.today)
-    drafts = playbook_on(command.today).drafts
+    due = draft_due(command.registered_on, command.today, command.municipality)
+    drafts = playbook_on(command.today, command.municipality).drafts
     return [assign(command, command.task_id, Task.DRAFT_AGREEMENT, drafts, due)]
 
 
-def end_cases(command: EndCases, person: Person) -> list[FollowupEvent]:
+def take_case(command: TakeCase, person: Person) -> list[CaseEvent]:
+    """A counsellor sees to the case: it stands in their list, and they alone read the candidate's voice."""
+    only(command.acting, Party.COUNSELLOR)
+    case = person.cases.get(command.match_id)
+    if case is None:
+        raise Refused("case_unknown", status=404)
+    if case.counsellor_id == command.counsellor_id:
+        raise Refused("case_is_yours")
+    return [CaseTaken(**ids_of(case), counsellor_id=command.counsellor_id, taken_on=command.today)]
+
+
+def complete_task(command: CompleteTask, person: Person) -> list[CaseEvent]:
+    """Which of two start dates it was has been settled; every other task is completed by what it waits for."""
+    only(command.acting, Party.COUNSELLOR)
+    case = person.cases.get(command.match_id)
+    task = next((each for each in case.tasks if each.task_id == command.task_id), None) if case is not None else None
+    if case is None or task is None:
+        raise Refused("task_unknown", status=404)
+    if task.task != Task.SETTLE_START_DATE:
+        raise Refused("task_completes_itself")
+    return [complete(case, task, command.today)]
+
+
+def end_cases(command: EndCases, person: Person) -> list[CaseEvent]:
     """What has not started never counts; what has started goes on."""
-    events: list[FollowupEvent] = []
+    events: list[CaseEvent] = []
     for match_id in command.match_ids:
         case = person.cases.get(match_id)
         if case is None:

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from contracts.days import oslo_day
-from contracts.vocabulary import AnnulReason, CloseReason, Measure, Outcome, Party, Progress
+from contracts.subsidyplan import Wage
+from contracts.vocabulary import (
+    AnnulReason,
+    CloseReason,
+    Measure,
+    Outcome,
+    Party,
+    Progress,
+    ReversalReason,
+    ShortenReason,
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,25 @@ class OpenCase(Asked):
     org_number: str
     registered_on: date
     task_id: str
+    municipality: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeCase(Asked):
+    """A counsellor sees to the case from now on; `counsellor_id` is random."""
+
+    match_id: str
+    acting: Party
+    counsellor_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompleteTask(Asked):
+    """Somebody says that a task is done which no other event completes."""
+
+    match_id: str
+    acting: Party
+    task_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +86,15 @@ class EndCases(Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft(Asked):
-    """`late_registration`: the start may lie further back than the rules say, if a decision maker approves."""
+class Content(Asked):
+    """What the parties are asked to approve.
 
-    match_id: str
+    `late_registration`: the start may lie further back than the rules say, if a decision maker approves. `wage` is
+    sealed, and only what the subsidy amounts to is computed from it.
+    """
+
     agreement_id: str
     task_id: str
-    intermediary: str
     registered_on: date
     measure: Measure
     start_on: date
@@ -72,6 +103,29 @@ class Draft(Asked):
     wage_subsidy_percent: int | None
     late_registration: bool
     eligibility: Eligibility
+    wage: Wage | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft(Content):
+    match_id: str
+    intermediary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Content):
+    """Other content, before the start."""
+
+    acting: Party
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookAtDraft(Asked):
+    """The clock has come to a day on which a draft that nobody touched may expire, or is warned of."""
+
+    agreement_id: str
+    on: date
+    task_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +162,12 @@ class Annul(OfAgreement):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmStart(OfAgreement):
-    """The candidate showed up on `on`."""
+    """The candidate showed up on `on`. `task_id`: for the task to settle which of two days it was."""
 
     trial_id: str
     on: date
     registered_on: date
+    task_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +190,42 @@ class HoldCheckIn(OfTrial):
     held_on: date
     progress: Progress
     note: str | None
+    agreed: str | None = None
+    """The actions agreed on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookAtCheckIns(Asked):
+    """The clock has come to the day after a check-in may have been due."""
+
+    trial_id: str
+    on: date
+    task_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveVoice(OfTrial):
+    """The candidate says how it goes. Everything is sealed."""
+
+    voice_id: str
+    answers: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposeChange(OfTrial):
+    """Employer or participant asks for other hours from a day on."""
+
+    change_id: str
+    effective_on: date
+    hours_per_week: float
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerChange(OfTrial):
+    change_id: str
+    accepted: bool
+    note: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,16 +245,66 @@ class Close(OfTrial):
     note: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shorten(OfTrial):
+    end_on: date
+    reason: ShortenReason
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldClosingTalk(OfTrial):
+    held_on: date
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReverseOutcome(OfTrial):
+    """The outcome was wrong; `outcome` is the right one."""
+
+    outcome: Outcome
+    reason: ReversalReason
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueCertificate(OfTrial):
+    certificate_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmEmployment(OfTrial):
+    """Whether somebody who was hired was still employed on `on`, so many months after."""
+
+    after_months: int
+    employed: bool
+    on: date
+
+
 Command = (
     OpenCase
+    | TakeCase
+    | CompleteTask
     | EndCases
     | Draft
+    | Change
+    | LookAtDraft
     | Approve
     | RevokeApproval
     | Annul
     | ConfirmStart
     | ReportNoShow
     | HoldCheckIn
+    | LookAtCheckIns
+    | GiveVoice
+    | ProposeChange
+    | AnswerChange
     | Extend
+    | Shorten
+    | HoldClosingTalk
     | Close
+    | ReverseOutcome
+    | IssueCertificate
+    | ConfirmEmployment
 )
+"""What may be asked of a person's cases."""

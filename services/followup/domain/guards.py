@@ -8,7 +8,8 @@ from __future__ import annotations
 from contracts.refused import Refused
 from contracts.vocabulary import Party
 from services.followup.domain.commands import Eligibility
-from services.followup.domain.state import Agreement, Case, Person, Stage, Trial
+from services.followup.domain.state import Agreement, Case, Person, Stage
+from services.followup.domain.trialstate import Trial
 
 NOT_IN = {
     Stage.DRAFTED: "not_concluded",
@@ -16,6 +17,7 @@ NOT_IN = {
     Stage.STARTED: "already_started",
     Stage.NO_SHOW: "no_show_reported",
     Stage.ANNULLED: "agreement_annulled",
+    Stage.EXPIRED: "agreement_expired",
     Stage.CLOSED: "trial_closed",
 }
 
@@ -39,6 +41,21 @@ def must_be(agreement: Agreement, *stages: Stage) -> None:
     """Refused where the agreement stands elsewhere; the code says where it stands."""
     if agreement.stage not in stages:
         raise Refused(NOT_IN[agreement.stage])
+
+
+def found_closed(person: Person, trial_id: str) -> tuple[Case, Agreement, Trial]:
+    """The trial with agreement and case, once it is closed."""
+    if (found := person.trial(trial_id)) is None:
+        raise Refused("trial_unknown", status=404)
+    if found[1].stage != Stage.CLOSED:
+        raise Refused("trial_not_closed")
+    return found
+
+
+def only(acting: Party, *parties: Party) -> None:
+    """Refused for everybody else."""
+    if acting not in parties:
+        raise Refused("not_yours_to_say")
 
 
 def must_be_eligible(eligibility: Eligibility) -> None:

@@ -18,3 +18,8 @@ def happened(on: date, at: datetime, field: str) -> datetime:
         raise Refused("date_in_future", [field], status=422)
     # Noon stays on that day in UTC too, and no change of the clocks skips or doubles it.
     return at if on == today else datetime.combine(on, time(12), OSLO).astimezone(UTC)
+
+
+def oslo_midnight(day: date) -> datetime:
+    """The beginning of a day in Oslo, in UTC. Summer time changes at 02:00 or 03:00, so every day has one beginning."""
+    return datetime.combine(day, time(0), OSLO).astimezone(UTC)

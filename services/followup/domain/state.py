@@ -14,29 +14,34 @@ from typing import assert_never
 from contracts.followup import (
     AgreementAnnulled,
     AgreementApproved,
+    AgreementChanged,
     AgreementConcluded,
     AgreementDrafted,
+    AgreementExpired,
+    AgreementExpiring,
     ApprovalRevoked,
-    CheckInHeld,
-    FollowupEvent,
+    CaseEvent,
+    CaseTaken,
     NoShowReported,
     TaskAssigned,
     TaskCompleted,
     TrialClosed,
-    TrialExtended,
+    TrialEvent,
     TrialStarted,
 )
 from contracts.vocabulary import Measure, Party, Task
+from services.followup.domain.trialstate import Trial, evolve_trial, started_trial
 
 
 class Stage(StrEnum):
-    """How far an agreement has come. The last three are final."""
+    """How far an agreement has come. The last four are final."""
 
     DRAFTED = "drafted"
     CONCLUDED = "concluded"
     STARTED = "started"
     NO_SHOW = "no_show"
     ANNULLED = "annulled"
+    EXPIRED = "expired"
     CLOSED = "closed"
 
 
@@ -47,17 +52,6 @@ class Approval:
     party: Party
     approved_by: str | None
     on_behalf_of: bool
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A start that was confirmed."""
-
-    trial_id: str
-    started_on: date
-    end_on: date
-    wage_subsidy_percent: int | None
-    closed_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +67,11 @@ class Agreement:
     end_on: date
     wage_subsidy_percent: int | None
     decision_maker_needed: bool
+    touched_on: date
+    """When somebody last drafted, changed, approved or revoked: a draft expires some weeks after."""
+    content_version: int = 1
+    terms: Mapping[str, object] | None = None
+    """What is sealed with the content: reduced work capacity, wage. None where it was not opened or has been erased."""
     stage: Stage = Stage.DRAFTED
     approvals: tuple[Approval, ...] = ()
     trial: Trial | None = None
@@ -90,7 +89,7 @@ class Agreement:
             case Stage.STARTED | Stage.CLOSED:
                 assert self.trial is not None
                 return self.trial.started_on, self.trial.closed_on or self.trial.end_on
-            case Stage.DRAFTED | Stage.NO_SHOW | Stage.ANNULLED:
+            case Stage.DRAFTED | Stage.NO_SHOW | Stage.ANNULLED | Stage.EXPIRED:
                 return None
             case _:
                 assert_never(self.stage)
@@ -117,6 +116,7 @@ class Case:
     org_number: str
     tasks: tuple[OpenTask, ...] = ()
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    counsellor_id: str | None = None
 
     def open_task(self, task: Task) -> OpenTask | None:
         """The open task of that kind."""
@@ -125,7 +125,7 @@ class Case:
     @property
     def live(self) -> Agreement | None:
         """The agreement that can still lead to a start, or has."""
-        final = (Stage.NO_SHOW, Stage.ANNULLED, Stage.CLOSED)
+        final = (Stage.NO_SHOW, Stage.ANNULLED, Stage.EXPIRED, Stage.CLOSED)
         return next((agreement for agreement in self.agreements.values() if agreement.stage not in final), None)
 
 
@@ -159,7 +159,7 @@ class Person:
 NOBODY = Person()
 
 
-def evolve(person: Person, event: FollowupEvent) -> Person:
+def evolve(person: Person, event: CaseEvent) -> Person:
     """The state after one more event of this person."""
     case = person.cases.get(event.match_id) or Case(
         event.match_id, event.need_id, event.slot_id, event.candidate_id, event.org_number
@@ -167,17 +167,32 @@ def evolve(person: Person, event: FollowupEvent) -> Person:
     return Person({**person.cases, event.match_id: _evolve_case(case, event)})
 
 
-def _evolve_case(case: Case, event: FollowupEvent) -> Case:
+def _evolve_case(case: Case, event: CaseEvent) -> Case:
     match event:
         case TaskAssigned():
             task = OpenTask(event.task_id, event.task, event.responsible, event.due_on)
             return replace(case, tasks=(*case.tasks, task))
         case TaskCompleted():
             return replace(case, tasks=tuple(task for task in case.tasks if task.task_id != event.task_id))
+        case CaseTaken():
+            return replace(case, counsellor_id=event.counsellor_id)
         case AgreementDrafted():
             return _with(case, _drafted(event))
-        case _:
+        case TrialEvent():
+            return _with(case, _evolve_trial(case.agreements[event.agreement_id], event))
+        case (
+            AgreementChanged()
+            | AgreementApproved()
+            | ApprovalRevoked()
+            | AgreementConcluded()
+            | AgreementAnnulled()
+            | AgreementExpiring()
+            | AgreementExpired()
+            | NoShowReported()
+        ):
             return _with(case, _evolve_agreement(case.agreements[event.agreement_id], event))
+        case _:
+            return case
 
 
 def _with(case: Case, agreement: Agreement) -> Case:
@@ -195,52 +210,62 @@ def _drafted(event: AgreementDrafted) -> Agreement:
         end_on=event.end_on,
         wage_subsidy_percent=event.wage_subsidy_percent,
         decision_maker_needed=event.decision_maker_needed,
+        touched_on=event.drafted_on,
+        terms=event.sealed,
     )
 
 
-AfterDraft = (
-    AgreementApproved
+BeforeStart = (
+    AgreementChanged
+    | AgreementApproved
     | ApprovalRevoked
     | AgreementConcluded
     | AgreementAnnulled
+    | AgreementExpiring
+    | AgreementExpired
     | NoShowReported
-    | TrialStarted
-    | CheckInHeld
-    | TrialExtended
-    | TrialClosed
 )
 
 
-def _evolve_agreement(agreement: Agreement, event: AfterDraft) -> Agreement:
+def _evolve_agreement(agreement: Agreement, event: BeforeStart) -> Agreement:
     match event:
+        case AgreementChanged():
+            return replace(
+                agreement,
+                measure=Measure(event.measure),
+                start_on=event.start_on,
+                end_on=event.end_on,
+                wage_subsidy_percent=event.wage_subsidy_percent,
+                decision_maker_needed=event.decision_maker_needed,
+                touched_on=event.changed_on,
+                content_version=event.content_version,
+                terms=event.sealed,
+                approvals=(),
+                stage=Stage.DRAFTED,
+            )
         case AgreementApproved():
             by = None if event.sealed is None else event.sealed.get("approved_by")
             approval = Approval(Party(event.party), None if by is None else str(by), event.on_behalf_of)
-            return replace(agreement, approvals=(*agreement.approvals, approval))
+            return replace(agreement, approvals=(*agreement.approvals, approval), touched_on=event.approved_on)
         case ApprovalRevoked():
-            return replace(agreement, approvals=())
+            return replace(agreement, approvals=(), touched_on=event.revoked_on)
         case AgreementConcluded():
             return replace(agreement, stage=Stage.CONCLUDED)
         case AgreementAnnulled():
             return replace(agreement, stage=Stage.ANNULLED)
+        case AgreementExpiring():
+            return agreement
+        case AgreementExpired():
+            return replace(agreement, stage=Stage.EXPIRED)
         case NoShowReported():
             return replace(agreement, stage=Stage.NO_SHOW)
-        case TrialStarted():
-            trial = Trial(event.trial_id, event.on, event.end_on, event.wage_subsidy_percent)
-            return replace(agreement, stage=Stage.STARTED, trial=trial)
-        case CheckInHeld():
-            # Nothing is decided by it.
-            return agreement
-        case TrialExtended():
-            percent = event.wage_subsidy_percent
-            trial = replace(_trial(agreement), end_on=event.end_on, wage_subsidy_percent=percent)
-            return replace(agreement, trial=trial)
-        case TrialClosed():
-            return replace(agreement, stage=Stage.CLOSED, trial=replace(_trial(agreement), closed_on=event.on))
         case _:
             assert_never(event)
 
 
-def _trial(agreement: Agreement) -> Trial:
+def _evolve_trial(agreement: Agreement, event: TrialEvent) -> Agreement:
+    if isinstance(event, TrialStarted):
+        return replace(agreement, stage=Stage.STARTED, trial=started_trial(event))
     assert agreement.trial is not None, "an event of a trial that has not started"
-    return agreement.trial
+    stage = Stage.CLOSED if isinstance(event, TrialClosed) else agreement.stage
+    return replace(agreement, stage=stage, trial=evolve_trial(agreement.trial, event))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +81,6 @@ def test_periods_cover_every_day_once_and_none_crosses_a_month(start: date, days
         ),
     )
     assert found[0].from_on == start
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in pairwise(found):
         assert following.from_on == one.to_on + timedelta(days=1)
     assert all((each.from_on.year, each.from_on.month) == (each.to_on.year, each.to_on.month) for each in found)

@@ -122,7 +122,7 @@ def test_what_is_expected_can_be_printed_in_norwegian() -> None:
     assert "+49,3\u00a0%" in text
     assert "66,9\u00a0%" in text
     assert "24,5 dager" in text
-    assert "3. februar 2025     TrialStarted, TaskCompleted" in text
+    assert "3. februar 2025     DeadlineApproaching, TrialStarted, TaskCompleted" in text
 
 
 def test_steps_of_all_cases_are_one_history() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from contracts.days import OSLO
-from contracts.followup import FollowupEvent
+from contracts.followup import CaseEvent
 from contracts.vocabulary import AnnulReason, CloseReason, Measure, Outcome, Party, Progress
 from services.followup.domain.commands import (
     Annul,
@@ -125,6 +125,7 @@ def starting(agreement_id: str = "A1", **but: Any) -> ConfirmStart:
         "actor": "the employer",
         "on": date(2025, 2, 3),
         "registered_on": REGISTERED,
+        "task_id": f"{agreement_id}-settle",
         "at": noon(date(2025, 2, 3)),
     }
     return ConfirmStart(**{**usual, **but})
@@ -188,9 +189,9 @@ def ending(
     return EndCases(match_ids=match_ids, reason=reason, at=noon(on))
 
 
-def played(*commands: Command | Sequence[Command]) -> list[FollowupEvent]:
+def played(*commands: Command | Sequence[Command]) -> list[CaseEvent]:
     """What happened when these commands were decided one after the other."""
-    person, events = NOBODY, list[FollowupEvent]()
+    person, events = NOBODY, list[CaseEvent]()
     for command in _flat(commands):
         for event in decide(command, person):
             person = evolve(person, event)
@@ -220,3 +221,5 @@ IDS: dict[str, str] = {
 }
 CONCLUDED: list[Command] = [opened(), drafting(), *approvals()]
 STARTED: list[Command] = [*CONCLUDED, starting()]
+CARED_FOR: list[Command] = [*STARTED, checking_in(held_on=date(2025, 4, 7), at=noon(date(2025, 4, 7)))]
+"""No check-in is owed when `extending` is decided."""

@@ -78,6 +78,7 @@ def test_the_last_approval_concludes_in_the_same_commit() -> None:
             measure="work_training",
             start_on=date(2025, 2, 3),
             end_on=date(2025, 5, 2),
+            rule_version="2024-01-01",
         ),
         TaskCompleted(**IDS, task_id="A1-approve", task="approve_agreement", completed_on=date(2025, 1, 24)),
         TaskAssigned(**IDS, task_id="A1-start", task="confirm_start", responsible="employer", due_on=date(2025, 2, 3)),

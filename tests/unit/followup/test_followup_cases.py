@@ -7,7 +7,6 @@ from datetime import date
 from contracts.followup import AgreementAnnulled, TaskAssigned, TaskCompleted
 from contracts.vocabulary import AnnulReason
 from services.followup.domain.decide import decide
-from services.followup.domain.playbook import EDITIONS
 from tests.unit.followup.followup_facts import (
     CONCLUDED,
     IDS,
@@ -89,8 +88,3 @@ def test_every_agreement_of_the_case_but_one_is_final() -> None:
     assert state.cases["M1"].live is None
     assert state.cases["M1"].tasks == ()
     assert after(opened(), drafting(), approvals()).state.cases["M1"].live is not None
-
-
-def test_editions_of_the_playbook_are_in_order_and_have_distinct_versions() -> None:
-    assert [edition.since for edition in EDITIONS] == sorted(edition.since for edition in EDITIONS)
-    assert len({edition.version for edition in EDITIONS}) == len(EDITIONS)

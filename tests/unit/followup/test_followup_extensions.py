@@ -14,19 +14,20 @@ from contracts.followup import (
     TrialStarted,
 )
 from contracts.refused import Refused
-from contracts.vocabulary import Measure, Party
-from services.followup.domain.commands import Command, Eligibility
+from contracts.vocabulary import Measure, Party, ShortenReason
+from services.followup.domain.commands import Change, Command, Eligibility, Shorten
 from services.followup.domain.decide import decide
 from services.followup.domain.state import NOBODY, Person, Stage, evolve
 from tests.unit.followup.followup_facts import (
+    CARED_FOR,
     IDS,
     OTHER_ORG,
     REDUCED,
-    STARTED,
     after,
     annulling,
     approvals,
     approving,
+    checking_in,
     closing,
     drafting,
     extending,
@@ -101,26 +102,26 @@ def test_the_extension_of_a_subsidy_is_for_a_decision_maker_who_has_approved_not
 
 
 def test_work_training_is_extended_by_a_counsellor_without_any_per_cent() -> None:
-    event = after(STARTED).when(decide, extending()).events[0]
+    event = after(CARED_FOR).when(decide, extending()).events[0]
     assert isinstance(event, TrialExtended)
     assert (event.end_on, event.wage_subsidy_percent, event.decided_by) == (date(2025, 8, 2), None, "counsellor")
-    after(STARTED).when(decide, extending(acting=Party.EMPLOYER)).then_refused("not_yours_to_say")
-    after(STARTED).when(decide, extending(wage_subsidy_percent=40)).then_refused(
+    after(CARED_FOR).when(decide, extending(acting=Party.EMPLOYER)).then_refused("not_yours_to_say")
+    after(CARED_FOR).when(decide, extending(wage_subsidy_percent=40)).then_refused(
         "percent_not_allowed", ["/wage_subsidy_percent"]
     )
 
 
 def test_an_extension_ends_later_than_before_and_later_than_today() -> None:
     for end_on in (date(2025, 5, 2), date(2025, 4, 1)):
-        after(STARTED).when(decide, extending(end_on=end_on)).then_refused("end_not_later", ["/end_on"], status=422)
+        after(CARED_FOR).when(decide, extending(end_on=end_on)).then_refused("end_not_later", ["/end_on"], status=422)
     late = extending(end_on=date(2025, 5, 20), at=noon(date(2025, 5, 20)))
-    after(STARTED).when(decide, late).then_refused("end_not_later", ["/end_on"], status=422)
-    assert after(STARTED).when(decide, extending(end_on=date(2025, 5, 3))).events
+    after(CARED_FOR).when(decide, late).then_refused("end_not_later", ["/end_on"], status=422)
+    assert after(CARED_FOR).when(decide, extending(end_on=date(2025, 5, 3))).events
 
 
 def test_an_extension_asks_again_whether_the_person_may() -> None:
     too_old = Eligibility({"young_enough": False}, False, "2024-01-01")
-    after(STARTED).when(decide, extending(eligibility=too_old)).then_refused("not_eligible", ["/measure"], status=422)
+    after(CARED_FOR).when(decide, extending(eligibility=too_old)).then_refused("not_eligible", ["/measure"], status=422)
 
 
 def test_an_extension_does_not_run_into_the_next_agreement() -> None:
@@ -136,8 +137,8 @@ def test_an_extension_does_not_run_into_the_next_agreement() -> None:
         ),
         *approvals("A2", at=noon(date(2025, 4, 21))),
     ]
-    after(STARTED, following).when(decide, extending(end_on=date(2025, 6, 2))).then_refused("overlaps", ["/end_on"])
-    assert after(STARTED, following).when(decide, extending(end_on=date(2025, 6, 1))).events
+    after(CARED_FOR, following).when(decide, extending(end_on=date(2025, 6, 2))).then_refused("overlaps", ["/end_on"])
+    assert after(CARED_FOR, following).when(decide, extending(end_on=date(2025, 6, 1))).events
 
 
 def test_a_permanent_subsidy_keeps_its_per_cent_and_falls_to_the_ceiling_after_a_year() -> None:
@@ -146,6 +147,7 @@ def test_a_permanent_subsidy_keeps_its_per_cent_and_falls_to_the_ceiling_after_a
         drafting(measure=Measure.PERMANENT_WAGE_SUBSIDY, wage_subsidy_percent=70, end_on=date(2026, 2, 2)),
         *approvals(decided=True),
         starting(),
+        checking_in(held_on=date(2025, 12, 1), at=noon(date(2025, 12, 1))),
     ]
     usual = {"end_on": date(2027, 1, 1), "at": noon(date(2026, 1, 20))}
     kept = after(permanent).when(decide, deciding(**usual)).events[0]
@@ -154,6 +156,13 @@ def test_a_permanent_subsidy_keeps_its_per_cent_and_falls_to_the_ceiling_after_a
     agreed = after(permanent).when(decide, deciding(wage_subsidy_percent=50, **usual)).events[0]
     assert isinstance(agreed, TrialExtended)
     assert agreed.wage_subsidy_percent == 50
+
+
+def rewriting(number: int, start_on: date, end_on: date) -> Change:
+    """Other days for an agreement, whether or not it has been concluded."""
+    usual = drafting(f"M{number}", f"A{number}", start_on=start_on, end_on=end_on, late_registration=True)
+    content = {name: value for name, value in vars(usual).items() if name not in ("match_id", "intermediary")}
+    return Change(**content, acting=Party.COUNSELLOR)
 
 
 days = st.dates(date(2025, 1, 20), date(2025, 12, 31))
@@ -171,6 +180,25 @@ moves: st.SearchStrategy[Command] = st.one_of(
     st.builds(lambda n, end: extending(f"trial-A{n}", end_on=end), st.integers(1, 4), days),
     st.builds(lambda n, on: closing(f"trial-A{n}", on=on, at=noon(date(2026, 1, 1))), st.integers(1, 4), days),
     st.builds(lambda n: annulling(f"A{n}"), st.integers(1, 4)),
+    st.builds(
+        lambda n, start_on, length: rewriting(n, start_on, start_on + timedelta(days=length)),
+        st.integers(1, 4),
+        days,
+        st.integers(0, 200),
+    ),
+    st.builds(
+        lambda n, end: Shorten(
+            at=noon(date(2025, 1, 22)),
+            trial_id=f"trial-A{n}",
+            acting=Party.COUNSELLOR,
+            actor="the counsellor",
+            end_on=end,
+            reason=ShortenReason.EMPLOYER_REQUEST,
+            note=None,
+        ),
+        st.integers(1, 4),
+        days,
+    ),
 )
 
 

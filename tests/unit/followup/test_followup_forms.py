@@ -10,27 +10,67 @@ from contracts.vocabulary import Measure, Party
 from services.followup.domain.commands import Command
 from services.followup.forms import ACTIONS, body_of, offered
 from services.followup.requests import NewAgreement
-from tests.unit.followup.followup_facts import CONCLUDED, STARTED, approvals, approving, closing, drafting, opened
+from tests.unit.followup.followup_facts import (
+    CONCLUDED,
+    STARTED,
+    annulling,
+    approvals,
+    approving,
+    closing,
+    drafting,
+    noon,
+    opened,
+    starting,
+)
+from tests.unit.followup.test_followup_aftermath import CERTIFICATE, TAKE, TALK
+from tests.unit.followup.test_followup_running import proposing
 from tests.unit.followup.test_followup_views import case_of
 
 ALL = frozenset(scope for action in ACTIONS.values() for scope in action.scopes)
 START = date(2025, 2, 3)
 COSTLY: list[Command] = [opened(), drafting(measure=Measure.TEMPORARY_WAGE_SUBSIDY), *approvals(decided=True)]
+TALK_AND_CLOSE = ["closing-talk", "close", "take"]
 OFFERS: list[tuple[list[Command], dict[Party, list[str]]]] = [
-    ([opened()], {Party.COUNSELLOR: ["draft"]}),
+    ([opened()], {Party.COUNSELLOR: ["draft", "take"]}),
     (
         [opened(), drafting()],
-        {Party.EMPLOYER: ["approve"], Party.PARTICIPANT: ["approve"], Party.COUNSELLOR: ["approve-for"]},
+        {
+            Party.EMPLOYER: ["approve"],
+            Party.PARTICIPANT: ["approve"],
+            Party.COUNSELLOR: ["approve-for", "change", "take"],
+        },
     ),
     (
         [opened(), drafting(), approving(Party.EMPLOYER)],
-        {Party.PARTICIPANT: ["approve"], Party.COUNSELLOR: ["approve-for"]},
+        {Party.PARTICIPANT: ["approve"], Party.COUNSELLOR: ["approve-for", "change", "take"]},
     ),
-    ([opened(), drafting(), *approvals()[:2]], {Party.COUNSELLOR: ["approve"]}),
-    (COSTLY[:-1], {Party.DECISION_MAKER: ["approve"]}),
-    (CONCLUDED, {Party.EMPLOYER: ["start", "no-show"], Party.COUNSELLOR: ["start", "no-show"]}),
-    (STARTED, {Party.COUNSELLOR: ["check-in", "extend", "close"]}),
-    ([*STARTED, closing()], {}),
+    ([opened(), drafting(), *approvals()[:2]], {Party.COUNSELLOR: ["approve", "change", "take"]}),
+    (COSTLY[:-1], {Party.COUNSELLOR: ["change", "take"], Party.DECISION_MAKER: ["approve"]}),
+    (
+        CONCLUDED,
+        {Party.EMPLOYER: ["start", "no-show"], Party.COUNSELLOR: ["start", "no-show", "change", "take"]},
+    ),
+    (
+        STARTED,
+        {
+            Party.EMPLOYER: ["propose-change"],
+            Party.PARTICIPANT: ["propose-change", "voice"],
+            Party.COUNSELLOR: ["check-in", "extend", "shorten", *TALK_AND_CLOSE],
+            Party.DECISION_MAKER: ["shorten"],
+        },
+    ),
+    (
+        [*STARTED, proposing(), starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4)))],
+        {
+            Party.EMPLOYER: ["decline-change"],
+            Party.PARTICIPANT: ["accept-change", "decline-change", "voice"],
+            Party.COUNSELLOR: ["settle", "check-in", "extend", "shorten", *TALK_AND_CLOSE],
+            Party.DECISION_MAKER: ["shorten"],
+        },
+    ),
+    ([*STARTED, closing()], {Party.COUNSELLOR: ["closing-talk", "certificate", "reverse", "take"]}),
+    ([*STARTED, TALK, closing(at=noon(date(2025, 5, 3))), CERTIFICATE], {Party.COUNSELLOR: ["reverse", "take"]}),
+    ([*CONCLUDED, annulling()], {}),
 ]
 
 
@@ -41,6 +81,26 @@ def test_everybody_is_offered_what_is_theirs_to_do_next(
     case = case_of(commands)
     assert {party: found for party in Party if (found := offered(case, party, ALL, START))} == offers
     assert offered(case, None, ALL, START) == []
+
+
+def test_employment_is_asked_for_when_the_months_have_passed_and_a_case_of_ones_own_is_not_taken_again() -> None:
+    case = case_of(STARTED, closing(), TAKE)
+    assert offered(case, Party.COUNSELLOR, ALL, date(2025, 8, 2), "W1")[0] == "employment"
+    assert "employment" not in offered(case, Party.COUNSELLOR, ALL, date(2025, 8, 1), "W1")
+    assert "take" not in offered(case, Party.COUNSELLOR, ALL, START, "W1")
+    assert "take" in offered(case, Party.COUNSELLOR, ALL, START, "W2")
+
+
+def test_numbers_and_answers_of_forms_become_what_the_api_takes() -> None:
+    typed = {"after_months": "3", "employed": "no", "on": "2025-08-02"}
+    assert body_of(ACTIONS["employment"], typed, Party.COUNSELLOR) == {
+        "after_months": 3,
+        "employed": False,
+        "on": "2025-08-02",
+    }
+    wage = body_of(ACTIONS["draft"], {"wage.monthly_wage_nok": "45000"}, Party.COUNSELLOR)
+    assert wage == {"wage": {"monthly_wage_nok": 45000}}
+    assert body_of(ACTIONS["accept-change"], {}, Party.EMPLOYER) == {"accepted": True}
 
 
 def test_who_may_only_read_is_offered_no_draft_and_nobody_starts_before_the_first_day() -> None:

@@ -12,15 +12,17 @@ from chassis.decisions import Loaded
 from chassis.reactor import Occasion, Reaction
 from contracts import intake, matching
 from contracts.event import Event
-from contracts.followup import AgreementAnnulled, CaseEvent, TaskAssigned, TaskCompleted
+from contracts.followup import AgreementAnnulled, CaseEvent, TaskAssigned, TaskCompleted, TrialStarted
 from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
     ConsentWithdrawn,
+    NeedRegistered,
     NeedWithdrawn,
     ReadinessRevoked,
 )
 from contracts.matching import MatchCancelled, MatchConfirmed
+from contracts.plans import PlanEnded, PlanMade
 from contracts.refused import Refused
 from services.followup.domain.commands import Command
 from services.followup.domain.decide import decide
@@ -107,7 +109,8 @@ class SmallLog:
         events = decide(command, person_of(self.load([person])[person]))
         subjects = {event.subject for event in events}
         cases = {f"case:{event.match_id}" for event in events if isinstance(event, CaseEvent)}
-        self.append({person, *subjects, *cases}, events)
+        slots = {f"slot:{event.slot_id}" for event in events if isinstance(event, TrialStarted)}
+        self.append({person, *subjects, *cases, *slots}, events)
 
 
 def log_after(commands: Iterable[Command]) -> SmallLog:
@@ -127,10 +130,50 @@ DONE = TaskCompleted(**IDS, task_id="A1-start", task="confirm_start", completed_
 
 def test_a_confirmed_match_opens_the_case_and_claims_match_person_and_need() -> None:
     claimed, decided = SmallLog().hear(confirmed(), Occasion(noon(date(2025, 1, 20)), lambda: "T1"))
-    assert claimed == ["case:M1", "candidate:K1", "need:N1"]
-    assert decided == [
-        TaskAssigned(**IDS, task_id="T1", task="draft_agreement", responsible="counsellor", due_on=date(2025, 2, 3))
-    ]
+    assert claimed == ["case:M1", "candidate:K1", "need:N1", "slot:slot-of-M1"]
+    assert decided[0] == TaskAssigned(
+        **IDS, task_id="T1", task="draft_agreement", responsible="counsellor", due_on=date(2025, 2, 3)
+    )
+    assert isinstance(decided[1], PlanMade)
+    assert (decided[1].slot_id, decided[1].promise_date) == ("slot-of-M1", date(2025, 2, 10))
+
+
+def registered(*slots: str) -> NeedRegistered:
+    return NeedRegistered(
+        need_id="N1",
+        org_number=ORG,
+        municipality="3312",
+        occupation="5223",
+        slot_ids=slots,
+        intermediary="refugee_service",
+        hours_per_week=37.5,
+        registered_on=REGISTERED,
+        promise_date=date(2025, 2, 10),
+    )
+
+
+def test_a_registered_need_gives_a_plan_to_each_of_its_slots_once_whichever_topic_was_faster() -> None:
+    log = SmallLog()
+    claimed, decided = log.hear(registered("S1", "slot-of-M1"))
+    assert claimed == ["slot:S1", "slot:slot-of-M1"]
+    assert [type(event) for event in decided] == [PlanMade, PlanMade]
+    assert log.hear(registered("S1", "slot-of-M1"))[1] == []
+    assert [type(event) for event in log.hear(confirmed())[1]] == [TaskAssigned]
+    faster = SmallLog()
+    faster.hear(confirmed())
+    assert [
+        event.slot_id for event in faster.hear(registered("S1", "slot-of-M1"))[1] if isinstance(event, PlanMade)
+    ] == ["S1"]
+
+
+def test_a_withdrawn_slot_ends_its_plan_and_a_filled_one_keeps_it() -> None:
+    log = SmallLog()
+    log.hear(registered("S1", "slot-of-M1"))
+    ended = log.hear(withdrawn("S1"))[1]
+    assert [type(event) for event in ended] == [PlanEnded]
+    assert log.hear(withdrawn("S1"))[1] == []
+    begun = log_after(BEGUN)
+    assert begun.hear(withdrawn("slot-of-M1"))[1] == []
 
 
 def test_a_match_confirmed_twice_is_one_case() -> None:
@@ -194,7 +237,8 @@ def test_a_withdrawn_need_ends_cases_of_several_people_in_one_commit_and_each_ke
     log.hear(confirmed(match_id="M2", slot_id="slot-of-M2", candidate_id="K2"))
     claimed, decided = log.hear(withdrawn("slot-of-M1", "slot-of-M2"))
     assert {"candidate:K1", "candidate:K2", "case:M1", "case:M2", "agreement:A1"} <= set(claimed)
-    assert [type(event).__name__ for event in decided] == ["AgreementAnnulled", "TaskCompleted", "TaskCompleted"]
+    told = [type(event).__name__ for event in decided]
+    assert told == ["AgreementAnnulled", "TaskCompleted", "TaskCompleted", "PlanEnded", "PlanEnded"]
     for person, match_id in (("candidate:K1", "M1"), ("candidate:K2", "M2")):
         assert list(person_of(log.load([person])[person]).cases) == [match_id]
 

@@ -15,11 +15,14 @@ from chassis.projection import Document, Record
 from contracts import followup, matching
 from contracts.matching import CandidateMatched, MatchCancelled
 from contracts.vocabulary import AnnulReason, Measure, Party
+from services.followup.core import access_ended
 from services.followup.domain.commands import Command
-from services.followup.steps import Group, NextStep, Status, Step, group, next_step, status
+from services.followup.showing import case_body, differences, versions
+from services.followup.steps import Group, NextStep, Status, Step, group, next_step, over_on, status
 from services.followup.views import CASES
 from tests.gwt import arrivals, folded, records
 from tests.unit.followup.followup_facts import (
+    CARED_FOR,
     CONCLUDED,
     STARTED,
     annulling,
@@ -35,11 +38,22 @@ from tests.unit.followup.followup_facts import (
     opened,
     played,
     revoking,
+    starting,
 )
+from tests.unit.followup.test_followup_aftermath import employed
+from tests.unit.followup.test_followup_changes import DRAFTED, EXPIRES, changing, looking
 from tests.unit.followup.test_followup_reactions import cancelled, confirmed
+from tests.unit.followup.test_followup_running import VOICE, answering, missing, proposing
 
 TODAY = date(2025, 1, 29)
-LIER: list[Command] = [*STARTED, checking_in(note="secret"), extending(), closing(), opened("M2"), ending("M2")]
+LIER: list[Command] = [
+    *STARTED,
+    checking_in(note="secret"),
+    extending(at=noon(date(2025, 4, 10))),
+    closing(),
+    opened("M2"),
+    ending("M2"),
+]
 COSTLY = [opened(), drafting(measure=Measure.TEMPORARY_WAGE_SUBSIDY)]
 
 
@@ -145,7 +159,7 @@ STEPS: list[tuple[list[Any], Status, NextStep | None]] = [
         NextStep(Step.APPROVE, (Party.DECISION_MAKER,), START),
     ),
     (CONCLUDED, Status.AWAITING_START, NextStep(Step.CONFIRM_START, (Party.EMPLOYER, Party.COUNSELLOR), START)),
-    (STARTED, Status.IN_TRIAL, NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), date(2025, 5, 2))),
+    (STARTED, Status.IN_TRIAL, NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), date(2025, 3, 3))),
     ([*STARTED, closing()], Status.CLOSED, None),
     ([*CONCLUDED, annulling()], Status.ENDED, None),
     ([opened(), ending("M1", reason=AnnulReason.NEED_WITHDRAWN)], Status.ENDED, None),
@@ -177,6 +191,108 @@ def test_on_its_last_day_a_trial_waits_to_be_closed() -> None:
         Step.FOLLOW_UP,
         Step.CLOSE,
     ]
+
+
+WAITING_CHANGE: list[tuple[list[Command], Step, Party, date]] = [
+    ([*STARTED, missing(date(2025, 3, 4))], Step.CHECK_IN, Party.COUNSELLOR, date(2025, 3, 4)),
+    ([*STARTED, proposing()], Step.ANSWER_CHANGE, Party.PARTICIPANT, date(2025, 3, 10)),
+    ([*STARTED, proposing(Party.PARTICIPANT)], Step.ANSWER_CHANGE, Party.EMPLOYER, date(2025, 3, 10)),
+    (
+        [*STARTED, starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4)))],
+        Step.SETTLE_START,
+        Party.COUNSELLOR,
+        date(2025, 2, 4),
+    ),
+    (CARED_FOR, Step.FOLLOW_UP, Party.COUNSELLOR, date(2025, 5, 2)),
+]
+
+
+@pytest.mark.parametrize(("commands", "step", "party", "due_on"), WAITING_CHANGE)
+def test_in_a_trial_what_somebody_waits_for_comes_before_the_next_check_in(
+    commands: list[Command], step: Step, party: Party, due_on: date
+) -> None:
+    # The check-in after 7 April is due after the last day: then only the closing is left.
+    assert next_step(case_of(commands), date(2025, 3, 5)) == NextStep(step, (party,), due_on)
+
+
+def test_somebody_who_was_hired_is_asked_after_once_the_months_have_passed() -> None:
+    closed = [*STARTED, closing()]
+    case = case_of(closed)
+    assert next_step(case, date(2025, 8, 1)) is None
+    assert next_step(case, date(2025, 8, 2)) == NextStep(
+        Step.CONFIRM_EMPLOYMENT, (Party.COUNSELLOR,), date(2025, 8, 16)
+    )
+    assert group(case, Party.COUNSELLOR, date(2025, 8, 17)) == Group.OVERDUE
+    confirmed = [employed(3, date(2025, 8, 2)), employed(6, date(2025, 11, 2))]
+    assert next_step(case_of(closed, confirmed), date(2026, 5, 1)) is None
+    assert next_step(case_of(closed, confirmed), date(2026, 5, 2)) is not None
+    left = [employed(3, date(2025, 8, 2), employed=False)]
+    assert next_step(case_of(closed, left), date(2026, 5, 2)) is None
+
+
+def test_a_draft_that_expired_waits_for_a_new_one_and_the_case_goes_on() -> None:
+    case = case_of(DRAFTED, looking(EXPIRES))
+    assert (status(case), over_on(case)) == (Status.AWAITING_AGREEMENT, None)
+    again = drafting(agreement_id="A2", start_on=EXPIRES, end_on=date(2025, 7, 1), at=noon(EXPIRES))
+    assert status(case_of(DRAFTED, looking(EXPIRES), again)) == Status.AWAITING_APPROVAL
+
+
+def test_versions_say_from_which_day_each_content_holds_and_two_of_them_are_compared() -> None:
+    accepted: list[Command] = [proposing(), answering(Party.PARTICIPANT)]
+    longer = extending(at=noon(date(2025, 4, 10)))
+    case = case_of(opened(), drafting(), changing(hours_per_week=35.0), again(), CARED_FOR[-2:], accepted, longer)
+    found = versions(case, "A1")
+    assert [(each["number"], each["effective_on"], each["hours_per_week"], each["end_on"]) for each in found] == [
+        (1, "2025-02-03", 37.5, "2025-05-02"),
+        (2, "2025-02-03", 35.0, "2025-05-02"),
+        (3, "2025-03-10", 30.0, "2025-05-02"),
+        (4, "2025-05-03", 30.0, "2025-08-02"),
+    ]
+    assert differences(found[0], found[2]) == {
+        "hours_per_week": {"from": 37.5, "to": 30.0},
+        "effective_on": {"from": "2025-02-03", "to": "2025-03-10"},
+    }
+    assert versions(case, "unknown") == []
+
+
+def again() -> list[Command]:
+    return list(approvals(at=noon(date(2025, 1, 29))))
+
+
+def test_an_employer_is_shown_when_check_ins_were_and_not_how_it_goes_nor_what_is_between_others() -> None:
+    case = case_of(
+        STARTED, missing(date(2025, 3, 4)), checking_in(held_on=date(2025, 3, 5), at=noon(date(2025, 3, 5))), VOICE
+    )
+    today = date(2025, 3, 6)
+    shown = {party: case_body(case, today, party) for party in Party}
+    for party in Party:
+        events = [each["event"] for each in shown[party]["history"]]
+        assert ("VoiceGiven" in events) == ("voices" in shown[party]["trial"]) == (party == Party.COUNSELLOR)
+        assert ("CheckInMissed" in events) == (party != Party.EMPLOYER)
+    check_in = shown[Party.EMPLOYER]["trial"]["check_ins"][0]
+    assert check_in == {"check_in_id": "C1", "held_on": "2025-03-05"}
+    assert "hold_check_in" not in str(shown[Party.EMPLOYER])
+    assert shown[Party.COUNSELLOR]["trial"]["check_ins"][0]["progress"] == "as_planned"
+
+
+@pytest.mark.parametrize(
+    ("commands", "over"),
+    [
+        ([*STARTED, closing()], date(2025, 5, 2)),
+        ([*CONCLUDED, annulling()], date(2025, 1, 28)),
+        ([*CONCLUDED, not_showing()], date(2025, 2, 3)),
+    ],
+)
+def test_a_partys_access_ends_12_weeks_after_the_case_was_over_and_the_counsellors_goes_on(
+    commands: list[Command], over: date
+) -> None:
+    case = case_of(commands)
+    last = over + timedelta(weeks=12)
+    for party in (Party.EMPLOYER, Party.PARTICIPANT, Party.DECISION_MAKER):
+        assert not access_ended(case, party, last)
+        assert access_ended(case, party, last + timedelta(days=1))
+    assert not access_ended(case, Party.COUNSELLOR, last + timedelta(days=999))
+    assert not access_ended(case_of(STARTED), Party.EMPLOYER, date(2035, 1, 1))
 
 
 def test_a_list_of_work_tells_due_overdue_waiting_and_over_apart() -> None:

@@ -1,0 +1,142 @@
+"""The certificate: a PDF made from facts, in Norwegian or English.
+
+Invariant: it says nothing that is not in the case's document but the name; the fonts are in the file, so that æ, ø and
+å are printed anywhere. The same facts give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Self
+
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+from chassis.formats import Language, decimals, long_date
+from chassis.texts import Texts
+from contracts.codelists import municipalities, occupations
+
+TEXT, STRONG = "Vera", "VeraBd"
+"""Bitstream Vera, which comes with the library and may be embedded."""
+LEFT, TOP, LINE = 25 * mm, 250 * mm, 9 * mm
+VALUE_AT = LEFT + 62 * mm
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is certified."""
+
+    name: str
+    org_number: str
+    occupation: str
+    municipality: str
+    measure: str
+    intermediary: str
+    from_on: str
+    to_on: str
+    hours_per_week: float
+    issued_on: str
+    certificate_id: str
+
+    @classmethod
+    def of(cls, case: Mapping[str, Any], trial_id: str, name: str) -> Self:
+        """The facts of a closed trial whose certificate has been issued."""
+        trial = case["trials"][trial_id]
+        agreement = case["agreements"][trial["agreement_id"]]
+        accepted = [each for each in trial.get("changes", []) if each["state"] == "accepted"]
+        return cls(
+            name=name,
+            org_number=case["org_number"],
+            occupation=case["match"]["occupation"],
+            municipality=case["match"]["municipality"],
+            measure=trial["measure"],
+            intermediary=case["intermediary"],
+            from_on=trial["on"],
+            to_on=trial["closed"]["on"],
+            hours_per_week=accepted[-1]["hours_per_week"] if accepted else agreement["hours_per_week"],
+            issued_on=trial["certificate"]["issued_on"],
+            certificate_id=trial["certificate"]["certificate_id"],
+        )
+
+
+def certificate_pdf(facts: Facts, texts: Texts, language: Language) -> bytes:
+    """One page, A4."""
+
+    def say(key: str, **params: object) -> str:
+        return texts.say(language, f"certificate.{key}", **params)
+
+    _fonts()
+    written = io.BytesIO()
+    page = Canvas(written, pagesize=A4, invariant=True, lang=language)
+    page.setTitle(say("title"))
+    page.setSubject(say("title"))
+    page.setFont(STRONG, 24)
+    page.drawString(LEFT, TOP, printable(say("title")))
+    page.setFont(STRONG, 15)
+    page.drawString(LEFT, TOP - 2 * LINE, printable(facts.name))
+    page.setFont(TEXT, 11)
+    page.drawString(LEFT, TOP - 3 * LINE, printable(say("has_taken_part")))
+    place = TOP - 5 * LINE
+    for name, value in _rows(facts, texts, language):
+        page.setFont(TEXT, 11)
+        page.drawString(LEFT, place, printable(say(name)))
+        page.setFont(STRONG, 11)
+        page.drawString(VALUE_AT, place, printable(value))
+        place -= LINE
+    page.setFont(TEXT, 11)
+    page.drawString(LEFT, place - LINE, printable(say("issued", day=long_date(facts.issued_on, language))))
+    page.setFont(TEXT, 8)
+    page.drawString(LEFT, 20 * mm, printable(say("number", number=facts.certificate_id)))
+    page.showPage()
+    page.save()
+    return written.getvalue()
+
+
+def _rows(facts: Facts, texts: Texts, language: Language) -> list[tuple[str, str]]:
+    occupation = occupations().get(facts.occupation)
+    municipality = municipalities().get(facts.municipality)
+    work = "" if occupation is None else (occupation.name_en if language == "en" else "") or occupation.name_nb
+    return [
+        ("employer", facts.org_number),
+        ("work", work or facts.occupation),
+        ("municipality", facts.municipality if municipality is None else municipality.name),
+        ("measure", _word(texts, language, "measure", facts.measure)),
+        ("from", long_date(facts.from_on, language)),
+        ("to", long_date(facts.to_on, language)),
+        ("hours", decimals(facts.hours_per_week, 1, language)),
+        ("by", _word(texts, language, "intermediary", facts.intermediary)),
+    ]
+
+
+def _word(texts: Texts, language: Language, listed: str, code: str) -> str:
+    key = f"{listed}.{code}"
+    return texts.say(language, key) if key in texts else code
+
+
+def printable(text: str) -> str:
+    """The text in signs that the font has: an accent that it lacks is left out, a sign that it lacks is a hyphen."""
+    known = _fonts()
+    return "".join(sign if ord(sign) in known else _without_accent(sign, known) for sign in text)
+
+
+def _without_accent(sign: str, known: frozenset[int]) -> str:
+    plain = "".join(part for part in unicodedata.normalize("NFD", sign) if not unicodedata.combining(part))
+    return plain if plain and all(ord(part) in known for part in plain) else "-"
+
+
+@cache
+def _fonts() -> frozenset[int]:
+    """The signs that both fonts have, once these are known to the library."""
+    found = []
+    for name in (TEXT, STRONG):
+        font = TTFont(name, f"{name}.ttf")
+        pdfmetrics.registerFont(font)
+        found.append(frozenset(font.face.charToGlyph))
+    return found[0] & found[1]

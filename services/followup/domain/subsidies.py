@@ -1,0 +1,78 @@
+"""What an agreement's subsidy amounts to: the wage it was drafted with, and the per cents of the rules.
+
+Invariant: a wage is sealed; what is told of it are amounts per period, to those whose agreement it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from pydantic import JsonValue
+
+from contracts.rulepacks import RulePack
+from contracts.subsidyplan import SubsidyPeriod, Wage, subsidy_plan
+from contracts.vocabulary import Measure
+from services.followup.domain import rules
+from services.followup.domain.state import Agreement, Person
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`ceilings_nok`: per calendar year, where the measure has a ceiling."""
+
+    periods: tuple[SubsidyPeriod, ...]
+    ceilings_nok: Mapping[int, int]
+    rule_version: str
+
+
+def sealed_wage(wage: Wage) -> dict[str, JsonValue]:
+    """A wage as text: exact, whatever reads it."""
+    return {name: str(value) for name, value in asdict(wage).items()}
+
+
+def wage_of(agreement: Agreement) -> Wage | None:
+    """The wage that was sealed with the content; None where none was given, or it was not opened."""
+    told = (agreement.terms or {}).get("wage")
+    return Wage(**{name: Decimal(str(value)) for name, value in told.items()}) if isinstance(told, Mapping) else None
+
+
+def plan_of(person: Person, agreement: Agreement, *, end_on: date | None = None, percent: int | None = None) -> Plan:
+    """The plan from the first to the last day. `end_on` and `percent`: as an extension would have it from then on."""
+    trial = agreement.trial
+    start_on = agreement.start_on if trial is None else trial.started_on
+    last = agreement.end_on if trial is None else trial.closed_on or trial.end_on
+    agreed = [(start_on, agreement.wage_subsidy_percent)] if trial is None else list(trial.agreed_percents)
+    if end_on is not None:
+        agreed.append((last + timedelta(days=1), percent))
+        last = end_on
+    pack = RulePack.at(start_on)
+    first = rules.first_start(person, agreement.org_number, agreement.measure, start_on)
+    steps = [
+        step
+        for (from_on, wanted), (until, _) in pairwise([*agreed, (last + timedelta(days=1), None)])
+        if from_on < until
+        for step in pack.subsidy_steps(
+            agreement.measure,
+            start_on=from_on,
+            end_on=until - timedelta(days=1),
+            first_start_on=first,
+            reduced_work_capacity=_reduced(agreement),
+            agreed_percent=wanted,
+        )
+    ]
+    return Plan(
+        subsidy_plan(steps, wage_of(agreement)), _ceilings(pack, agreement.measure, start_on, last), pack.version
+    )
+
+
+def _ceilings(pack: RulePack, measure: Measure, start_on: date, end_on: date) -> dict[int, int]:
+    found = {year: pack.yearly_ceiling_nok(measure, year) for year in range(start_on.year, end_on.year + 1)}
+    return {year: ceiling for year, ceiling in found.items() if ceiling is not None}
+
+
+def _reduced(agreement: Agreement) -> bool:
+    return bool((agreement.terms or {}).get("reduced_work_capacity", False))

@@ -1,0 +1,111 @@
+"""What followup knows of one trial, folded from its events.
+
+Invariant: the last day, the last outcome and the answers that have been given are those of the last event that said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from contracts.followup import (
+    CertificateIssued,
+    ChangeAccepted,
+    ChangeDeclined,
+    ChangeProposed,
+    CheckInHeld,
+    CheckInMissed,
+    ClosingTalkHeld,
+    EmploymentConfirmed,
+    TrialClosed,
+    TrialEvent,
+    TrialExtended,
+    TrialShortened,
+    TrialStarted,
+)
+from contracts.vocabulary import CloseReason, Measure, Outcome, Party
+from services.followup.domain.playbook import playbook_on
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change that waits for the other party's answer."""
+
+    change_id: str
+    proposed_by: Party
+    effective_on: date
+    hours_per_week: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A start that was confirmed."""
+
+    trial_id: str
+    measure: Measure
+    started_on: date
+    end_on: date
+    wage_subsidy_percent: int | None
+    agreed_percents: tuple[tuple[date, int | None], ...]
+    """From which day which per cent was agreed: the start, and each extension."""
+    last_check_in_on: date | None = None
+    missed: frozenset[date] = frozenset()
+    """Due days of check-ins that it has been said of that they were missed."""
+    proposal: Proposal | None = None
+    talked: bool = False
+    """Whether the closing talk has been held."""
+    closed_on: date | None = None
+    outcome: Outcome | None = None
+    close_reason: CloseReason | None = None
+    certificate_id: str | None = None
+    employment: Mapping[int, bool] = field(default_factory=dict)
+    """By months after the closing: whether still employed."""
+
+    @property
+    def check_in_due(self) -> date:
+        """By when the next check-in is to be held, also where the trial ends before."""
+        known = self.last_check_in_on
+        return playbook_on(known or self.started_on).check_in_due(self.measure, self.started_on, known)
+
+    def check_in_owed(self, today: date) -> date | None:
+        """The day by which a check-in should have been held and was not; None where none is owed."""
+        due = self.check_in_due
+        return due if due < today and due <= self.end_on else None
+
+
+def started_trial(event: TrialStarted) -> Trial:
+    """A trial on its first day."""
+    percent = event.wage_subsidy_percent
+    return Trial(event.trial_id, Measure(event.measure), event.on, event.end_on, percent, ((event.on, percent),))
+
+
+def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
+    """The trial after one more event; what decides nothing changes nothing."""
+    match event:
+        case CheckInHeld():
+            return replace(trial, last_check_in_on=max(event.held_on, trial.last_check_in_on or event.held_on))
+        case CheckInMissed():
+            return replace(trial, missed=trial.missed | {event.due_on})
+        case ChangeProposed():
+            by = Party(event.proposed_by)
+            return replace(trial, proposal=Proposal(event.change_id, by, event.effective_on, event.hours_per_week))
+        case ChangeAccepted() | ChangeDeclined():
+            return replace(trial, proposal=None)
+        case TrialExtended():
+            percent = event.wage_subsidy_percent
+            agreed = (*trial.agreed_percents, (trial.end_on + timedelta(days=1), percent))
+            return replace(trial, end_on=event.end_on, wage_subsidy_percent=percent, agreed_percents=agreed)
+        case TrialShortened():
+            return replace(trial, end_on=event.end_on)
+        case ClosingTalkHeld():
+            return replace(trial, talked=True)
+        case TrialClosed():
+            outcome, reason = Outcome(event.outcome), CloseReason(event.reason)
+            return replace(trial, closed_on=event.on, outcome=outcome, close_reason=reason)
+        case CertificateIssued():
+            return replace(trial, certificate_id=event.certificate_id)
+        case EmploymentConfirmed():
+            return replace(trial, employment={**trial.employment, event.after_months: event.employed})
+        case _:
+            return trial

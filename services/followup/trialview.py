@@ -1,0 +1,98 @@
+"""A trial as part of a case's document: pure, from the events of the trial alone.
+
+Invariant: what is sealed is not here; of what the candidate said, only that and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.followup import (
+    CertificateIssued,
+    ChangeAccepted,
+    ChangeDeclined,
+    ChangeEvent,
+    ChangeProposed,
+    CheckInHeld,
+    CheckInMissed,
+    ClosingTalkHeld,
+    EmploymentConfirmed,
+    OutcomeReversed,
+    TrialClosed,
+    TrialEvent,
+    TrialExtended,
+    TrialShortened,
+    TrialStarted,
+    VoiceGiven,
+)
+
+_IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number", "trial_id")
+
+
+def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
+    """The fields that an event sets."""
+    match event:
+        case TrialStarted():
+            kept = {name: value for name, value in event.data().items() if name not in _IDS}
+            return {**kept, "check_ins": [], "extensions": []}
+        case CheckInHeld():
+            held = {
+                "check_in_id": event.check_in_id,
+                "held_on": event.held_on.isoformat(),
+                "progress": event.progress,
+            }
+            return {"check_ins": [*trial.get("check_ins", []), held]}
+        case CheckInMissed():
+            return {"missed": [*trial.get("missed", []), event.due_on.isoformat()]}
+        case VoiceGiven():
+            voice = {"voice_id": event.voice_id, "given_on": event.given_on.isoformat()}
+            return {"voices": [*trial.get("voices", []), voice]}
+        case ChangeEvent():
+            return _change(trial, event)
+        case TrialExtended():
+            extension = _told(event, "extended_on", "end_on", "wage_subsidy_percent", "decided_by")
+            return {"extensions": [*trial.get("extensions", []), extension], "end_on": extension["end_on"]}
+        case TrialShortened():
+            shortened = _told(event, "shortened_on", "end_on", "reason", "decided_by")
+            return {"shortenings": [*trial.get("shortenings", []), shortened], "end_on": shortened["end_on"]}
+        case _:
+            return _ending(trial, event)
+
+
+def _ending(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
+    match event:
+        case ClosingTalkHeld():
+            return {"closing_talk_on": event.held_on.isoformat()}
+        case TrialClosed():
+            return {"closed": _told(event, "on", "outcome", "reason")}
+        case OutcomeReversed():
+            reversal = _told(event, "reversed_on", "outcome", "reason")
+            return {"reversals": [*trial.get("reversals", []), reversal]}
+        case CertificateIssued():
+            return {"certificate": _told(event, "certificate_id", "issued_on")}
+        case EmploymentConfirmed():
+            told = _told(event, "after_months", "employed", "on", "confirmed_by")
+            return {"employment": [*trial.get("employment", []), told]}
+        case _:
+            return {}
+
+
+def _change(trial: Mapping[str, Any], event: ChangeEvent) -> dict[str, Any]:
+    changes: list[dict[str, Any]] = trial.get("changes", [])
+    match event:
+        case ChangeProposed():
+            asked = _told(event, "change_id", "effective_on", "hours_per_week", "proposed_by", "proposed_on")
+            return {"changes": [*changes, {**asked, "state": "waits", "answered_on": None}]}
+        case ChangeAccepted():
+            answer = {"state": "accepted", "answered_on": event.accepted_on.isoformat()}
+        case ChangeDeclined():
+            answer = {"state": "declined", "answered_on": event.declined_on.isoformat()}
+        case _:
+            return {}
+    return {"changes": [{**each, **(answer if each["change_id"] == event.change_id else {})} for each in changes]}
+
+
+def _told(event: TrialEvent, *names: str) -> dict[str, Any]:
+    said = event.data()
+    return {name: said[name] for name in names}

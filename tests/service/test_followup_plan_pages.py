@@ -1,0 +1,152 @@
+"""Pages of plans, of the candidate's voice, and of one's own work: without JavaScript, in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import date
+
+import pytest
+
+from chassis.settings import Settings
+from tests.service.followup_helpers import COUNSELLOR, EMPLOYER, World, running
+from tests.service.test_followup_pages import Outline, act, log_in, plain
+from tests.service.test_followup_plans import slot
+
+
+@pytest.fixture
+async def world(settings: Settings) -> AsyncIterator[World]:
+    async with running(settings) as world:
+        yield world
+
+
+def form(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of one of the page's forms."""
+    found = page[page.index(f'action="{action}') :]
+    return dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">', found[: found.index("</form>")]))
+
+
+async def test_the_clock_shows_each_place_with_its_day_and_next_task_and_a_slot_its_plan(world: World) -> None:
+    need = await world.intake.need(EMPLOYER, intermediary="refugee_service")
+    slot_id = need["slot_ids"][0]
+    await slot(world, slot_id, lambda shown: shown["occupation"] is not None)
+    counsellor, employer = await log_in(world, COUNSELLOR), await log_in(world, EMPLOYER)
+    clock = await counsellor.get("/clock")
+    Outline(clock.text).check()
+    assert "0 av 28" in plain(clock.text)
+    assert "Kontakt arbeidsgiveren 15. januar 2025" in plain(clock.text)
+    page = await counsellor.get(f"/slots/{slot_id}")
+    Outline(page.text).check()
+    assert "Foreslå en kandidat Veileder 18. januar 2025 Senere" in plain(page.text)
+    path = f"/slots/{slot_id}/done"
+    typed = {"task": "contact_employer", "on": "2025-01-13"}
+    done = await counsellor.post(path, data={**form(page.text, path), **typed})
+    assert (done.status_code, done.headers["Location"].split("?")[0]) == (303, f"/slots/{slot_id}")
+    shown = await counsellor.get(done.headers["Location"])
+    assert "Kontakt arbeidsgiveren Veileder 15. januar 2025 Gjort 13. januar 2025" in plain(shown.text)
+    wrong = await counsellor.post(path, data={**form(shown.text, path), "task": "meet", "on": "2025-01-14"})
+    assert wrong.status_code == 422
+    Outline(wrong.text).check()
+    assert "Datoen er ikke kommet ennå" in plain(wrong.text)
+
+    theirs = await employer.get(f"/slots/{slot_id}")
+    assert f"/slots/{slot_id}/done" not in theirs.text
+    path = f"/slots/{slot_id}/delay"
+    delay = {"reason": "meeting_postponed", "from_on": "2025-01-13"}
+    reported = await employer.post(path, data={**form(theirs.text, path), **delay})
+    shown = await employer.get(reported.headers["Location"])
+    assert "Arbeidsgiver: Møtet er utsatt, fra 13. januar 2025" in plain(shown.text)
+    english = await employer.get("/clock", headers={"Accept-Language": "en"})
+    assert "Delayed by the employer 1 0" in plain(english.text)
+    nobody = await (await log_in(world, "candidate", "01JHF3M0Q8C2ZV5X6T7B8C9D0E")).get("/clock")
+    assert "Det er ingen plasser å vise." in plain(nobody.text)
+
+
+async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the_counsellor_reads_it(
+    world: World,
+) -> None:
+    case = await world.confirmed()
+    await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
+    candidate = await log_in(world, "candidate", case.candidate_id)
+    path = f"/cases/{case.match_id}/voice"
+    page = await candidate.get(f"/cases/{case.match_id}")
+    assert path in page.text
+    for code, title in (("nb", "Hvordan går det?"), ("en", "How is it going?"), ("uk", "Як справи?")):
+        asked = await candidate.get(path, params={"form": code})
+        Outline(asked.text).check()
+        assert f"<h1>{title}</h1>" in asked.text
+    arabic = await candidate.get(path, headers={"Accept-Language": "ar,en;q=0.5"})
+    assert '<div lang="ar" dir="rtl">' in arabic.text
+    hidden = form(arabic.text, path)
+    missing = await candidate.post(f"{path}?form=ar", data={**hidden, "talk": "yes"})
+    assert missing.status_code == 422
+    assert "اختر إجابة." in missing.text
+    said = {"well": "good", "help": "no", "talk": "yes", "text": "Jeg trives"}
+    sent = await candidate.post(f"{path}?form=ar", data={**form(missing.text, path), **said})
+    assert sent.status_code == 303, sent.text
+    thanks = await candidate.get(sent.headers["Location"])
+    assert "شكرًا" in thanks.text
+    assert "Jeg trives" not in thanks.text
+
+    counsellor, employer = await log_in(world, COUNSELLOR), await log_in(world, EMPLOYER)
+    read = await counsellor.get(f"/cases/{case.match_id}")
+    Outline(read.text).check()
+    assert "Hvordan går det? Bra Får hjelpen som trengs? Nei Vil snakke med veileder? Ja" in plain(read.text)
+    assert "Jeg trives" in read.text
+    assert "Jeg trives" not in (await employer.get(f"/cases/{case.match_id}")).text
+    assert (await employer.get(path)).status_code == 403
+
+
+async def test_a_trial_is_changed_talked_about_certified_and_reversed_by_forms_alone(world: World) -> None:
+    case = await world.confirmed()
+    counsellor, employer = await log_in(world, COUNSELLOR), await log_in(world, EMPLOYER)
+    candidate = await log_in(world, "candidate", case.candidate_id)
+    await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
+
+    async def did(browser: object, action: str, **typed: str) -> str:
+        answer = await act(browser, case, action, **typed)  # type: ignore[arg-type]
+        assert answer.status_code == 303, plain(answer.text)
+        return plain((await browser.get(answer.headers["Location"])).text)  # type: ignore[attr-defined]
+
+    await did(counsellor, "take")
+    own = plain((await counsellor.get("/?mine=true")).text)
+    assert "Alle saker hos formidleren" in own
+    assert "Venter på deg: 1" in own
+    page = await did(employer, "propose-change", effective_on="2025-03-01", hours_per_week="30")
+    assert "Forslag som venter 30,0 timer per uke fra 1. mars 2025" in page
+    page = await did(candidate, "accept-change")
+    assert "2 1. mars 2025 3. februar 2025 til 2. mai 2025 30,0" in page
+    await did(counsellor, "check-in", held_on="2025-02-03", progress="as_planned", agreed="Kurs i kassa")
+    await did(counsellor, "shorten", end_on="2025-02-03", reason="participant_request")
+    await did(counsellor, "closing-talk", held_on="2025-02-03", note="Godt avsluttet")
+    await did(counsellor, "close", on="2025-02-03", outcome="hired", reason="hired_early")
+    page = await did(counsellor, "certificate")
+    assert "Hent attesten på norsk (PDF)" in page
+    pdf = await candidate.get(
+        re.findall(r'href="(/trials/[^"]+language=nb)"', (await candidate.get(f"/cases/{case.match_id}")).text)[0]
+    )
+    assert pdf.content.startswith(b"%PDF")
+    page = await did(counsellor, "reverse", outcome="no_offer", reason="not_fulfilled")
+    assert "Resultat Fikk ikke tilbud" in page
+    await world.day(date(2025, 4, 28))
+    assert (await employer.get(f"/cases/{case.match_id}")).status_code == 200
+    await world.day(date(2025, 4, 29))
+    assert (await employer.get(f"/cases/{case.match_id}")).status_code == 404
+
+
+async def test_the_wage_of_a_draft_is_turned_into_amounts_on_the_page(world: World) -> None:
+    case = await world.confirmed()
+    counsellor = await log_in(world, COUNSELLOR)
+    typed = {"measure": "temporary_wage_subsidy", "start_on": "2025-02-03", "end_on": "2025-08-02"}
+    much = {**typed, "hours_per_week": "37.5", "wage.monthly_wage_nok": "9000000"}
+    refused = await act(counsellor, case, "draft", **much)
+    assert refused.status_code == 422
+    Outline(refused.text).check()
+    assert 'id="wage.monthly_wage_nok-error"' in refused.text
+    drafted = await act(counsellor, case, "draft", **{**much, "wage.monthly_wage_nok": "45000"})
+    page = await counsellor.get(drafted.headers["Location"])
+    Outline(page.text).check()
+    assert "1. mars 2025 til 31. mars 2025 40 % 23" in plain(page.text).replace("\u00a0", " ")
+    assert "45000" not in page.text.replace("\u00a0", "")

@@ -1,0 +1,71 @@
+"""The certificate: made from facts, in both languages, with the signs of Norwegian in the file itself."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pypdf
+import pytest
+
+from chassis.texts import Texts
+from services.followup import app
+from services.followup.certificate import Facts, certificate_pdf, printable
+from services.followup.voicepage import languages
+
+TEXTS = Texts(app.HERE / "texts")
+FACTS = Facts(
+    name="Åse Bjørnæs",
+    org_number="315486890",
+    occupation="5223",
+    municipality="3312",
+    measure="work_training",
+    intermediary="refugee_service",
+    from_on="2025-02-03",
+    to_on="2025-05-02",
+    hours_per_week=37.5,
+    issued_on="2025-05-05",
+    certificate_id="01JHF3M0Q8X6ZV5X6T7B8C9D0E",
+)
+
+
+def read(pdf: bytes) -> str:
+    return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+
+
+def test_the_certificate_says_the_facts_in_norwegian_and_in_english() -> None:
+    norwegian, english = (read(certificate_pdf(FACTS, TEXTS, language)) for language in ("nb", "en"))
+    for said in ("Attest", "Åse Bjørnæs", "3. februar 2025", "2. mai 2025", "37,5", "Lier", "Arbeidstrening"):
+        assert said in norwegian
+    for said in ("Certificate", "Åse Bjørnæs", "3 February 2025", "2 May 2025", "37.5", "Lier", "Work training"):
+        assert said in english
+
+
+def test_the_fonts_are_in_the_file_and_the_same_facts_give_the_same_bytes() -> None:
+    pdf = certificate_pdf(FACTS, TEXTS, "nb")
+    assert pdf == certificate_pdf(FACTS, TEXTS, "nb") != certificate_pdf(replace(FACTS, name="Ola"), TEXTS, "nb")
+    fonts = pypdf.PdfReader(io.BytesIO(pdf)).pages[0]["/Resources"]["/Font"]  # type: ignore[index]
+    used = [fonts[name].get_object() for name in fonts]
+    embedded = [font for font in used if "/FontDescriptor" in font and "/FontFile2" in font["/FontDescriptor"]]
+    assert len(embedded) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"), [("Æøå é ü š", "Æøå é ü š"), ("Şükrü", "Şükrü"), ("Nguyễn", "Nguyen"), ("محمد", "----")]
+)
+def test_an_accent_that_the_font_lacks_is_left_out_and_never_printed_as_a_box(typed: str, printed: str) -> None:
+    assert printable(typed) == printed
+
+
+def test_codes_of_a_newer_writer_are_printed_as_they_are() -> None:
+    text = read(certificate_pdf(replace(FACTS, measure="moon_landing", occupation="0000"), TEXTS, "nb"))
+    assert "moon_landing" in text
+    assert "0000" in text
+
+
+def test_the_form_of_the_candidates_voice_has_the_same_sentences_in_every_language() -> None:
+    found = languages()
+    assert list(found) == ["nb", "en", "uk", "ar"]
+    assert len({frozenset(words) for words in found.values()}) == 1
+    assert all(words["language"] == code for code, words in found.items())
+    assert [code for code, words in found.items() if words["direction"] == "rtl"] == ["ar"]
