@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -97,7 +97,7 @@ async def relay_that_never_marks(settings: Settings) -> None:
         working = Relay(eventlog, settings)
         await working.number()
 
-        async def mark(position: int, ends: object) -> None:
+        async def mark(position: int, ends: Mapping[int, int] | None = None) -> None:
             say(published=position)
             await asyncio.Event().wait()
 
