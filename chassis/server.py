@@ -114,8 +114,11 @@ async def _serve(create_app: Callable[[Settings], FastAPI], settings: Settings, 
 def _bind(settings: Settings) -> socket.socket:
     # Bound, but not listening before the service has started: what waited for that would be carried out long after its
     # client had asked elsewhere.
-    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
     try:
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if sys.platform != "win32":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))
