@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import append, projection
+from benchmarks import append, projection, pxweb
 from benchmarks.harness import run
 
-BENCHMARKS = {"append": append.measure, "projection": projection.measure}
+BENCHMARKS = {"append": append.measure, "projection": projection.measure, "pxweb": pxweb.measure}
 
 if __name__ == "__main__":
     sys.exit(asyncio.run(run(BENCHMARKS, sys.argv[1:])))

@@ -106,11 +106,26 @@ class Tally(Described):
 
     cells: Cells
     derived: Mapping[str, Derived]
+    _derived: dict[tuple[str, Coordinates], Number | None] = field(default_factory=dict, repr=False, compare=False)
+    """What has been derived already: the cells do not change."""
 
     def number(self, content: str, *at: str) -> Number | None:
         """One cell: counted or derived."""
         derive = self.derived.get(content)
         return self.cells.number(content, at) if derive is None else derive(self.cells, at)
+
+    def _of(self, content: str, ways: Sequence[Coordinates]) -> list[Number | None]:
+        """The cells of one content; none where the coordinates are empty."""
+        derive = self.derived.get(content)
+        if derive is None:
+            numbers = self.cells.numbers
+            return [numbers.get((content, at), 0) if at else None for at in ways]
+        found: list[Number | None] = []
+        for at in ways:
+            if (content, at) not in self._derived:
+                self._derived[content, at] = derive(self.cells, at) if at else None
+            found.append(self._derived[content, at])
+        return found
 
     def select(self, chosen: Mapping[str, Sequence[str]]) -> Cube:
         """The cells with these codes, in the order given; a dimension left out keeps all its codes.
@@ -118,18 +133,19 @@ class Tally(Described):
         Raises KeyError for a code that is not there.
         """
         dimensions, contents = self.narrowed(chosen)
-        totals = [each.total for each in self.dimensions if each.id != CONTENTS]
+        totals = [each.total for each in self.dimensions if each.role not in (Role.CONTENTS, Role.TIME)]
+        # A table with few variables has no cell that crosses too many of them.
+        bounded = len(totals) > MOST_CLASSIFICATIONS
         place = next(index for index, each in enumerate(dimensions) if each.id == CONTENTS)
+        after = list(product(*(each.codes for each in dimensions[place + 1 :])))
         values: list[Number | None] = []
-        status: dict[int, Missing] = {}
-        for codes in product(*(each.codes for each in dimensions)):
-            at = codes[:place] + codes[place + 1 :]
-            # The period has no total and always differs.
-            crossed = sum(code != total for code, total in zip(at, totals, strict=True)) - 1
-            value = None if crossed > MOST_CLASSIFICATIONS else self.number(codes[place], *at)
-            if value is None:
-                status[len(values)] = Missing.NOT_AVAILABLE
-            values.append(value)
+        for before in product(*(each.codes for each in dimensions[:place])):
+            ways = [before + codes for codes in after]
+            if bounded:
+                ways = [at if _crossed(at, totals) <= MOST_CLASSIFICATIONS else () for at in ways]
+            for content in contents:
+                values += self._of(content.code, ways)
+        status = {index: Missing.NOT_AVAILABLE for index, value in enumerate(values) if value is None}
         return Cube(
             id=self.id,
             dimensions=dimensions,
@@ -141,6 +157,11 @@ class Tally(Described):
             values=values,
             status=status,
         )
+
+
+def _crossed(at: Coordinates, totals: Sequence[str | None]) -> int:
+    """How many classifications are not at their total."""
+    return sum(code != total for code, total in zip(at, totals, strict=False))
 
 
 def tallied(

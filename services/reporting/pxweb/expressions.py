@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from chassis.problems import Problem
 
 _CALL = re.compile(r"(?P<name>range|from|to|top|bottom)\((?P<given>[^()]*)\)", re.IGNORECASE)
+MOST_EXPRESSIONS = 100
+"""Of one variable, codes not counted: each one looks at all codes, while everybody waits."""
 _NUMBER = re.compile(r"0*[0-9]{1,6}")
 
 
@@ -34,9 +36,16 @@ def matching(expressions: Sequence[str], codes: Sequence[str], variable: str, *,
     """The codes that these expressions mean, in the order of `codes`. Raises Problem 400."""
     known = {code.lower(): code for code in codes}
     meant: set[str] = set()
-    for expression in expressions:
+    evaluated = 0
+    for expression in dict.fromkeys(expressions):
         exact = known.get(expression.lower())
-        meant.update((exact,) if exact is not None else _evaluated(expression, codes, known, variable, time))
+        if exact is not None:
+            meant.add(exact)
+            continue
+        evaluated += 1
+        if evaluated > MOST_EXPRESSIONS:
+            raise Problem(400, "too_many_expressions", variable=variable, most=MOST_EXPRESSIONS)
+        meant.update(_evaluated(expression, codes, known, variable, time))
     return tuple(code for code in codes if code in meant)
 
 

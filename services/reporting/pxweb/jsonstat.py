@@ -6,10 +6,11 @@ each symbol in `status` is explained in `note`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from chassis.formats import Language
 from services.reporting.domain.cube import CONTENTS, Cube, Described, Dimension, Number, Role
@@ -33,7 +34,7 @@ def dataset(cube: Cube, labels: Labels, codelist_url: str, stub: Sequence[str], 
     document["value"] = [plain(value) for value in cube.values]
     if cube.status:
         document["status"] = {str(place): symbol.value for place, symbol in cube.status.items()}
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(document)
 
 
 def plain(value: Number | None) -> int | float | None:

@@ -63,7 +63,7 @@ def described(*names: str) -> dict[str, Any]:
     """The parameters of a route for the API's description: FastAPI cannot know those with brackets."""
     return {
         "parameters": [
-            {"name": name, "in": "query", "description": _ABOUT[name], "schema": {"type": "string"}}
+            {"name": name, "in": "query", "required": False, "description": _ABOUT[name], "schema": {"type": "string"}}
             for name in (*names, "lang")
         ]
     }

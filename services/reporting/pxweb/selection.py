@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -184,18 +184,16 @@ def arranged(cube: Cube, order: Sequence[str]) -> Cube:
         strides[each.id] = step
         step *= len(each.codes)
     dimensions = tuple(cube.dimension(name) for name in order)
+    if [each.id for each in cube.dimensions if each.id in order] == list(order):
+        # What is left out has one code: without it the cells stand as they stood.
+        return replace(cube, dimensions=dimensions)
     places = [0]
     for each in dimensions:
         stride = strides[each.id]
         places = [place + stride * at for place in places for at in range(len(each.codes))]
-    return Cube(
-        id=cube.id,
+    return replace(
+        cube,
         dimensions=dimensions,
-        contents=cube.contents,
-        version=cube.version,
-        notes=cube.notes,
-        updated=cube.updated,
-        complete_to=cube.complete_to,
         values=[cube.values[place] for place in places],
         status={new: cube.status[old] for new, old in enumerate(places) if old in cube.status},
     )

@@ -98,3 +98,12 @@ def test_a_list_is_split_at_commas_that_stand_outside_of_brackets() -> None:
 def test_a_hundred_stars_are_answered_at_once() -> None:
     long = "0" * 5_000
     assert matching(["*" * 100 + "0"], (long,), "V", time=False) == (long,)
+
+
+def test_more_expressions_than_are_evaluated_are_refused_and_codes_are_not_counted() -> None:
+    codes = [f"{number:04d}" for number in range(2_000)]
+    assert len(matching(codes, codes, "V", time=False)) == 2_000
+    assert len(matching(["00*"] * 500, codes, "V", time=False)) == 100
+    with pytest.raises(Problem) as refusal:
+        matching([f"{code}*" for code in codes], codes, "V", time=False)
+    assert refusal.value.code == "too_many_expressions"

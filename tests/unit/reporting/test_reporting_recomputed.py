@@ -8,7 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -150,10 +150,11 @@ def test_months_add_up_to_the_year_in_every_table(told: list[Slot], declared: di
 
 
 def test_two_thousand_cases_are_counted_in_well_under_a_second(told: list[Slot]) -> None:
-    begun = perf_counter()
+    # Of the processor's time: what else the machine does is not judged here.
+    begun = process_time()
     tally = tallied(VENTETID, waiting(told, TODAY), months)
     assert tally.select({"Region": ("0", "33"), "Tiltak": ("total",), "Formidler": ("total",)}).values
-    assert perf_counter() - begun < 1.0
+    assert process_time() - begun < 1.0
 
 
 def numbers(table: Table, category: str, count: str) -> dict[str, int]:
