@@ -73,8 +73,8 @@ class Commands:
                 outcome = await self._log.append(commit)
             if isinstance(outcome, Stored):
                 version = loaded[decision.answer.subject].version + 1
-                position = await self._position(context, outcome.commit_id)
-                return Done(decision.answer, version, outcome.commit_id, position, repeated=False)
+                source, position = await self._place(context, outcome.commit_id)
+                return Done(decision.answer, version, outcome.commit_id, position, repeated=False, source=source)
             metrics.CONFLICTS.labels(self._log.source).inc()
         if (first := await self._log.find(context.claim)) is not None:
             return await self._repeated(context, first)
@@ -113,21 +113,26 @@ class Commands:
         if not same:
             raise IdempotencyMismatch(context.claim)
         metrics.COMMANDS_REPEATED.labels(self._log.source).inc()
-        position = await self._position(context, first.id)
-        return Done(first.answer, first.version, first.id, position, repeated=True)
+        source, position = await self._place(context, first.id)
+        return Done(first.answer, first.version, first.id, position, repeated=True, source=source)
 
-    async def _position(self, context: CommandContext, commit_id: str) -> int | None:
+    async def _place(self, context: CommandContext, commit_id: str) -> tuple[str, int | None]:
+        """The log's name, and the commit's position there, if that is known within the time that the client waits."""
+        name = self._log.origin.rpartition("/")[2]
         if context.wait <= 0:
-            return None
+            return name, None
         deadline = monotonic() + context.wait
         while True:
             try:
-                position = await self._log.ledger.last_position(commit_id)
+                place = await self._log.ledger.place(commit_id)
             except PyMongoError:
                 # The command took effect: an error here would tell the client that it did not.
-                return None
-            if position is not None or monotonic() > deadline:
-                return position
+                return name, None
+            if place is not None:
+                epoch, position = place
+                return (name if epoch == 1 else f"{name}~{epoch}"), position
+            if monotonic() > deadline:
+                return name, None
             await asyncio.sleep(LEDGER_POLL_SECONDS)
 
 

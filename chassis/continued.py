@@ -1,4 +1,4 @@
-"""Goes on with a log whose database was restored from a backup.
+"""`python -m chassis.continued SOURCE`: goes on with a log whose database was restored from a backup.
 
 Invariant: positions that the topic has are never given again: what is numbered from now on has a source of its own
 (`dugnad/intake~2`), with positions from 1.
@@ -6,14 +6,20 @@ Invariant: positions that the topic has are never given again: what is numbered 
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from dataclasses import dataclass
 
+from chassis import mongo
+from chassis.clock import Clock
+from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
 from chassis.ledger import PAGE_COMMITS
 from chassis.lost import topic_ends
 from chassis.republish import take_over
 from chassis.settings import Settings
 from chassis.startcheck import epoch_of
+from contracts.registry import SOURCES, topic_of
 
 
 class NotRestored(Exception):
@@ -76,3 +82,29 @@ async def _clean(eventlog: EventLog) -> None:
             some = ids[start : start + PAGE_COMMITS]
             await eventlog.commits.update_many({"_id": {"$in": some}}, {"$unset": {"pending": ""}})
         position = pages[-1].next - 1
+
+
+async def _main(source: str) -> None:
+    settings = Settings()
+    name = source.rpartition("/")[2]
+    client = mongo.connect(settings, settings.uri(name))
+    await mongo.ping(client, settings)
+    eventlog = EventLog(mongo.database(client, settings.database(name)), source, topic_of(source), (), Clock())
+    continued = await continue_log(eventlog, settings)
+    print(f"{source} goes on as {continued.source}: restart its service")
+    for lost, (first, last) in sorted(continued.lost.items()):
+        print(f"only on the topic, no longer in the database: {lost} positions {first} to {last}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in SOURCES:
+        print(f"usage: python -m chassis.continued {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
+        sys.exit(2)
+    try:
+        asyncio.run(_main(sys.argv[1]))
+    except NotRestored as nothing:
+        print(nothing, file=sys.stderr)
+        sys.exit(1)
+    except DependencyDown as down:
+        print(down.message, file=sys.stderr)
+        sys.exit(3)

@@ -71,3 +71,10 @@ class Done:
     commit_id: str
     position: int | None
     repeated: bool
+    source: str = ""
+    """Where the position counts, as `min_position` names it: `intake`, or `intake~2` of a log that was continued."""
+
+    @property
+    def seen(self) -> str | None:
+        """What a query must have folded to show this (`min_position`), None where nobody waited for the position."""
+        return None if self.position is None else f"{self.source}:{self.position}"

@@ -38,7 +38,8 @@ async def freshness(
         list[Position] | None,
         Query(
             max_length=len(_SOURCES),
-            description="`intake:43`: service and `position` of a command's answer. May be given for each service.",
+            description="`intake:43`: service and `position` of a command's answer; a `position_source` of that answer "
+            "stands in place of the service (`intake~2:43`). May be given for each service.",
         ),
     ] = None,
 ) -> Freshness:

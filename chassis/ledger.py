@@ -106,6 +106,13 @@ class Ledger:
             found |= await ledger.numbered(commits)
         return found.intersection(commits)
 
+    async def place(self, commit: str) -> tuple[int, int] | None:
+        """Which ledger of the log has a commit, and the position of its last event there; None while none has it."""
+        for ledger in (self, *reversed(self.earlier)):
+            if (position := await ledger.last_position(commit)) is not None:
+                return ledger.epoch, position
+        return None
+
     async def last_position(self, commit: str) -> int | None:
         """The position of a commit's last event, None while it has none."""
         async with causally(self._pages) as session:

@@ -53,7 +53,11 @@ async def measure_rebuild(generations: Generations) -> None:
     serving, building = await generations.serving(), await generations.building()
     if serving is not None and building:
         newest, served = building[-1], Progress(generations.database, serving.name)
-        ends = dict(newest.until or {source: await served.highest(source) for source in await served.sources()})
+        ends = dict(
+            {source: await served.highest(source) for source in await served.sources()}
+            if newest.until is None
+            else newest.until
+        )
         progress = Progress(generations.database, newest.name)
         wanted = sum(ends.values())
         done = wanted - sum([max(0, await progress.missing(source, end)) for source, end in ends.items()])

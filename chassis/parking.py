@@ -81,6 +81,15 @@ def subject_of(raw: Any) -> str:
     return f"{source} {subject}"
 
 
+def event_of(raw: Any) -> str:
+    """Which event a record is, however often and wherever it is sent: source and position, else where it lies."""
+    try:
+        source, position = envelope.header(raw.headers, envelope.SOURCE), envelope.position(raw.headers)
+    except Undecodable:
+        source = None
+    return f"record {raw.topic}/{raw.partition}/{raw.offset}" if source is None else f"{source}#{position}"
+
+
 class Parking:
     """The parked events of one consumer (of one generation of a projection, or of the reactions of a log)."""
 
@@ -143,14 +152,20 @@ class Parking:
         """One parked event with its contents."""
         return await self._parked.find_one({"_id": name})
 
-    async def mark(self, subject: str, state: State, who: str, reason: str) -> int:
-        """Ask the consumer to replay or discard what is parked of a subject; recorded with who and why."""
-        result = await self._parked.update_many({"subject": subject}, {"$set": {"state": state.value}})
+    async def mark(self, what: str, state: State, who: str, reason: str) -> int:
+        """Ask the consumer to replay or discard what is parked of a subject, or one event by its id.
+
+        What is marked as to be discarded stays so when the rest of its subject is replayed. Recorded with who and why.
+        """
+        chosen: dict[str, Any] = {"$or": [{"subject": what}, {"_id": what}]}
+        if state is State.REPLAY:
+            chosen["state"] = {"$ne": State.DISCARD.value}
+        result = await self._parked.update_many(chosen, {"$set": {"state": state.value}})
         if result.matched_count:
             await self._audit.insert_one(
                 {
                     "consumer": self.name,
-                    "subject": subject,
+                    "subject": what,
                     "asked": state.value,
                     "events": result.matched_count,
                     "who": who,
@@ -159,6 +174,11 @@ class Parking:
                 }
             )
         return int(result.matched_count)
+
+    async def discarded(self) -> set[str]:
+        """The events (`event_of`) that were discarded here."""
+        found = self._audit.find({"consumer": self.name, "discarded": {"$exists": True}}, {"discarded": 1})
+        return {each["discarded"] async for each in found}
 
     async def marked(self, partitions: Iterable[TopicPartition]) -> list[list[Parked]]:
         """What is marked and belongs to these partitions: per subject its events, the oldest first."""
@@ -180,4 +200,8 @@ class Parking:
 
     async def release(self, parked: Parked) -> None:
         """It has been handled or discarded; its subject is free when the last one is gone."""
+        if parked.state is State.DISCARD:
+            # Before it goes: whoever verifies must know that it is left out on purpose.
+            gone = {"consumer": self.name, "subject": parked.subject, "discarded": event_of(parked.raw)}
+            await self._audit.insert_one({**gone, "at": machine_now()})
         await self._parked.delete_one({"_id": parked.id})

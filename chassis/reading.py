@@ -192,7 +192,9 @@ class Reader:
         left = 0
         for queue in await self.parking.marked(partitions):
             for parked in queue:
-                if parked.state is State.WAITING or not await self._leaves(parked):
+                # What came behind after the operator had asked goes with those before it: nobody would ask again.
+                unasked = parked.state is State.WAITING and (parked is queue[0] or parked.error != BEHIND)
+                if unasked or not await self._leaves(parked):
                     break
                 await self.parking.release(parked)
                 left += 1
@@ -202,7 +204,7 @@ class Reader:
 
     async def _leaves(self, parked: Parked) -> bool:
         batch = read_batch([parked.raw], self._reads)
-        if parked.state is State.REPLAY:
+        if parked.state is not State.DISCARD:
             try:
                 await self._apply(batch.arrivals)
             except Unhandled as failed:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from time import monotonic
 
 from aiokafka import TopicPartition
@@ -31,7 +32,8 @@ from contracts.envelope import Undecodable
 
 LOOK_SECONDS = 0.2
 HEADS_SECONDS = 1.0
-"""So old may the heads be that a generation has come to when it is served."""
+STEADY_SECONDS = 5.0
+"""Under a load that never rests there is always one event more: then heads a moment old will do."""
 
 
 class Incomplete(Exception):
@@ -175,16 +177,20 @@ class Rebuild:
         # What an operator has marked in this generation has no other consumer that would take it up.
         member.start_releasing()
         try:
+            fresh, caught_up = True, inf
             while True:
                 gate.check(generation)
                 missing, total = await behind(projector, heads), sum(heads.values())
                 folded = total - sum(missing.values())
                 tell(Headway(generation.number, folded - first, total - first, monotonic() - begun))
                 parking = projector.reader.parking
-                if sum(missing.values()) <= await parking.count() and not await parking.due():
+                done = sum(missing.values()) <= await parking.count() and not await parking.due()
+                caught_up = min(caught_up, monotonic()) if done else caught_up
+                if done and (fresh or monotonic() - caught_up > STEADY_SECONDS):
                     return
-                await asyncio.sleep(LOOK_SECONDS)
-                if monotonic() - asked > HEADS_SECONDS:
+                if not done:
+                    await asyncio.sleep(LOOK_SECONDS)
+                if fresh := done or monotonic() - asked > HEADS_SECONDS:
                     heads, asked = await self._heads(generation), monotonic()
         finally:
             await member.stop()

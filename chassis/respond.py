@@ -125,10 +125,15 @@ def _dump(value: object) -> bytes:
 
 
 def respond(done: Done) -> JSONResponse:
-    """The answer to a command: `Location`, `ETag`, and the body with `version` and, if waited for, `position`."""
+    """The answer to a command: `Location`, `ETag`, and the body with `version` and, if waited for, `position`.
+
+    Of a log that was continued, `position_source` says where the position counts (`intake~2`).
+    """
     body: dict[str, Any] = {**done.answer.body, "version": done.version}
     if done.position is not None:
         body["position"] = done.position
+        if "~" in done.source:
+            body["position_source"] = done.source
     return JSONResponse(body, status_code=done.answer.status, headers=_headers(done))
 
 

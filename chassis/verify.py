@@ -7,7 +7,7 @@ never passed over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from chassis.generations import Generation
 from chassis.kafka import client_options
 from chassis.mongo import Database
-from chassis.parking import Parking, subject_of
+from chassis.parking import Parking, event_of, subject_of
 from chassis.progress import Progress
 from chassis.projection import Document, Projection, fold_one
 from chassis.reading import Arrival, read_batch
@@ -53,8 +53,8 @@ class Verdict:
 class _Refold:
     """The projection in memory, as far as the topics have been read."""
 
-    def __init__(self, projection: Projection) -> None:
-        self._projection = projection
+    def __init__(self, projection: Projection, discarded: Collection[str]) -> None:
+        self._projection, self._discarded = projection, discarded
         self.states: dict[str, Document] = {}
         self._parked: set[str] = set()
         self.events = 0
@@ -62,7 +62,8 @@ class _Refold:
         """Per source the last position that was read here."""
 
     def take(self, raws: Iterable[Any]) -> None:
-        batch = read_batch(list(raws), self._projection.reads, self._parked)
+        kept = [raw for raw in raws if event_of(raw) not in self._discarded]
+        batch = read_batch(kept, self._projection.reads, self._parked)
         for raw, _ in batch.failures:
             self._parked.add(subject_of(raw))
         for _, _, source, position in batch.positions:
@@ -90,12 +91,15 @@ async def verify(
     settings: Settings,
     tell: Callable[[int, int], None] = lambda *_: None,
 ) -> Verdict:
-    """Compare the documents of a generation with a fold of everything on the topics. `tell(read, total)` records."""
-    refold = _Refold(projection)
+    """Compare the documents of a generation with a fold of everything on the topics but what was discarded there.
+
+    `tell(read, total)` hears how many records have been read.
+    """
+    refold = _Refold(projection, await Parking(database, generation.name).discarded())
     verdict = Verdict()
     consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         names = [settings.topic(topic) for topic in projection.topics]
         partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
         consumer.assign(partitions)

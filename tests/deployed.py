@@ -13,11 +13,13 @@ from deploy import secrets
 
 DEPLOY = Path(secrets.__file__).parent
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+):\?[^}]*\}")
+_CHOICE = re.compile(r"\$\{[A-Z0-9_]+:-(?P<otherwise>[^}]*)\}")
 
 
 def compose(variables: Mapping[str, str]) -> dict[str, Any]:
     """The compose file with its variables put in, as Docker reads it. A KeyError names a variable that is missing."""
     text = _VARIABLE.sub(lambda found: variables[found["name"]], secrets.COMPOSE.read_text())
+    text = _CHOICE.sub(lambda found: found["otherwise"] or '""', text)
     document: dict[str, Any] = yaml.safe_load(text)
     return document
 

@@ -88,15 +88,15 @@ def _parked(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     for name, about in (
         ("list", "what is parked, the oldest first"),
         ("show", "one event, or all of a subject, with contents"),
-        ("replay", "hand the events of a subject to the running service again, in order"),
-        ("discard", "let the events of a subject go for good"),
+        ("replay", "hand the events of a subject, or one event, to the running service again, in order"),
+        ("discard", "let the events of a subject, or one event, go for good"),
     ):
         action = _verb(actions, name, about)
         action.add_argument("consumer", metavar="SERVICE/PROJECTION", help=consumer)
         if name == "show":
             action.add_argument("what", metavar="SUBJECT|ID")
         if name in ("replay", "discard"):
-            action.add_argument("subject", metavar="SUBJECT", help="as `parked list` shows it, in quotes")
+            action.add_argument("what", metavar="SUBJECT|ID", help="as `parked list` shows it, in quotes")
             action.add_argument("--reason", required=name == "discard", help="kept in the audit")
         if name == "discard":
             _confirmed(action)

@@ -17,7 +17,7 @@ from chassis.projection import Projection
 from chassis.rebuild import Broken, Headway, Incomplete, Rebuild
 from deploy.cli.context import Context, projection_named, served, sources_of, unconfirmed
 from deploy.cli.heads import instant, positions_at
-from deploy.cli.outcome import OK, Fault, Usage, fault_of
+from deploy.cli.outcome import OK, Fault, Usage, are_parked, fault_of
 
 MOST_DIGITS = 16
 
@@ -49,8 +49,8 @@ async def rebuild(context: Context) -> int:
         except Incomplete as incomplete:
             number = incomplete.generation.number
             raise Fault(
-                f"{incomplete.parked} events are parked in generation {number} of {name}, which is not served: see "
-                f"`dugnad parked list {name} --generation {number}`, or rebuild with --force"
+                f"{are_parked(incomplete.parked)} in generation {number} of {name}, which is not served: see "
+                f"`dugnad parked list {name} --generation {number}`, then rebuild again, or with --force"
             ) from incomplete
         except Broken as broken:
             raise Fault(

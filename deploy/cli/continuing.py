@@ -29,7 +29,9 @@ async def continue_service(context: Context) -> int:
             logs.append(eventlog)
             planned.append({"log": source, "lost": {name: list(ends) for name, ends in lost.items()}})
     if not planned:
-        raise Fault(f"the topics of {service} end where its ledgers do: there is nothing to continue from")
+        nothing = f"nothing to do: the topics of {service} end where its ledgers do"
+        context.output.give({"plan": [], "done": False}, [nothing])
+        return OK
     plan = [
         f"{each['log']}: go on under a new source; positions {first} to {last} of {name} stay on the topic only"
         for each in planned

@@ -37,3 +37,13 @@ def fault_of(error: BaseException | None) -> str:
         where = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return f"{type(error).__name__} at {where}"
+
+
+def counted(events: int) -> str:
+    """`1 event`, `2 events`."""
+    return "1 event" if events == 1 else f"{events} events"
+
+
+def are_parked(events: int) -> str:
+    """`1 event is parked`, `2 events are parked`."""
+    return f"{counted(events)} {'is' if events == 1 else 'are'} parked"

@@ -54,7 +54,7 @@ class Progress:
 
     def __init__(self, what: str, *, to_stderr: bool = False) -> None:
         self._what, self._to_stderr = what, to_stderr
-        self._said: float | None = None
+        self._said = monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +65,7 @@ class Progress:
     def tell(self, done: int, total: int, rate: float) -> None:
         """So many of so many events, and how many a second."""
         now = monotonic()
-        if self._said is not None and now - self._said < LINE_SECONDS and done < total:
+        if now - self._said < LINE_SECONDS and done < total:
             return
         self._said = now
         line = f"{self._what}: {done} of {total} events, {rate:.0f} events/s, ETA {eta(done, total, rate)}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from chassis.parking import Parking, State
 from deploy.cli.context import Context, logs_of, projection_named, served, unconfirmed
-from deploy.cli.outcome import FAULT, OK, Fault, Usage
+from deploy.cli.outcome import FAULT, OK, Fault, Usage, counted
 
 REACTIONS = "reactions"
 MOST = 1000
@@ -54,17 +54,19 @@ async def discard(context: Context) -> int:
 
 async def _mark(context: Context, state: State, said: str) -> int:
     parking, options = await _parking(context), context.options
-    parked = [each["_id"] for each in await parking.listed(MOST) if each["subject"] == options.subject]
+    what = options.what
+    parked = [each["_id"] for each in await parking.listed(MOST) if what in (each["_id"], each["subject"])]
     if not parked:
-        raise Usage(f"nothing of {options.subject} is parked: `dugnad parked list {options.consumer}` shows what is")
-    document: dict[str, Any] = {"subject": options.subject, "state": state.value, "events": parked, "done": False}
+        raise Usage(f"nothing of {what} is parked: `dugnad parked list {options.consumer}` shows what is")
+    document: dict[str, Any] = {"what": what, "state": state.value, "events": parked, "done": False}
     if state is State.DISCARD and not options.yes:
-        context.output.give(document, [f"discard {len(parked)} events of {options.subject}:", *parked])
+        context.output.give(document, [f"discard {counted(len(parked))} of {what}:", *parked])
         raise unconfirmed()
-    marked = await parking.mark(options.subject, state, getpass.getuser(), options.reason or "")
+    marked = await parking.mark(what, state, getpass.getuser(), options.reason or "")
     if not marked:
-        raise Fault(f"nothing of {options.subject} is parked any more")
-    line = f"{marked} events of {options.subject} will be {said}, by the running service"
+        raise Fault(f"nothing of {what} waits any more: it is gone, or marked as to be discarded")
+    who = "running service" if options.generation is None else f"next `dugnad rebuild {options.consumer}`"
+    line = f"{counted(marked)} of {what} will be {said}, by the {who}"
     context.output.give({**document, "done": True}, [line])
     return OK
 

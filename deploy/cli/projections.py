@@ -13,7 +13,7 @@ from chassis.generations import Generation
 from chassis.projection import Projection
 from chassis.verify import Verdict, verify
 from deploy.cli.context import Context, projection_named, projections_of, served, unconfirmed
-from deploy.cli.outcome import FAULT, OK, Fault, Usage
+from deploy.cli.outcome import FAULT, OK, Fault, Usage, counted
 
 MOST_KEYS = 20
 
@@ -53,22 +53,22 @@ def _shown(verdict: Verdict) -> dict[str, Any]:
 def _lines(found: dict[str, Any]) -> list[str]:
     name = found["projection"]
     if found["fine"]:
-        return [f"{name}: {found['documents']} documents are what {found['events']} events say"]
+        return [f"{name}: {found['documents']} documents are what {counted(found['events'])} say"]
     lines = []
     for kind, said in (
-        ("differing", "differ from what the events say"),
-        ("missing", "are missing"),
-        ("strange", "come from no event"),
+        ("differing", "not what the events say"),
+        ("missing", "missing"),
+        ("strange", "served, and come from no event"),
     ):
         keys = found[kind]
         if keys:
             more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
-            lines.append(f"{name}: {len(keys)} documents {said}: {', '.join(keys[:MOST_KEYS])}{more}")
+            lines.append(f"{name}: documents that are {said}: {len(keys)} ({', '.join(keys[:MOST_KEYS])}{more})")
     if found["moving"]:
         lines.append(f"{name}: {found['moving']} documents went on changing: verify again when there is less to do")
     if found["behind"]:
         # Not a difference yet: whoever folds them may only be late.
-        late = f"{name}: {found['behind']} events have not been folded: see that its service runs, then verify again"
+        late = f"{name}: {counted(found['behind'])} not folded yet: see that its service runs, then verify again"
         return [*lines, late]
     return [*lines, f"{name}: `dugnad rebuild {name}` makes it right"]
 
@@ -89,11 +89,29 @@ async def generations(context: Context) -> int:
             raise unconfirmed()
         await kept.drop(dropped)
         return OK
+    previous = await kept.previous()
     shown = [_generation(each, each.number == serving.number) for each in everything]
-    rows = [[str(value) if value is not None else "" for value in each.values()] for each in shown]
+    rows = [_row(each, None if previous is None else previous.number) for each in shown]
     document = {"projection": f"{service}/{projection.name}", "generations": shown}
-    context.output.table(document, tuple(shown[0]), rows)
+    context.output.table(document, ("number", "fold version", "created", "holds", "state"), rows)
     return OK
+
+
+def _row(shown: dict[str, Any], previous: int | None) -> list[str]:
+    ends = shown["until"]
+    holds = (
+        "everything" if ends is None else ", ".join(f"{each.rpartition('/')[2]} {ends[each]}" for each in sorted(ends))
+    )
+    if shown["as_of"] is not None:
+        holds = f"as of {shown['as_of'][:19]}Z: {holds}"
+    if shown["serving"]:
+        state = "served"
+    elif shown["number"] == previous:
+        state = "served before: `rollback` goes back to it"
+    else:
+        state = "not complete" if shown["completed"] is None else "kept"
+    created = "" if shown["created"] is None else f"{shown['created'][:19]}Z"
+    return [str(shown["number"]), str(shown["fold_version"]), created, holds or "nothing", state]
 
 
 def _generation(generation: Generation, serving: bool) -> dict[str, Any]:
@@ -101,6 +119,7 @@ def _generation(generation: Generation, serving: bool) -> dict[str, Any]:
         "number": generation.number,
         "fold_version": generation.fold_version,
         "created": None if generation.created is None else generation.created.isoformat(),
+        "completed": None if generation.completed is None else generation.completed.isoformat(),
         "as_of": None if generation.as_of is None else generation.as_of.isoformat(),
         "until": None if generation.until is None else dict(generation.until),
         "serving": serving,

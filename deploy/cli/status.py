@@ -11,7 +11,7 @@ from typing import Any
 from deploy.cli.arguments import SERVICES
 from deploy.cli.context import Context
 from deploy.cli.http import ask
-from deploy.cli.outcome import DOWN, FAULT, OK, Wanting
+from deploy.cli.outcome import DOWN, FAULT, OK, Wanting, are_parked, counted
 from deploy.cli.output import Output
 
 HOLE_SECONDS = 60.0
@@ -45,7 +45,7 @@ def faults(service: str, projection: dict[str, Any]) -> list[str]:
     if projection["parked"]["events"]:
         error = projection["last_error"]
         why = "" if error is None else f", lastly: {error['error']}"
-        found.append(f"{projection['parked']['events']} events are parked (`dugnad parked list {name}`){why}")
+        found.append(f"{are_parked(projection['parked']['events'])} (`dugnad parked list {name}`){why}")
     found.extend(
         f"positions of {each['source']} are missing for {each['missing_seconds']:.0f} s, from {each['missing'][0][0]}"
         for each in projection["sources"]
@@ -72,8 +72,8 @@ def _row(service: str, projection: dict[str, Any]) -> list[str]:
         str(projection["documents"]),
         ", ".join(f"{each['source'].rpartition('/')[2]} {each['complete_to']}" for each in sources),
         _intervals(sources),
-        f"{events} events, {seconds:.0f} s" if events else "none",
-        f"{parked['events']} of {parked['subjects']} subjects" if parked["events"] else "none",
+        f"{counted(events)}, {seconds:.0f} s" if events else "none",
+        f"{counted(parked['events'])} of {parked['subjects']}" if parked["events"] else "none",
         "fault" if faults(service, projection) else "ok",
     ]
 

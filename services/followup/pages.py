@@ -102,7 +102,7 @@ def router(followup: Followup) -> APIRouter:
             done = await _run(followup, principal, case, ACTIONS[action], typed, context)
         except (ValidationError, Refused) as error:
             return await _form(followup, request, case, ACTIONS[action], typed, _wrong(request, error))
-        seen = "" if done.position is None else f"?min_position=followup:{done.position}"
+        seen = "" if done.seen is None else f"?min_position={done.seen}"
         return respond_page(f"/cases/{match_id}{seen}")
 
     return routes

@@ -64,7 +64,7 @@ def router(intake: Intake) -> APIRouter:
         except (ValidationError, Refused) as error:
             wrong = _wrong(request, error)
             return await _page(intake, request, principal, typed=typed, errors=wrong, status=422)
-        seen = {} if done.position is None else {"min_position": f"intake:{done.position}"}
+        seen = {} if done.seen is None else {"min_position": done.seen}
         return respond_page(f"/?{urlencode({**seen, 'registered': done.answer.body['need_id']}, safe=':')}")
 
     return routes

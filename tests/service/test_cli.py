@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -14,22 +14,20 @@ import httpx
 import pytest
 import structlog
 import uvicorn
-from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
 from chassis.issuer import DevIssuer
 from chassis.mongo import Client, Database
 from chassis.mongo import database as open_database
 from chassis.settings import Settings
-from contracts import envelope, intake
+from contracts import intake
 from deploy.cli.__main__ import main
 from deploy.local.processes import free_port
 from services.intake.app import create_app
 from tests.service.intake_helpers import MONDAY, World
-from tests.service.platform_helpers import until, workforce
+from tests.service.platform_helpers import until
 
 Dugnad = Callable[..., Awaitable[tuple[int, str, str]]]
-SUBJECT = f"{intake.SOURCE} workforce:strange-2025"
 
 
 @asynccontextmanager
@@ -64,10 +62,11 @@ def database(mongo: Client, settings: Settings) -> Database:
     return open_database(mongo, settings.database("intake"))
 
 
-@pytest.fixture
-def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dugnad]:
-    """Runs a command; gives exit code, standard output and standard error."""
-    settings = world.settings
+@contextmanager
+def dugnad_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Dugnad]:
+    """Runs a command against intake with these settings; gives exit code, standard output and standard error."""
     variables = {
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
         "MONGODB_URI": settings.mongodb_uri,
@@ -92,6 +91,13 @@ def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     structlog.reset_defaults()
     for library in ("aiokafka", "faststream"):
         logging.getLogger(library).setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def dugnad(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dugnad]:
+    """Runs a command against the intake of the test."""
+    with dugnad_on(world.settings, monkeypatch, capsys) as run:
+        yield run
 
 
 async def needs(world: World, count: int) -> int:
@@ -212,73 +218,6 @@ async def test_a_rebuild_as_of_an_instant_holds_what_had_been_recorded_by_then(
     code, out, err = await dugnad("rebuild", "intake/needs", "--until", "intake=99")
     assert code == 2
     assert f"{intake.SOURCE} goes to 5" in err
-
-
-async def strange(settings: Settings) -> None:
-    """Sends an event of a type that nobody knows."""
-    sent = envelope.encode(
-        workforce("strange", 2025, 7).model_copy(update={"occurred": MONDAY}),
-        source=intake.SOURCE,
-        position=3,
-        recorded=MONDAY,
-        correlation="c",
-        causation=None,
-        traceparent=None,
-        schema_base_url="https://dugnad.example/schemas/",
-    )
-    headers = [(name, b"dugnad.intake.Unheard.v1" if name == "ce_type" else value) for name, value in sent.headers]
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
-    await producer.start()
-    await producer.send_and_wait(settings.topic(intake.TOPIC), sent.value, sent.key, headers=headers)
-    await producer.stop()
-
-
-async def test_what_is_parked_is_shown_replayed_and_discarded_with_a_reason(
-    world: World, dugnad: Dugnad, database: Database
-) -> None:
-    assert await needs(world, 2) == 2
-    assert (await dugnad("parked", "list", "intake/needs"))[:2] == (0, "nothing is parked\n")
-    await strange(world.settings)
-
-    async def parked() -> bool:
-        return await database["parked_needs_1"].count_documents({"state": "waiting"}) == 1
-
-    await until(parked, "the strange event is parked")
-    code, out, _ = await dugnad("parked", "list", "intake/needs", "--json")
-    assert code == 1
-    listed = json.loads(out)["parked"]
-    assert [each["subject"] for each in listed] == [SUBJECT]
-    assert "value" not in listed[0]
-    code, out, _ = await dugnad("status", "--json")
-    shown = next(each for each in json.loads(out)["services"][0]["projections"] if each["name"] == "needs")
-    assert shown["parked"] == {"events": 1, "subjects": 1}
-    assert shown["last_error"]["error"] == listed[0]["error"]
-
-    for what in (SUBJECT, listed[0]["_id"]):
-        code, out, _ = await dugnad("parked", "show", "intake/needs", what)
-        assert code == 0
-        assert "dugnad.intake.Unheard.v1" in out
-    assert (await dugnad("parked", "show", "intake/needs", "absent"))[0] == 2
-
-    assert (await dugnad("parked", "replay", "intake/needs", SUBJECT))[0] == 0
-
-    async def tried_again() -> bool:
-        return await database["parked_needs_1"].count_documents({"state": "waiting", "attempts": 2}) == 1
-
-    await until(tried_again, "it was tried again, and is parked again")
-    code, out, err = await dugnad("parked", "discard", "intake/needs", SUBJECT, "--reason", "sent by mistake")
-    assert code == 2
-    assert listed[0]["_id"] in out
-    assert "add --yes" in err
-    assert await parked()
-    assert (await dugnad("parked", "discard", "intake/needs", SUBJECT, "--reason", "sent by mistake", "--yes"))[0] == 0
-
-    async def gone() -> bool:
-        return await database["parked_needs_1"].count_documents({}) == 0
-
-    await until(gone, "it is discarded")
-    audit = [each async for each in database["parking_audit"].find({}, sort=[("at", 1)])]
-    assert [(each["asked"], each["reason"]) for each in audit] == [("replay", ""), ("discard", "sent by mistake")]
 
 
 async def test_republish_shows_its_plan_and_sends_everything_again(world: World, dugnad: Dugnad) -> None:

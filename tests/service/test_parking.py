@@ -105,6 +105,19 @@ async def test_a_replay_goes_in_order_and_frees_the_subject(database: mongo.Data
     assert await counts(database) == {"1": list(range(1, 18))}
 
 
+async def test_what_came_behind_after_a_replay_was_asked_for_goes_with_it(database: mongo.Database, flaw: Flaw) -> None:
+    projector = Projector(flaw.projection(), database)
+    await projector.handle([record(n, "1", n) for n in (12, 13)])
+    parking = projector.reader.parking
+    await parking.mark((await parking.listed())[0]["subject"], State.REPLAY, "operator", "fold mended")
+    await projector.handle([record(14, "1", 14)])
+    flaw.refused.clear()
+    assert await projector.reader.release(ALL) == 2
+    assert await counts(database) == {"1": [12, 13, 14]}
+    await projector.handle([record(15, "1", 15)])
+    assert await counts(database) == {"1": [12, 13, 14, 15]}
+
+
 async def test_a_replay_that_fails_again_keeps_the_order_and_counts_the_attempts(
     database: mongo.Database, flaw: Flaw
 ) -> None:

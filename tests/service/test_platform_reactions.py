@@ -10,6 +10,7 @@ import pytest
 from chassis.decisions import Loaded
 from chassis.eventlog import EventLog
 from chassis.keyring import KeyDestroyed
+from chassis.parking import Parking, State
 from chassis.projection import Record
 from chassis.reactor import Occasion, OffsetsLost, Reaction
 from chassis.republish import republish
@@ -20,8 +21,8 @@ from contracts.event import Event
 from tests.service.platform_helpers import published, report, small_service, until
 
 
-def withdraw_at(head_count: int, error: Exception | None = None) -> Reaction:
-    """Withdraw a need of the employer when it reports so many heads; or fail."""
+def withdraw_at(head_count: int, faults: list[Exception] | None = None) -> Reaction:
+    """Withdraw a need of the employer when it reports so many heads; but raise each of `faults` once, first of all."""
 
     def subjects(record: Record, _: Mapping[str, Loaded]) -> list[str]:
         assert isinstance(record.event, intake.WorkforceReported)
@@ -31,8 +32,8 @@ def withdraw_at(head_count: int, error: Exception | None = None) -> Reaction:
         assert isinstance(record.event, intake.WorkforceReported)
         if record.event.head_count != head_count:
             return []
-        if error is not None:
-            raise error
+        if faults:
+            raise faults.pop()
         need, day = record.event.org_number, date(2025, 1, 13)
         return [intake.NeedWithdrawn(need_id=need, org_number=need, slot_ids=(), reason="other", withdrawn_on=day)]
 
@@ -100,29 +101,33 @@ async def test_a_reaction_group_that_has_lost_its_offsets_does_not_start_by_itse
 
 
 @pytest.mark.parametrize("error", [KeyDestroyed("C1"), ValueError("planted")], ids=["an erased person", "a fault"])
-async def test_a_reaction_that_cannot_be_done_parks_the_event_and_others_flow(
+async def test_an_event_whose_reaction_cannot_be_done_is_parked_and_done_when_it_is_replayed(
     settings: Settings, error: Exception
 ) -> None:
-    service, eventlog = reacting(settings, withdraw_at(13, error))
+    faults = [error]
+    service, eventlog = reacting(settings, withdraw_at(13, faults))
     ended: list[BaseException] = []
     service._fatal = ended.append
     await service.start()
     try:
+        parking = Parking(service.database(service.name), "reactions_intake")
         await report(service.commands(eventlog), "1", 13)
-        await report(service.commands(eventlog), "1", 14)
-        await report(service.commands(eventlog), "2", 14)
-        parked = service.database("small")["parked_reactions_intake"]
+        await report(service.commands(eventlog), "2", 13)
 
-        async def both_parked() -> bool:
-            return await parked.count_documents({"subject": f"{intake.SOURCE} workforce:1-2025"}) == 2
+        async def withdrawn(org_number: str) -> bool:
+            return await _withdrawals(eventlog, org_number) == 1
 
-        await until(both_parked, "the event, and the one behind it, are parked")
-
-        async def reacted() -> bool:
-            return await service.database("small")["reactions"].count_documents({"outcome": "nothing"}) == 1
-
-        await until(reacted, "the reaction to another subject")
+        await until(lambda: withdrawn("2"), "the other subject's reaction")
+        await until(lambda: _parked_are(parking, 1), "the event is parked")
+        [parked] = await parking.listed()
+        assert (parked["state"], await _withdrawals(eventlog, "1")) == ("waiting", 0)
+        assert await parking.mark(parked["subject"], State.REPLAY, "an operator", "mended") == 1
+        await until(lambda: withdrawn("1"), "the reaction that was parked")
+        await until(lambda: _parked_are(parking, 0), "nothing is parked any more")
         assert ended == []
-        assert await service.faults_ready() == []
     finally:
         await service.stop()
+
+
+async def _parked_are(parking: Parking, number: int) -> bool:
+    return await parking.count() == number

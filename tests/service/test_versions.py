@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from chassis import mongo
 from chassis.commands import Answer, Commands, Decision, Loaded
+from chassis.parking import Parking, State
 from chassis.projection import Document, Projection, Record
+from chassis.projector import View
+from chassis.rebuild import Rebuild
 from chassis.settings import Settings
 from contracts import intake
-from tests.service.platform_helpers import context, small_service
+from tests.service.platform_helpers import context, small_service, until
 from tests.unit.contracts.examples import EXAMPLES
 
 NEED = EXAMPLES["dugnad.NeedRegistered.v2"]
@@ -61,5 +65,50 @@ async def test_an_event_of_version_1_is_brought_up_to_date_in_the_log_on_the_top
         assert await view.wait_for(intake.SOURCE, 1, 20)
         # The record on the topic says what it is; what is folded is the newest version.
         assert await view.find() == [{"_id": NEED.subject, "county": "33", "type": "dugnad.NeedRegistered.v1"}]
+    finally:
+        await service.stop()
+
+
+async def test_a_parked_event_of_version_1_is_brought_up_to_date_when_it_is_replayed_and_in_a_rebuild(
+    settings: Settings,
+) -> None:
+    broken = True
+    folded = counties()
+
+    def fold(key: str, document: Document | None, record: Record) -> Document | None:
+        if broken:
+            raise ValueError("cannot fold this yet")
+        return folded.fold(key, document, record)
+
+    service, eventlog = small_service(settings, replace(folded, fold=fold))
+    await eventlog.prepare()
+    eventlog.start()
+    await Commands(eventlog).run(context(), [NEED.subject], register)
+    await eventlog.stop()
+    await as_version_one(eventlog.commits)
+
+    service, eventlog = small_service(settings, replace(folded, fold=fold))
+    await service.start()
+    try:
+        database = service.database("small")
+        parking = Parking(database, "counties_1")
+
+        async def parked() -> bool:
+            return await parking.count() == 1
+
+        await until(parked, "it is parked")
+        (kept,) = await parking.listed()
+        stored = await parking.get(kept["_id"])
+        assert stored is not None
+        # As it came: the older version, to be brought up to date by whoever reads it then.
+        assert b"county" not in bytes(stored["value"])
+        broken = False
+        await parking.mark(kept["subject"], State.REPLAY, "operator", "mended")
+        view = service.view("counties")
+        assert await view.wait_for(intake.SOURCE, 1, 20)
+        expected = [{"_id": NEED.subject, "county": "33", "type": "dugnad.NeedRegistered.v1"}]
+        assert await view.find() == expected
+        built = await Rebuild(folded, database, settings, "small").run(lambda _: None)
+        assert await View(folded, database, built.name).find() == expected
     finally:
         await service.stop()

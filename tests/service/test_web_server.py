@@ -89,7 +89,11 @@ async def raw(thing: Running, sent: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", thing.port)
     writer.write(sent)
     await writer.drain()
-    answer = await asyncio.wait_for(reader.read(65536), SECONDS)
+    # To its end: head and body may come apart.
+    answer = b""
+    async with asyncio.timeout(SECONDS):
+        while part := await reader.read(65536):
+            answer += part
     writer.close()
     return answer
 

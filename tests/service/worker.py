@@ -20,7 +20,6 @@ from chassis.commands import Answer, Commands
 from chassis.consumer import Handled, Raw
 from chassis.eventlog import EventLog, NewCommit, Stored
 from chassis.lease import Lease
-from chassis.projector import Projector
 from chassis.reading import Reader
 from chassis.rebuild import Rebuild
 from chassis.relay import Relay
@@ -111,9 +110,9 @@ async def reader(settings: Settings, raises_in_batch: str) -> None:
     """A service with a projection whose nth batch raises; 0: none does."""
     service = reading_service(settings, figures())
     batches = 0
-    handle = Projector.handle
+    handle = Reader.handle
 
-    async def raising(self: Projector, raws: Sequence[Raw]) -> Handled:
+    async def raising(self: Reader, raws: Sequence[Raw]) -> Handled:
         nonlocal batches
         batches += 1
         say(batch=batches, records=len(raws))
@@ -121,7 +120,7 @@ async def reader(settings: Settings, raises_in_batch: str) -> None:
             raise RuntimeError("planted in the handler")
         return await handle(self, raws)
 
-    Projector.handle = raising  # type: ignore[method-assign]  # the fault that is planted
+    Reader.handle = raising  # type: ignore[method-assign]  # the fault that is planted
     await service.start()
     say(ready=True)
     await asyncio.Event().wait()

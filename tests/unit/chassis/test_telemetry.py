@@ -53,10 +53,11 @@ def test_without_an_exporter_nobody_looks_at_the_works_of_a_batch() -> None:
     "variables",
     [
         {},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
     ],
-    ids=["nothing_set", "no_traces", "disabled"],
+    ids=["nothing_set", "empty", "no_traces", "disabled"],
 )
 def test_without_an_endpoint_nothing_of_the_exporter_is_even_loaded(variables: dict[str, str]) -> None:
     code = (

@@ -22,7 +22,7 @@ from deploy.cli.building import _plan, _positions
 from deploy.cli.context import owner_of, projection_named, projections_of
 from deploy.cli.heads import instant
 from deploy.cli.outcome import Usage
-from deploy.cli.output import Output, eta
+from deploy.cli.output import Output
 from deploy.cli.running import _VERBS
 from deploy.cli.status import faults
 from deploy.cli.status import status as status_verb
@@ -284,29 +284,6 @@ def test_the_plan_of_a_rebuild_says_what_is_served_afterwards() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("done", "total", "rate", "said"),
-    [(5, 5, 0.0, "0 s"), (0, 5, 0.0, "unknown"), (0, 100, 50.0, "2 s"), (0, 1250, 10.0, "2 min 5 s")],
-)
-def test_the_rest_of_the_time_is_told(done: int, total: int, rate: float, said: str) -> None:
-    assert eta(done, total, rate) == said
-
-
-def test_progress_is_plain_lines_without_a_terminal_and_never_in_the_json(capsys: pytest.CaptureFixture[str]) -> None:
-    for as_json in (False, True):
-        with Output(as_json=as_json).progress("intake/needs") as progress:
-            progress.tell(0, 100, 50.0)
-            progress.tell(50, 100, 50.0)
-            progress.tell(100, 100, 50.0)
-        printed = capsys.readouterr()
-        lines = printed.err if as_json else printed.out
-        assert lines.splitlines() == [
-            "intake/needs: 0 of 100 events, 50 events/s, ETA 2 s",
-            "intake/needs: 100 of 100 events, 50 events/s, ETA 0 s",
-        ]
-        assert (printed.out if as_json else printed.err) == ""
-
-
 def of(**more: Any) -> dict[str, Any]:
     """A projection as a service tells of it, with nothing wrong."""
     source = {
@@ -334,6 +311,7 @@ def test_a_lag_is_no_fault_but_what_does_not_mend_itself_is() -> None:
     assert faults("intake", of(parked={"events": 2, "subjects": 1}, last_error=error)) == [
         "2 events are parked (`dugnad parked list intake/needs`), lastly: ValueError in the fold"
     ]
+    assert faults("intake", of(parked={"events": 1, "subjects": 1}, last_error=None))[0].startswith("1 event is parked")
     assert faults("intake", of(serving=False)) == ["is being rebuilt, and answers no queries"]
     assert faults("intake", of(stopped=["intake.needs stopped at t/0 offset 3: too much"])) != []
 

@@ -67,6 +67,13 @@ def test_the_settings_take_what_is_set(service: str, monkeypatch: pytest.MonkeyP
     assert f":{settings.port}/readyz" in probed
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_traces_go_where_the_machine_says_and_else_nowhere(service: str) -> None:
+    assert environment(COMPOSE, service)["OTEL_EXPORTER_OTLP_ENDPOINT"] == ""
+    raw = yaml.safe_load(secrets.COMPOSE.read_text())["services"][service]["environment"]
+    assert raw["OTEL_EXPORTER_OTLP_ENDPOINT"] == "${OTEL_EXPORTER_OTLP_ENDPOINT:-}"
+
+
 def test_each_service_is_a_user_of_its_own_database_only() -> None:
     users = {}
     for service in SERVICES:

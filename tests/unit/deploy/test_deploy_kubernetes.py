@@ -114,6 +114,12 @@ def test_a_container_has_no_rights_and_known_resources(kind: str, name: str) -> 
     assert made["image"] == "dugnad"
 
 
+def test_traces_may_go_to_a_collector_and_go_nowhere_unless_one_is_named() -> None:
+    assert SHARED["OTEL_EXPORTER_OTLP_ENDPOINT"] == ""
+    (egress,) = named("NetworkPolicy", "services-reach-the-collector")["spec"]["egress"]
+    assert egress["ports"] == [{"port": 4318}]
+
+
 @pytest.mark.parametrize(("kind", "name"), OURS)
 def test_every_variable_is_a_setting_and_every_secret_a_reference(kind: str, name: str) -> None:
     own = own_variables(kind, name)
