@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from chassis.commands import Answer, CommandContext, Decision
@@ -83,8 +84,13 @@ class World:
     http: httpx.AsyncClient
     keys: Keys
     written: dict[str, int]
-    service: Service
+    app: FastAPI
     """Reporting's own."""
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.app.state.web.service
+        return service
 
     async def happened(self, source: str, at: datetime, *events: Event) -> None:
         """Append events to a source's log, and wait until reporting has folded them."""
@@ -128,7 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[World]:
                 headers={"Authorization": f"Bearer {token}", "Accept-Language": "nb"},
             ) as http,
         ):
-            yield World(writer, http, keys, {}, app.state.web.service)
+            yield World(writer, http, keys, {}, app)
     finally:
         await writer.stop()
 

@@ -59,6 +59,19 @@ _ABOUT = {
 }
 
 
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_CHOSEN = {
+    "type": "object",
+    "required": ["variableCode"],
+    "properties": {"variableCode": {"type": "string"}, "valueCodes": _TEXTS, "codelist": {"type": "string"}},
+}
+_QUERY = {
+    "selection": {"type": "array", "items": _CHOSEN},
+    "placement": {"type": "object", "properties": {"heading": _TEXTS, "stub": _TEXTS}},
+}
+_BODY = {"content": {"application/json": {"schema": {"type": "object", "properties": _QUERY}}}}
+
+
 def described(*names: str) -> dict[str, Any]:
     """The parameters of a route for the API's description: FastAPI cannot know those with brackets."""
     return {
@@ -220,7 +233,7 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
         `outputFormatParams`. A variable left out is at its total; without any choice the default selection is sent."""
         return await data_of(request, table_id, from_query(request.query_params.multi_items()))
 
-    @routes.post("/tables/{table_id}/data", openapi_extra=described(*_FORMAT))
+    @routes.post("/tables/{table_id}/data", openapi_extra={**described(*_FORMAT), "requestBody": _BODY})
     async def data_by_post(request: Request, table_id: str) -> Response:
         """The same, the choice as JSON: `{"selection": [{"variableCode", "valueCodes", "codelist"}], "placement"}`."""
         body = await request.body()

@@ -12,10 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.issuer import DevIssuer
 from services.reporting.domain.cube import CONTENTS, Cube, Missing
 from services.reporting.pxweb.jsonstat import plain
-from services.reporting.pxweb.router import LIVE, PUBLIC
+from services.reporting.pxweb.router import PUBLIC
 from services.reporting.pxweb.source import Table
 from tests.tables import app_of, simulated
 from tests.webapp import settings
@@ -297,39 +296,6 @@ async def test_answers_are_in_the_language_that_is_asked_for(http: httpx.AsyncCl
     assert problem.json()["title"] == "Not there"
 
 
-async def test_the_live_path_needs_the_scope_and_the_published_one_nothing(http: httpx.AsyncClient) -> None:
-    assert (await http.get(f"{LIVE}/tables")).status_code == 401
-    employer = DevIssuer(SETTINGS).token("employer-nav")
-    assert (await http.get(f"{LIVE}/config", headers={"Authorization": f"Bearer {employer}"})).status_code == 403
-    analyst = DevIssuer(SETTINGS).token("analyst")
-    live = await http.get(f"{LIVE}/tables", headers={"Authorization": f"Bearer {analyst}"})
-    assert (live.status_code, live.headers["cache-control"]) == (200, "no-store")
-    assert "access-control-allow-origin" not in live.headers
-    assert live.json()["tables"][0]["category"] == "internal"
-
-
-async def test_browsers_of_any_origin_may_read_what_is_published_errors_too(http: httpx.AsyncClient) -> None:
-    for path, status in (("tables", 200), ("tables/none", 404)):
-        answer = await http.get(f"{PUBLIC}/{path}", headers={"Origin": "https://elsewhere.example"})
-        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
-        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-    preflight = await http.options(f"{PUBLIC}/tables/trakt/data", headers={"Access-Control-Request-Method": "POST"})
-    assert preflight.status_code == 204
-    assert "POST" in preflight.headers["access-control-allow-methods"]
-    assert "access-control-allow-credentials" not in preflight.headers
-
-
-async def test_too_many_calls_are_429_with_whole_seconds_and_config_is_free() -> None:
-    app = app_of(FOUND, settings(tables_calls=3, tables_window_seconds=60))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tables") as http:
-        for _ in range(3):
-            assert (await http.get(f"{PUBLIC}/tables/trakt")).status_code == 200
-        full = await http.get(f"{PUBLIC}/tables/trakt", headers={"Accept-Language": "en"})
-        assert (full.status_code, full.json()["code"]) == (429, "too_many_calls")
-        assert 1 <= int(full.headers["retry-after"]) <= 20
-        assert (await http.get(f"{PUBLIC}/config")).status_code == 200
-
-
 async def test_a_confidential_cell_is_a_colon_and_its_symbol_is_explained() -> None:
     cube = TABLES["arbeidsstyrke"]
     assert isinstance(cube, Cube)
@@ -339,21 +305,3 @@ async def test_a_confidential_cell_is_a_colon_and_its_symbol_is_explained() -> N
         data = await read(http, "tables/arbeidsstyrke/data")
         assert (data["value"][0], data["status"]["0"]) == (None, ":")
         assert any("(:)" in note for note in data["note"])
-
-
-async def test_the_description_of_the_api_names_the_parameters_and_who_may_ask(http: httpx.AsyncClient) -> None:
-    paths = (await http.get("/openapi.json")).json()["paths"]
-    asked = paths[f"{PUBLIC}/tables/{{table_id}}/data"]["get"]
-    assert {each["name"] for each in asked["parameters"]} == {
-        "table_id",
-        "valueCodes[Tid]",
-        "codelist[Region]",
-        "heading",
-        "stub",
-        "outputFormat",
-        "outputFormatParams",
-        "lang",
-    }
-    assert asked["security"] == []
-    assert paths[f"{LIVE}/tables"]["get"]["security"] == [{"bearer": ["tables:read"]}]
-    assert (await http.get("/docs")).status_code == 200

@@ -6,17 +6,13 @@ Invariant: the same seed gives the same events; a subject's events stand in the 
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from chassis.projection import Record
 from contracts import followup as fo
 from contracts import intake as it
 from contracts import matching as ma
 from contracts.days import promise_date
-from contracts.event import Event
 from contracts.plans import DelayReported
 from contracts.vocabulary import (
     AnnulReason,
@@ -35,57 +31,11 @@ from contracts.vocabulary import (
     ShortenReason,
     WithdrawReason,
 )
-from tests.gwt import records
+from tests.unit.reporting.simulated_world import World
 
 ORG = "315486892"
 MUNICIPALITIES = ("0301", "3301", "3312", "5501", "3049", "0626", "1507", "1850")
 """Four of today, two ended ones of Lier, and two that were divided."""
-
-
-@dataclass(eq=False)
-class World:
-    """What has happened, per source, in the order of the positions."""
-
-    seed: int
-    random: random.Random = field(init=False)
-    intake: list[Event] = field(default_factory=list)
-    matching: list[Event] = field(default_factory=list)
-    followup: list[Event] = field(default_factory=list)
-    background: list[Event] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
-
-    def id(self, kind: str) -> str:
-        return f"{kind}{self.random.getrandbits(60):015x}"
-
-    def chance(self, probability: float) -> bool:
-        return self.random.random() < probability
-
-    def records(self) -> list[Record]:
-        """As they come over the topics, source after source."""
-        at = datetime(2024, 1, 1, tzinfo=UTC)
-        return [
-            *records(it.SOURCE, self.intake, recorded=at),
-            *records(ma.SOURCE, self.matching, recorded=at),
-            *records(fo.SOURCE, self.followup, recorded=at),
-            *records(it.BACKGROUND_SOURCE, self.background, recorded=at),
-        ]
-
-    def shuffled(self) -> list[Record]:
-        """Another arrival: subjects and topics interleaved anew, every tenth record twice."""
-        queues: dict[tuple[str, str], list[Record]] = {}
-        for record in self.records():
-            queues.setdefault((record.source, record.subject), []).append(record)
-        turns = [key for key, queue in queues.items() for _ in queue]
-        self.random.shuffle(turns)
-        iterators = {key: iter(queue) for key, queue in queues.items()}
-        arrived: list[Record] = []
-        for key in turns:
-            arrived.append(next(iterators[key]))
-            if self.chance(0.1):
-                arrived.append(self.random.choice(arrived))
-        return arrived
 
 
 def simulate(seed: int, cases: int) -> World:

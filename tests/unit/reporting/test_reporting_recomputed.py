@@ -26,7 +26,8 @@ from services.reporting.domain.table import Table
 from services.reporting.domain.trials import OPPFOLGING, UTFALL, follow_up, outcomes
 from services.reporting.views import PROJECTIONS, needs, persons, placement
 from tests.unit.reporting.plain_tables import PLACES, Plain, plain_tables
-from tests.unit.reporting.simulation import World, simulate
+from tests.unit.reporting.simulated_world import World
+from tests.unit.reporting.simulation import simulate
 
 TODAY = date(2025, 10, 1)
 CASES = 2_000

@@ -18,7 +18,7 @@ from contracts.plans import DelayReported
 from contracts.refused import Refused
 from services.reporting.domain.facts import Slot, slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import oppfolging, trakt, utfall, ventetid
+from services.reporting.domain.overview import trakt, utfall, ventetid
 from services.reporting.domain.periods import Period
 from services.reporting.domain.table import Table
 from services.reporting.views import placement
@@ -266,30 +266,6 @@ def test_a_filter_that_nothing_can_match_is_refused(filters: dict[str, str], cod
     with pytest.raises(Refused) as refusal:
         Filter(**filters)  # type: ignore[arg-type]
     assert refusal.value.code == code
-
-
-def held(day: date, check_in_id: str = "K1") -> fo.CheckInHeld:
-    return fo.CheckInHeld(**TRIAL, check_in_id=check_in_id, held_on=day, progress="as_planned")
-
-
-def missed(day: date) -> fo.CheckInMissed:
-    return fo.CheckInMissed(**TRIAL, due_on=day, playbook_version="1")
-
-
-def followed(*events: Event) -> dict[str, Any]:
-    told = slots(registered(date(2025, 1, 2)), started(date(2025, 1, 13)), *events)
-    return {str(row["follow_up"]): row["number"] for row in oppfolging(told, Filter()).rows if row["number"]}
-
-
-def test_a_missed_check_in_is_overdue_until_one_is_held_on_that_day_or_later_or_the_trial_ends() -> None:
-    assert followed(missed(date(2025, 2, 3))) == {"missed": 1, "overdue": 1}
-    assert followed(held(date(2025, 2, 2)), missed(date(2025, 2, 3))) == {"held": 1, "missed": 1, "overdue": 1}
-    assert followed(missed(date(2025, 2, 3)), held(date(2025, 2, 3))) == {"held": 1, "missed": 1}
-    assert followed(missed(date(2025, 2, 3)), closed(date(2025, 2, 20))) == {"missed": 1}
-
-
-def test_a_check_in_that_is_said_to_be_missed_twice_is_missed_once() -> None:
-    assert followed(missed(date(2025, 2, 3)), missed(date(2025, 2, 3))) == {"missed": 1, "overdue": 1}
 
 
 def test_a_reversed_outcome_restates_the_period_that_it_belonged_to() -> None:
