@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.reporting.domain.cube import Cube
@@ -15,6 +15,7 @@ from services.reporting.domain.parts import Part, assembled
 from services.reporting.domain.publications import FREQUENCIES, WORKFORCE
 from services.reporting.domain.releases import Stage
 from services.reporting.domain.sealing import shape
+from services.reporting.domain.table import Note
 from services.reporting.pxweb.source import Table
 from services.reporting.releases import Publication, ReleaseStore
 
@@ -55,13 +56,20 @@ async def published(store: ReleaseStore) -> Mapping[str, Cube]:
         newest = manifests[max(each.release for each in of_table)]
         employers = sorted({code for part in parts for code in part.dimensions.get("Virksomhet", ())})
         laid_out = shape(table, tuple(employers) if table == WORKFORCE else ())
-        cubes[table] = assembled(
-            laid_out,
+        # A table of municipalities has a million cells: others are answered meanwhile.
+        cubes[table] = await asyncio.to_thread(
+            assembled,
+            replace(laid_out, notes=(*laid_out.notes, *_preliminary(of_table))),
             _in_periods(of_table, parts),
             updated=max(each.at for each in of_table),
             complete_to=newest.positions,
         )
     return cubes
+
+
+def _preliminary(shown: Sequence[Shown]) -> tuple[Note, ...]:
+    periods = [each.period for each in shown if each.stage is Stage.PRELIMINARY]
+    return (Note("release_preliminary", {"periods": ", ".join(periods)}),) if periods else ()
 
 
 def _in_periods(shown: Sequence[Shown], parts: Sequence[Part]) -> list[Part]:

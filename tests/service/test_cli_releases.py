@@ -57,6 +57,7 @@ def dugnad(
         "MONGODB_URI": settings.mongodb_uri,
         "DUGNAD_ENVIRONMENT": "development",
         "DUGNAD_PREFIX": settings.prefix,
+        "DUGNAD_DEV_ISSUER_KEY": "test",
         "DUGNAD_RELEASE_KEYS_FILE": str(tmp_path / "keys"),
         "DUGNAD_RELEASE_SCHEDULE": str(tmp_path / "schedule.toml"),
     }
@@ -106,8 +107,8 @@ async def test_a_release_is_planned_sealed_published_listed_and_made_again(world
             "sealed": False,
         }
     ]
-    code, out, _ = await dugnad("release", "seal", *AT, "--json")
-    assert code == 0
+    code, out, err = await dugnad("release", "seal", *AT, "--json")
+    assert code == 0, err
     sealed = json.loads(out)
     assert (sealed["release"], [each["outcome"] for each in sealed["entries"]]) == (RELEASE, ["new"])
     assert sealed["definitions"]["waiting_time"] == 1

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from itertools import product
+from math import prod
 from typing import Any
 
 from services.reporting.domain.cube import CONTENTS, Content, Cube, Dimension, Missing, Number, Role
@@ -45,10 +45,22 @@ class Part:
         """Which publication it is."""
         return f"{self.table}/{self.period}/{self.stage}"
 
-    def cells(self) -> dict[Codes, Number | Missing]:
-        """By the codes of its dimensions."""
-        values = (self.status[place] if value is None else value for place, value in enumerate(self.values))
-        return dict(zip(product(*self.dimensions.values()), values, strict=True))
+    def places(self, dimensions: Sequence[Dimension]) -> Sequence[int | None]:
+        """For each cell of a table with these dimensions (row-major) where it stands here; None where it does not."""
+        if [(each.id, each.codes) for each in dimensions] == list(self.dimensions.items()):
+            return range(len(self.values))
+        strides, step = {}, 1
+        for name, codes in reversed(list(self.dimensions.items())):
+            strides[name] = step
+            step *= len(codes)
+        if set(strides) != {each.id for each in dimensions}:
+            return [None] * prod(len(each.codes) for each in dimensions)
+        places: list[int | None] = [0]
+        for each in dimensions:
+            index = {code: at * strides[each.id] for at, code in enumerate(self.dimensions[each.id])}
+            ahead = [index.get(code) for code in each.codes]
+            places = [None if at is None or more is None else at + more for at in places for more in ahead]
+        return places
 
 
 def written(part: Part) -> bytes:
@@ -112,17 +124,16 @@ def assembled(shape: Shape, parts: Iterable[Part], *, updated: datetime, complet
     A cell that a period was sealed without is not available; nothing is computed to fill it.
     """
     by_period = {part.period: part for part in sorted(parts, key=lambda part: part.period)}
-    cells = {period: part.cells() for period, part in by_period.items()}
-    order = {period: list(part.dimensions) for period, part in by_period.items()}
+    places = [(part, part.places(shape.dimensions)) for part in by_period.values()]
     values: list[Number | None] = []
     status: dict[int, Missing] = {}
-    for codes in product(*(each.codes for each in shape.dimensions)):
-        chosen = dict(zip((each.id for each in shape.dimensions), codes, strict=True))
-        for period, of_period in cells.items():
-            found = of_period.get(tuple(chosen.get(name, "") for name in order[period]), Missing.NOT_AVAILABLE)
-            if isinstance(found, Missing):
-                status[len(values)] = found
-            values.append(None if isinstance(found, Missing) else found)
+    for row in range(prod(len(each.codes) for each in shape.dimensions)):
+        for part, of_part in places:
+            place = of_part[row]
+            value = None if place is None else part.values[place]
+            if value is None:
+                status[len(values)] = Missing.NOT_AVAILABLE if place is None else part.status[place]
+            values.append(value)
     return Cube(
         id=shape.table,
         dimensions=(*shape.dimensions, replace(shape.time, codes=tuple(by_period))),

@@ -51,7 +51,7 @@ class Note:
     """What a reader has to know; the sentence stands in the catalogues under `note.<key>`."""
 
     key: str
-    params: Mapping[str, date] = field(default_factory=dict)
+    params: Mapping[str, date | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

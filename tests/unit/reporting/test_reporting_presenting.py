@@ -97,7 +97,7 @@ def test_sentences_are_short() -> None:
 
 
 def _any_params(key: str) -> dict[str, object]:
-    names = ("version", "base_year", "position", "source", "days", "what")
+    names = ("version", "base_year", "position", "source", "days", "what", "periods")
     return dict.fromkeys(names, 1) if key else {}
 
 

@@ -34,6 +34,7 @@ from tests.unit.reporting.disclosure.population import (
 )
 
 LEAST_ON_UNPROTECTED = 0.95
+MOST_READ_RIGHTLY = 0.6
 Bounds = NDArray[np.float64]
 """A row per cell: the least and the most that it can hold."""
 
@@ -136,6 +137,9 @@ def test_averaging_all_that_is_published_gains_at_most_ten_points(small: bool) -
         together += [int(each) for each in smoothed(shown(seed))[places]]
         true += [int(each) for each in truth(seed)[places]]
     assert best_reading(together, true) - best_reading(alone, true) <= 0.10
+    # Nothing to gain is no protection where the figures give everything away by themselves.
+    assert best_reading(together, true) <= MOST_READ_RIGHTLY
+    assert best_reading(true, true) >= LEAST_ON_UNPROTECTED
 
 
 def test_asking_again_gains_nothing_and_gains_all_where_noise_is_drawn_anew() -> None:
