@@ -19,6 +19,7 @@ from services.matching.core import Matching
 from services.matching.domain.state import Stage
 from services.matching.reactions import world_in
 from tests.service.matching_world import World, matching_world
+from tests.service.platform_helpers import until
 
 TIMES = 100
 DAY = date(2025, 1, 15)
@@ -89,7 +90,12 @@ async def test_two_intermediaries_cannot_place_one_person_twice(settings: Settin
         assert lier.org_number == MESTER_GRONN
         matching = world.services[0]
         people = await world.candidates(TIMES)
-        await world.get(f"/slots/{lier.slot_ids[0]}/candidates")
+
+        async def are_known() -> bool:
+            # All of them: a position alone says nothing of what came before it in other partitions.
+            return await matching.view("pool").complete_to(it.SOURCE) >= world.written[it.SOURCE]
+
+        await until(are_known, "everybody is in the pool")
 
         winners: Counter[int] = Counter()
         for turn, candidate_id in enumerate(people):
