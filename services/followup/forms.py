@@ -23,6 +23,7 @@ from contracts.vocabulary import (
 )
 from services.followup import requests as bodies
 from services.followup.domain.aftermath import EMPLOYMENT_MONTHS
+from services.followup.domain.agreement import ANNULLED_BY_HAND
 from services.followup.steps import (
     Case,
     Status,
@@ -107,6 +108,17 @@ _ALL = (
         (
             Input("party", "choice", words="party", options=(Party.EMPLOYER.value, Party.PARTICIPANT.value)),
             Input("reason", "note"),
+        ),
+    ),
+    Action("revoke", bodies.Revocation, "agreement", _APPROVALS, (_NOTE,), lambda party: {"party": party.value}),
+    Action(
+        "annul",
+        bodies.Annulment,
+        "agreement",
+        ("agreements:write",),
+        (
+            Input("reason", "choice", words="annul_reason", options=tuple(each.value for each in ANNULLED_BY_HAND)),
+            Input("note", "note", False, hint="note_close"),
         ),
     ),
     Action("start", bodies.Start, "agreement", _TRIALS, (Input("on", "date"),)),
@@ -200,12 +212,14 @@ def offered(
         waiting = waiting_for(live[1]) if live is not None else ()
         silent = {Party.EMPLOYER, Party.PARTICIPANT} & set(waiting)
         found = ["approve"] if party in waiting else []
-        found += (["approve-for"] if silent else []) + ["change"] if counsellor else []
+        found += (["approve-for"] if silent else []) + ["change", "annul"] if counsellor else []
+        given = {each["party"] for each in live[1]["approvals"]} if live is not None else set()
+        found += ["revoke"] if party in given else []
     elif where == Status.AWAITING_START and party in (Party.EMPLOYER, Party.COUNSELLOR):
         live = live_agreement(case)
         # Nobody can have come, or stayed away, before the first day.
         begun = live is not None and date.fromisoformat(live[1]["start_on"]) <= today
-        found = (["start", "no-show"] if begun else []) + (["change"] if counsellor else [])
+        found = (["start", "no-show"] if begun else []) + (["change", "annul"] if counsellor else [])
     elif where == Status.IN_TRIAL:
         found = _in_trial(case, party)
     elif where == Status.CLOSED and counsellor:

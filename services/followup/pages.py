@@ -34,14 +34,15 @@ from services.followup.api.aftermath import (
     issue_certificate,
     reverse_outcome,
 )
-from services.followup.api.agreements import approve, change_agreement, confirm_start, report_no_show
+from services.followup.api.agreements import annul, approve, change_agreement, confirm_start, report_no_show, revoke
 from services.followup.api.cases import CasePage, draft_agreement, own_cases, settle_start, take_case
 from services.followup.api.changes import answer_waiting, propose_change, shorten, voices
-from services.followup.api.trials import close, extend, hold_check_in
+from services.followup.api.trials import close, extend, hold_check_in, preview_extension
 from services.followup.core import Followup, acting, party_of
 from services.followup.domain.subsidies import Plan, plan_of
 from services.followup.forms import ACTIONS, Action, body_of, offered
 from services.followup.places import place_of
+from services.followup.requests import Extension
 from services.followup.showing import history_for, trial_body, versions, with_notes
 from services.followup.steps import Group, group, live_agreement, next_step, status, trial_of, waiting_change
 from services.followup.subjects import agreement_subject, trial_subject
@@ -56,6 +57,8 @@ _RUN: Mapping[str, Callable[..., Awaitable[Done]]] = {
     "approve": approve,
     "approve-for": approve,
     "start": confirm_start,
+    "revoke": revoke,
+    "annul": annul,
     "no-show": report_no_show,
     "check-in": hold_check_in,
     "extend": extend,
@@ -127,6 +130,9 @@ def router(followup: Followup) -> APIRouter:
             raise NotFound
         typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
         try:
+            if action == "extend" and "dry" in typed:
+                told = await _dry_run(followup, principal, case, typed)
+                return await _form(followup, request, case, ACTIONS[action], typed, preview=told)
             done = await _run(followup, principal, case, ACTIONS[action], typed, context)
         except (ValidationError, Refused) as error:
             return await _form(followup, request, case, ACTIONS[action], typed, _wrong(request, error))
@@ -227,6 +233,17 @@ async def _run(
     return await _RUN[action.name](followup, principal, replace(context, wait=WAIT_SECONDS), about, body)
 
 
+async def _dry_run(
+    followup: Followup, principal: Principal, case: Document, typed: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the extension that was typed would do; nothing is stored."""
+    action = ACTIONS["extend"]
+    if principal.scopes.isdisjoint(action.scopes):
+        raise Problem(403, "forbidden", scopes=", ".join(action.scopes))
+    body = Extension.model_validate(body_of(action, typed, acting(principal)))
+    return await preview_extension(followup, principal, _about(case, action), body)
+
+
 def _about(case: Document, action: Action) -> str:
     """The id that the action is about. Raises NotFound where the case has none."""
     found = {"agreement": live_agreement, "trial": trial_of}
@@ -245,6 +262,7 @@ async def _form(
     action: Action,
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    preview: Mapping[str, Any] | None = None,
 ) -> Response:
     subjects = {"agreement": agreement_subject, "trial": trial_subject}
     about = _about(case, action)
@@ -260,6 +278,7 @@ async def _form(
         place=place_of(case["match"], language_of(request)),
         version=version,
         typed=typed or {},
+        preview=preview,
         # A sentence about what the form does not ask for has no field to lead to.
         errors={name if name in inputs else "main": sentence for name, sentence in (errors or {}).items()},
     )

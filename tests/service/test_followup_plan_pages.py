@@ -136,6 +136,33 @@ async def test_a_trial_is_changed_talked_about_certified_and_reversed_by_forms_a
     assert (await employer.get(f"/cases/{case.match_id}")).status_code == 404
 
 
+async def test_a_dry_run_shows_what_an_extension_would_do_and_an_agreement_is_taken_back_by_forms(
+    world: World,
+) -> None:
+    case, other = await world.confirmed(), await world.confirmed()
+    counsellor, employer = await log_in(world, COUNSELLOR), await log_in(world, EMPLOYER)
+    await world.drafted(other, start_on="2025-06-02", end_on="2025-07-01")
+    await world.shown(other, lambda shown: shown["status"] == "awaiting_approval")
+    approved = await act(employer, other, "approve")
+    await employer.get(approved.headers["Location"])
+    revoked = await act(employer, other, "revoke", note="Feil dato")
+    assert "En godkjenning ble trukket" in plain((await employer.get(revoked.headers["Location"])).text)
+    annulled = await act(counsellor, other, "annul", reason="registered_by_mistake")
+    assert "Avtalen ble annullert" in plain((await counsellor.get(annulled.headers["Location"])).text)
+
+    await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
+    tried = await act(counsellor, case, "extend", end_on="2025-08-02", dry="true")
+    assert tried.status_code == 200
+    Outline(tried.text).check()
+    assert "Siste dag flyttes fra 2. mai 2025 til 2. august 2025. Ingenting er lagret." in plain(tried.text)
+    shown = (await world.as_(COUNSELLOR).get(f"/cases/{case.match_id}")).json()
+    assert shown["trial"]["extensions"] == []
+    too_long = await act(counsellor, case, "extend", end_on="2026-08-02", dry="true")
+    assert too_long.status_code == 422
+    assert "Siste dag kan senest være" in plain(too_long.text)
+
+
 async def test_the_wage_of_a_draft_is_turned_into_amounts_on_the_page(world: World) -> None:
     case = await world.confirmed()
     counsellor = await log_in(world, COUNSELLOR)

@@ -82,35 +82,11 @@ def router(followup: Followup) -> APIRouter:
     async def revocation(
         agreement_id: str, body: bodies.Revocation, principal: Approver, context: Changing
     ) -> Response:
-        found = await followup.agreement(principal, agreement_id, context)
-        command = RevokeApproval(
-            at=followup.service.clock.now(),
-            agreement_id=agreement_id,
-            acting=acting(principal),
-            actor=principal.sub,
-            party=body.party,
-            note=body.note,
-        )
-        person = found.drafted.candidate_id
-        return respond(
-            await followup.run(context, found.subjects, person, command, _answer(agreement_id), text=body.note)
-        )
+        return respond(await revoke(followup, principal, context, agreement_id, body))
 
     @routes.post("/agreements/{agreement_id}/annulment", status_code=201, summary="Annul before the start")
     async def annulment(agreement_id: str, body: bodies.Annulment, principal: Drafter, context: Changing) -> Response:
-        found = await followup.agreement(principal, agreement_id, context)
-        command = Annul(
-            at=followup.service.clock.now(),
-            agreement_id=agreement_id,
-            acting=acting(principal),
-            actor=principal.sub,
-            reason=body.reason,
-            note=body.note,
-        )
-        person = found.drafted.candidate_id
-        return respond(
-            await followup.run(context, found.subjects, person, command, _answer(agreement_id), text=body.note)
-        )
+        return respond(await annul(followup, principal, context, agreement_id, body))
 
     @routes.post("/agreements/{agreement_id}/start", status_code=201, summary="Confirm that the candidate showed up")
     async def start(agreement_id: str, body: bodies.Start, principal: Starter, context: Changing) -> Response:
@@ -182,6 +158,40 @@ async def approve(
         # Who approved before is sealed, and must not be the same person.
         unseal=caller == Party.DECISION_MAKER,
     )
+
+
+async def revoke(
+    followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.Revocation
+) -> Done:
+    """Take an approval back: all of them are cleared."""
+    found = await followup.agreement(principal, agreement_id, context)
+    command = RevokeApproval(
+        at=followup.service.clock.now(),
+        agreement_id=agreement_id,
+        acting=acting(principal),
+        actor=principal.sub,
+        party=body.party,
+        note=body.note,
+    )
+    person = found.drafted.candidate_id
+    return await followup.run(context, found.subjects, person, command, _answer(agreement_id), text=body.note)
+
+
+async def annul(
+    followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.Annulment
+) -> Done:
+    """Annul before the start: it never counts."""
+    found = await followup.agreement(principal, agreement_id, context)
+    command = Annul(
+        at=followup.service.clock.now(),
+        agreement_id=agreement_id,
+        acting=acting(principal),
+        actor=principal.sub,
+        reason=body.reason,
+        note=body.note,
+    )
+    person = found.drafted.candidate_id
+    return await followup.run(context, found.subjects, person, command, _answer(agreement_id), text=body.note)
 
 
 async def confirm_start(

@@ -22,6 +22,7 @@ from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.requests import Id
 from chassis.respond import Creating, Paged, Paging, resource, respond
+from contracts.refused import Refused
 from contracts.rulepacks import RulePack
 from contracts.vocabulary import Party, Task
 from services.followup.core import Followup, acting, party_of
@@ -152,7 +153,12 @@ async def own_cases(followup: Followup, principal: Principal, where: dict[str, A
 
 def _still_open_to_parties(today: date) -> list[dict[str, Any]]:
     """What `access_ended` says of one case, asked of the view."""
-    since = (today - timedelta(weeks=RulePack.at(today).agreement.access_after_close_weeks)).isoformat()
+    try:
+        weeks = RulePack.at(today).agreement.access_after_close_weeks
+    except Refused:
+        # Before the first rules nothing could be agreed on, so nothing is over.
+        return []
+    since = (today - timedelta(weeks=weeks)).isoformat()
     over = ("closed_on", "ended_on")
     recent = [{"$or": [{name: {"$exists": False}}, {name: {"$gte": since}}]} for name in over]
     # A cancelled match ends a case that has no agreement; a trial goes on.

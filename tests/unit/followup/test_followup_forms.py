@@ -37,18 +37,37 @@ OFFERS: list[tuple[list[Command], dict[Party, list[str]]]] = [
         {
             Party.EMPLOYER: ["approve"],
             Party.PARTICIPANT: ["approve"],
-            Party.COUNSELLOR: ["approve-for", "change", "take"],
+            Party.COUNSELLOR: ["approve-for", "change", "annul", "take"],
         },
     ),
     (
         [opened(), drafting(), approving(Party.EMPLOYER)],
-        {Party.PARTICIPANT: ["approve"], Party.COUNSELLOR: ["approve-for", "change", "take"]},
+        {
+            Party.EMPLOYER: ["revoke"],
+            Party.PARTICIPANT: ["approve"],
+            Party.COUNSELLOR: ["approve-for", "change", "annul", "take"],
+        },
     ),
-    ([opened(), drafting(), *approvals()[:2]], {Party.COUNSELLOR: ["approve", "change", "take"]}),
-    (COSTLY[:-1], {Party.COUNSELLOR: ["change", "take"], Party.DECISION_MAKER: ["approve"]}),
+    (
+        [opened(), drafting(), *approvals()[:2]],
+        {
+            Party.EMPLOYER: ["revoke"],
+            Party.PARTICIPANT: ["revoke"],
+            Party.COUNSELLOR: ["approve", "change", "annul", "take"],
+        },
+    ),
+    (
+        COSTLY[:-1],
+        {
+            Party.EMPLOYER: ["revoke"],
+            Party.PARTICIPANT: ["revoke"],
+            Party.COUNSELLOR: ["change", "annul", "revoke", "take"],
+            Party.DECISION_MAKER: ["approve"],
+        },
+    ),
     (
         CONCLUDED,
-        {Party.EMPLOYER: ["start", "no-show"], Party.COUNSELLOR: ["start", "no-show", "change", "take"]},
+        {Party.EMPLOYER: ["start", "no-show"], Party.COUNSELLOR: ["start", "no-show", "change", "annul", "take"]},
     ),
     (
         STARTED,

@@ -40,10 +40,10 @@ from tests.unit.followup.followup_facts import (
     revoking,
     starting,
 )
-from tests.unit.followup.test_followup_aftermath import employed
+from tests.unit.followup.test_followup_aftermath import CERTIFICATE, REVERSE, TAKE, TALK, employed
 from tests.unit.followup.test_followup_changes import DRAFTED, EXPIRES, changing, looking
 from tests.unit.followup.test_followup_reactions import cancelled, confirmed
-from tests.unit.followup.test_followup_running import VOICE, answering, missing, proposing
+from tests.unit.followup.test_followup_running import VOICE, answering, missing, proposing, shortening
 
 TODAY = date(2025, 1, 29)
 LIER: list[Command] = [
@@ -54,6 +54,28 @@ LIER: list[Command] = [
     opened("M2"),
     ending("M2"),
 ]
+FULL: list[Command] = [
+    opened(),
+    TAKE,
+    drafting(),
+    changing(hours_per_week=35.0),
+    *approvals(at=noon(date(2025, 1, 29))),
+    starting(),
+    starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4))),
+    VOICE,
+    proposing(),
+    answering(Party.PARTICIPANT),
+    missing(date(2025, 3, 4)),
+    checking_in(held_on=date(2025, 3, 5), at=noon(date(2025, 3, 5)), note="secret", agreed="secret too"),
+    extending(at=noon(date(2025, 4, 10))),
+    shortening(end_on=date(2025, 7, 1), at=noon(date(2025, 4, 11))),
+    TALK,
+    closing(at=noon(date(2025, 5, 3))),
+    CERTIFICATE,
+    employed(3, date(2025, 8, 2)),
+    REVERSE,
+]
+"""Nearly everything that can happen to one case."""
 COSTLY = [opened(), drafting(measure=Measure.TEMPORARY_WAGE_SUBSIDY)]
 
 
@@ -68,18 +90,34 @@ def case_of(*commands: Command | Sequence[Command], more: Sequence[matching.Matc
     return folded(CASES, sent(flat, *more))["M1"]
 
 
-@given(st.data())
-@settings(max_examples=150, deadline=None)
-def test_any_order_of_topics_and_subjects_and_any_duplicates_give_the_same_cases(data: st.DataObject) -> None:
-    expected = folded(CASES, sent(LIER, cancelled("other")))
-    arrived = data.draw(arrivals(sent(LIER, cancelled("other"))))
+@given(st.data(), st.sampled_from([LIER, FULL]))
+@settings(max_examples=100, deadline=None)
+def test_any_order_of_topics_and_subjects_and_any_duplicates_give_the_same_cases(
+    data: st.DataObject, story: list[Command]
+) -> None:
+    expected = folded(CASES, sent(story, cancelled("other")))
+    arrived = data.draw(arrivals(sent(story, cancelled("other"))))
     assert folded(CASES, arrived) == expected
 
 
-@given(st.data())
-@settings(max_examples=100, deadline=None)
-def test_status_and_next_step_are_answered_at_every_moment_of_any_arrival(data: st.DataObject) -> None:
-    arrived = data.draw(arrivals(sent(LIER)))
+def test_nearly_everything_that_can_happen_is_in_the_history_and_nothing_sealed_is() -> None:
+    case = case_of(FULL)
+    told = {each["event"] for each in case["history"]}
+    untold = {"AgreementAnnulled", "AgreementExpired", "AgreementExpiring", "ApprovalRevoked", "ChangeDeclined"}
+    kinds = {event.__name__ for event in CASES.reads if not event.__name__.startswith("Task")}
+    assert kinds - told == untold | {"MatchCancelled", "NoShowReported"}
+    text = json.dumps(case)
+    assert not [word for word in ("secret", "mixed", "Jeg vil", "Godt avsluttet", "the counsellor") if word in text]
+    assert case["counsellor_id"] == "W1"
+    assert case["trials"]["trial-A1"]["closed"]["outcome"] == "no_offer"
+
+
+@given(st.data(), st.sampled_from([LIER, FULL]))
+@settings(max_examples=60, deadline=None)
+def test_status_and_next_step_are_answered_at_every_moment_of_any_arrival(
+    data: st.DataObject, story: list[Command]
+) -> None:
+    arrived = data.draw(arrivals(sent(story)))
     for count in range(1, len(arrived)):
         for case in folded(CASES, arrived[:count]).values():
             where = status(case)
