@@ -114,7 +114,8 @@ async def test_status_tells_of_each_projection_how_far_it_is(world: World, dugna
 
     async def complete() -> bool:
         told = (await world.as_("operator").get("/projections")).json()["projections"]
-        return all(each["sources"][0]["lag_events"] == 0 == each["sources"][0]["head"] - position for each in told)
+        own = [source for each in told for source in each["sources"] if source["source"] == intake.SOURCE]
+        return all(source["lag_events"] == 0 == source["head"] - position for source in own)
 
     await until(complete, "everything folded")
     code, out, _ = await dugnad("status", "--json")
@@ -123,7 +124,7 @@ async def test_status_tells_of_each_projection_how_far_it_is(world: World, dugna
     told = json.loads(out)["services"]
     assert ["down" in each for each in told] == [False, True, True, True]
     found = {each["name"]: each for each in told[0]["projections"]}
-    assert found.keys() == {"needs", "candidates"}
+    assert found.keys() == {"needs", "places", "candidates", "erased"}
     shown = found["needs"]
     assert shown["documents"] == 3
     assert shown["serving"]
