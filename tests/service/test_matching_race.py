@@ -103,7 +103,9 @@ async def test_two_intermediaries_cannot_place_one_person_twice(settings: Settin
             match_ids = await presented_twice(matching, (lier, nav), slots, candidate_id)
             said = await both_confirm(world, match_ids)
             assert sorted(status for status, _ in said) == [201, 409], said
-            assert {code for status, code in said if status == 409} <= {"stale", "match_ended"}
+            # Which of them depends on how much of the winner's commit was read: of the match, or of the person alone.
+            refusals = {"stale", "match_ended", "candidate_not_available"}
+            assert {code for status, code in said if status == 409} <= refusals
             winner = [status for status, _ in said].index(201)
             winners[winner] += 1
 
