@@ -154,6 +154,7 @@ class AnnulReason(StrEnum):
     MATCH_CANCELLED = "match_cancelled"
     NO_LONGER_AVAILABLE = "no_longer_available"
     NEED_WITHDRAWN = "need_withdrawn"
+    NEED_EXPIRED = "need_expired"
     REGISTERED_BY_MISTAKE = "registered_by_mistake"
     OTHER = "other"
 
@@ -220,6 +221,7 @@ class PlanEndReason(StrEnum):
     """Why the plan of a slot ended without a start."""
 
     NEED_WITHDRAWN = "need_withdrawn"
+    NEED_EXPIRED = "need_expired"
 
 
 class ShortenReason(StrEnum):

@@ -13,7 +13,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from contracts.vocabulary import Party
+from contracts.vocabulary import Party, PlanEndReason
 from services.followup.domain.clock import days_left, promise_days
 from services.followup.domain.playbook import PLAN
 
@@ -37,6 +37,8 @@ class ClockClass(StrEnum):
     KEPT = "kept"
     LATE = "late"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    """Its last open day has passed and nobody had started: the promise was not kept."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class PlanTask:
 
 @dataclass(frozen=True)
 class SlotClock:
-    """`day` counts from the registration to the start, to the withdrawal, or to today."""
+    """`day` counts from the registration to the start, to the day on which the slot was closed, or to today."""
 
     registered_on: date
     promise_date: date
@@ -73,19 +75,27 @@ def started_on(slot: Doc) -> date | None:
     return min((date.fromisoformat(each["on"]) for each in slot.get("trials", {}).values()), default=None)
 
 
-def _withdrawn_on(slot: Doc) -> date | None:
-    said = slot.get("withdrawn") or slot.get("ended")
-    return None if said is None else date.fromisoformat(said["on"])
+def _closed(slot: Doc) -> tuple[ClockClass, date] | None:
+    """How and when a slot was closed that nobody had started in; what intake said of it goes before the own plan."""
+    ended = slot.get("ended")
+    if (withdrawn := slot.get("withdrawn")) is not None:
+        return ClockClass.WITHDRAWN, date.fromisoformat(withdrawn["on"])
+    if (expired_on := slot.get("expired_on")) is not None:
+        return ClockClass.EXPIRED, date.fromisoformat(expired_on)
+    if ended is None:
+        return None
+    state = ClockClass.EXPIRED if ended["reason"] == PlanEndReason.NEED_EXPIRED else ClockClass.WITHDRAWN
+    return state, date.fromisoformat(ended["on"])
 
 
 def slot_clock(slot: Doc, today: date) -> SlotClock:
     """The clock of a slot whose plan has been made."""
     registered_on, promise = (date.fromisoformat(slot["plan"][name]) for name in ("registered_on", "promise_date"))
-    start, withdrawn = started_on(slot), _withdrawn_on(slot)
+    start, closed = started_on(slot), _closed(slot)
     if start is not None:
         state, until = (ClockClass.KEPT if start <= promise else ClockClass.LATE), start
-    elif withdrawn is not None:
-        state, until = ClockClass.WITHDRAWN, withdrawn
+    elif closed is not None:
+        state, until = closed
     else:
         state, until = (ClockClass.RUNNING if today <= promise else ClockClass.OVERDUE), today
     start_from = _day((slot.get("need") or {}).get("start_from"))
@@ -105,7 +115,7 @@ def plan_tasks(slot: Doc, today: date) -> list[PlanTask]:
     reached = _reached(slot)
     # What lies before something that is done is done too, whether anybody said so or not.
     furthest = max((PLAN.index(task) for task in PLAN if task in reached), default=-1)
-    over = slot_clock(slot, today).state == ClockClass.WITHDRAWN
+    over = slot_clock(slot, today).state in (ClockClass.WITHDRAWN, ClockClass.EXPIRED)
     found: list[PlanTask] = []
     for index, planned in enumerate(slot["plan"]["tasks"]):
         due_on = date.fromisoformat(planned["due_on"])
@@ -120,7 +130,7 @@ def plan_tasks(slot: Doc, today: date) -> list[PlanTask]:
 
 
 def open_task(slot: Doc, today: date) -> PlanTask | None:
-    """What is to be done now; None where the slot is filled or withdrawn."""
+    """What is to be done now; None where the slot is filled or closed."""
     return next((each for each in plan_tasks(slot, today) if each.state == TaskState.OPEN), None)
 
 
@@ -155,11 +165,12 @@ class Figures:
     running: int
     overdue: int
     withdrawn: int
+    expired: int
     delayed_by_employer: int
     median_days: float | None
     """From need to start, of those that have started."""
     kept_percent: float | None
-    """Kept, of those whose promise date has passed or that have started; withdrawn ones are a class of their own."""
+    """Kept, of those whose promise date has passed, that have started or expired; withdrawn ones stand apart."""
 
 
 def figures(slots: Iterable[Doc], today: date) -> tuple[Figures, Figures]:
@@ -171,7 +182,7 @@ def figures(slots: Iterable[Doc], today: date) -> tuple[Figures, Figures]:
 def _figures(clocks: Sequence[SlotClock]) -> Figures:
     count = {each: sum(clock.state == each for clock in clocks) for each in ClockClass}
     days = [clock.day for clock in clocks if clock.state in (ClockClass.KEPT, ClockClass.LATE)]
-    judged = count[ClockClass.KEPT] + count[ClockClass.LATE] + count[ClockClass.OVERDUE]
+    judged = sum(count[each] for each in (ClockClass.KEPT, ClockClass.LATE, ClockClass.OVERDUE, ClockClass.EXPIRED))
     return Figures(
         slots=len(clocks),
         kept=count[ClockClass.KEPT],
@@ -179,6 +190,7 @@ def _figures(clocks: Sequence[SlotClock]) -> Figures:
         running=count[ClockClass.RUNNING],
         overdue=count[ClockClass.OVERDUE],
         withdrawn=count[ClockClass.WITHDRAWN],
+        expired=count[ClockClass.EXPIRED],
         delayed_by_employer=sum(clock.delayed_by_employer for clock in clocks),
         median_days=median(days) if days else None,
         kept_percent=100 * count[ClockClass.KEPT] / judged if judged else None,

@@ -21,7 +21,7 @@ from contracts.followup import (
     NoShowReported,
     TrialStarted,
 )
-from contracts.intake import NeedRegistered, NeedWithdrawn
+from contracts.intake import NeedExpired, NeedRegistered, NeedWithdrawn
 from contracts.matching import (
     CandidateAsked,
     CandidateDeclined,
@@ -34,6 +34,7 @@ from contracts.matching import (
     MatchEvent,
     NeedAssigned,
     PresentationReversed,
+    ResponseReversed,
 )
 from contracts.plans import (
     DeadlineApproaching,
@@ -69,7 +70,7 @@ _OF_MATCH: Mapping[type[Event], Mapping[str, str]] = {
 
 def _keys(record: Record) -> Sequence[str]:
     event = record.event
-    if isinstance(event, NeedRegistered | NeedWithdrawn):
+    if isinstance(event, NeedRegistered | NeedWithdrawn | NeedExpired):
         return event.slot_ids
     slot_id = getattr(event, "slot_id", None)
     return () if slot_id is None else (slot_id,)
@@ -84,6 +85,8 @@ def _fold(slot_id: str, document: Document | None, record: Record) -> Document:
             return {**before, "need": {name: said[name] for name in _NEED}}
         case NeedWithdrawn():
             return {**before, "withdrawn": {"on": event.withdrawn_on.isoformat(), "reason": event.reason}}
+        case NeedExpired():
+            return {**before, "expired_on": event.expired_on.isoformat()}
         case MatchEvent():
             return _part(before, "matches", event.match_id, _match(event))
         case AgreementEvent():
@@ -104,6 +107,8 @@ def _part(document: Document, name: str, part_id: str, said: dict[str, Any]) -> 
 def _match(event: MatchEvent) -> dict[str, Any]:
     if isinstance(event, PresentationReversed):
         return {"present": None}
+    if isinstance(event, ResponseReversed):
+        return {"answer": None}
     return {task: getattr(event, field).isoformat() for task, field in _OF_MATCH[type(event)].items()}
 
 
@@ -147,8 +152,10 @@ PLANS = Projection(
     reads=(
         NeedRegistered,
         NeedWithdrawn,
+        NeedExpired,
         *_OF_MATCH,
         PresentationReversed,
+        ResponseReversed,
         PlanMade,
         PlanTaskCompleted,
         DelayReported,

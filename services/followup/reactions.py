@@ -16,13 +16,16 @@ from contracts.event import Event
 from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
+    CandidateErased,
+    CandidateMerged,
     ConsentWithdrawn,
+    NeedExpired,
     NeedRegistered,
     NeedWithdrawn,
     ReadinessRevoked,
 )
 from contracts.matching import MatchCancelled, MatchConfirmed
-from contracts.vocabulary import AnnulReason, CancelReason, ConsentScope
+from contracts.vocabulary import AnnulReason, CancelReason, ConsentScope, PlanEndReason
 from services.followup.domain.commands import EndCases, OpenCase
 from services.followup.domain.decide import decide
 from services.followup.domain.slot import EndPlan, MakePlan, decide_slot
@@ -40,6 +43,7 @@ from services.followup.subjects import (
 
 _CANCELLED: Mapping[str, AnnulReason] = {
     CancelReason.NEED_WITHDRAWN: AnnulReason.NEED_WITHDRAWN,
+    CancelReason.NEED_EXPIRED: AnnulReason.NEED_EXPIRED,
     CancelReason.NO_LONGER_AVAILABLE: AnnulReason.NO_LONGER_AVAILABLE,
 }
 """All other reasons, also those of a newer writer: the match was cancelled."""
@@ -125,10 +129,10 @@ def _cancel(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) ->
     return _end(loaded, [match.match_id], reason, occasion)
 
 
-def _withdrawn(record: Record, loaded: Mapping[str, Loaded]) -> dict[str, str]:
-    """The cases on withdrawn slots: match id and candidate id."""
+def _closed(record: Record, loaded: Mapping[str, Loaded]) -> dict[str, str]:
+    """The cases on slots that were withdrawn or have expired: match id and candidate id."""
     need = record.event
-    assert isinstance(need, NeedWithdrawn)
+    assert isinstance(need, NeedWithdrawn | NeedExpired)
     known = loaded.get(need_subject(need.need_id))
     found = {} if known is None else cases_in(followup_events(known))
     return {match_id: each.candidate_id for match_id, each in found.items() if each.slot_id in need.slot_ids}
@@ -136,8 +140,8 @@ def _withdrawn(record: Record, loaded: Mapping[str, Loaded]) -> dict[str, str]:
 
 def _need_subjects(record: Record, loaded: Mapping[str, Loaded]) -> list[str]:
     need = record.event
-    assert isinstance(need, NeedWithdrawn)
-    cases = _withdrawn(record, loaded)
+    assert isinstance(need, NeedWithdrawn | NeedExpired)
+    cases = _closed(record, loaded)
     return [
         need_subject(need.need_id),
         *(person_subject(candidate_id) for candidate_id in cases.values()),
@@ -149,13 +153,17 @@ def _need_subjects(record: Record, loaded: Mapping[str, Loaded]) -> list[str]:
 
 def _withdraw(record: Record, loaded: Mapping[str, Loaded], occasion: Occasion) -> Sequence[Event]:
     need = record.event
-    assert isinstance(need, NeedWithdrawn)
+    assert isinstance(need, NeedWithdrawn | NeedExpired)
+    if isinstance(need, NeedExpired):
+        reason, of_plan = AnnulReason.NEED_EXPIRED, PlanEndReason.NEED_EXPIRED
+    else:
+        reason, of_plan = AnnulReason.NEED_WITHDRAWN, PlanEndReason.NEED_WITHDRAWN
     plans = [
         event
         for slot_id in need.slot_ids
-        for event in decide_slot(EndPlan(at=occasion.now, slot_id=slot_id), slot_in(loaded, slot_id))
+        for event in decide_slot(EndPlan(at=occasion.now, slot_id=slot_id, reason=of_plan), slot_in(loaded, slot_id))
     ]
-    return [*_end(loaded, list(_withdrawn(record, loaded)), AnnulReason.NEED_WITHDRAWN, occasion), *plans]
+    return [*_end(loaded, list(_closed(record, loaded)), reason, occasion), *plans]
 
 
 def lost(event: Event) -> bool:
@@ -169,6 +177,8 @@ def lost(event: Event) -> bool:
             return event.protected
         case CandidateAssessed():
             return not event.ready
+        case CandidateErased() | CandidateMerged():
+            return True
         case _:
             return False
 
@@ -208,11 +218,18 @@ REACTIONS = (
     Reaction("plan", (intake.TOPIC,), (NeedRegistered,), _plan_subjects, _plan),
     Reaction("open", (matching.TOPIC,), (MatchConfirmed,), _open_subjects, _open),
     Reaction("cancel", (matching.TOPIC,), (MatchCancelled,), _cancelled_subjects, _cancel),
-    Reaction("withdraw", (intake.TOPIC,), (NeedWithdrawn,), _need_subjects, _withdraw),
+    Reaction("withdraw", (intake.TOPIC,), (NeedWithdrawn, NeedExpired), _need_subjects, _withdraw),
     Reaction(
         "release",
         (intake.TOPIC,),
-        (ReadinessRevoked, ConsentWithdrawn, AddressProtectionChanged, CandidateAssessed),
+        (
+            ReadinessRevoked,
+            ConsentWithdrawn,
+            AddressProtectionChanged,
+            CandidateAssessed,
+            CandidateErased,
+            CandidateMerged,
+        ),
         _person_subjects,
         _release,
     ),

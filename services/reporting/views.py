@@ -63,6 +63,14 @@ def _presentation_reversed(event: ma.PresentationReversed, _: Record) -> Fields:
     return {"presented_on": None, "presentation_reversed_on": _text(event.reversed_on)}
 
 
+def _answer_reversed(_: ma.AnswerReversed, __: Record) -> Fields:
+    return {"accepted_on": None}
+
+
+def _response_reversed(_: ma.ResponseReversed, __: Record) -> Fields:
+    return {"answered_on": None, "answer": None}
+
+
 def _started(event: fo.TrialStarted, record: Record) -> Fields:
     return {
         "agreement_id": event.agreement_id,
@@ -94,6 +102,8 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
     ma.CandidateDeclined: (_MATCH, lambda e, _: {"declined_on": _text(e.declined_on), "decline_reason": e.reason}),
     ma.CandidatePresented: (_MATCH, lambda e, _: {"presented_on": _text(e.presented_on)}),
     ma.PresentationReversed: (_MATCH, _presentation_reversed),
+    ma.AnswerReversed: (_MATCH, _answer_reversed),
+    ma.ResponseReversed: (_MATCH, _response_reversed),
     ma.EmployerResponded: (_MATCH, lambda e, _: {"answered_on": _text(e.responded_on), "answer": e.response}),
     ma.InterviewHeld: (_MATCH, lambda e, _: {"interview_on": _text(e.held_on)}),
     ma.MatchConfirmed: (_MATCH, lambda e, _: {"confirmed_on": _text(e.confirmed_on)}),

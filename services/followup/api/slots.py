@@ -91,6 +91,7 @@ def slot_body(slot: Mapping[str, Any], today: date) -> dict[str, Any]:
         "missed_on": slot.get("missed_on"),
         "delays": slot.get("delays", []),
         "withdrawn": slot.get("withdrawn"),
+        "expired_on": slot.get("expired_on"),
     }
 
 

@@ -73,7 +73,9 @@ class MakePlan(OfSlot):
 
 @dataclass(frozen=True, kw_only=True)
 class EndPlan(OfSlot):
-    """The employer takes the slot back."""
+    """The employer takes the slot back, or its last open day has passed."""
+
+    reason: PlanEndReason = PlanEndReason.NEED_WITHDRAWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +173,7 @@ def _end(command: EndPlan, slot: Slot) -> list[SlotEvent]:
             need_id=slot.need_id,
             org_number=slot.org_number,
             ended_on=command.today,
-            reason=PlanEndReason.NEED_WITHDRAWN,
+            reason=command.reason,
         )
     ]
 

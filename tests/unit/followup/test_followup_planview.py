@@ -18,7 +18,7 @@ from contracts.followup import (
     AgreementExpired,
     NoShowReported,
 )
-from contracts.intake import NeedWithdrawn
+from contracts.intake import NeedExpired, NeedWithdrawn
 from contracts.matching import (
     CandidateAsked,
     CandidateDeclined,
@@ -156,6 +156,17 @@ def test_a_withdrawn_slot_is_a_class_of_its_own_unless_somebody_had_started() ->
     assert slot_clock(document, date(2025, 6, 1)).state == ClockClass.WITHDRAWN
     assert {task.state for task in plan_tasks(document, DAY)} == {TaskState.VOID}
     assert slot_clock(slot(gone, BEGUN), date(2025, 6, 1)).state == ClockClass.KEPT
+
+
+def test_an_expired_slot_stays_in_the_figure_as_a_promise_that_was_not_kept() -> None:
+    over = NeedExpired(need_id="N1", org_number=ORG, slot_ids=("S1",), expired_on=date(2025, 2, 1))
+    document = slot(over)
+    clock = slot_clock(document, date(2025, 6, 1))
+    assert (clock.state, clock.day) == (ClockClass.EXPIRED, (date(2025, 2, 1) - REGISTERED).days)
+    assert {task.state for task in plan_tasks(document, DAY)} == {TaskState.VOID}
+    assert slot_clock(slot(over, BEGUN), date(2025, 6, 1)).state == ClockClass.KEPT
+    everything, _ = figures([document], date(2025, 6, 1))
+    assert (everything.expired, everything.kept_percent) == (1, 0)
 
 
 def test_an_employer_who_asked_for_a_late_start_is_shown_apart_and_stays_in_the_figure() -> None:

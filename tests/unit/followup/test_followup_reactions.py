@@ -16,7 +16,10 @@ from contracts.followup import AgreementAnnulled, CaseEvent, TaskAssigned, TaskC
 from contracts.intake import (
     AddressProtectionChanged,
     CandidateAssessed,
+    CandidateErased,
+    CandidateMerged,
     ConsentWithdrawn,
+    NeedExpired,
     NeedRegistered,
     NeedWithdrawn,
     ReadinessRevoked,
@@ -176,6 +179,21 @@ def test_a_withdrawn_slot_ends_its_plan_and_a_filled_one_keeps_it() -> None:
     assert begun.hear(withdrawn("slot-of-M1"))[1] == []
 
 
+def expired(*slots: str) -> NeedExpired:
+    return NeedExpired(need_id="N1", org_number=ORG, slot_ids=slots, expired_on=date(2025, 1, 29))
+
+
+def test_an_expired_slot_ends_its_plan_and_what_has_not_started_and_says_so() -> None:
+    log = SmallLog()
+    log.hear(registered("S1", "slot-of-M1"))
+    ended = log.hear(expired("S1"))[1]
+    assert [(type(event), getattr(event, "reason", None)) for event in ended] == [(PlanEnded, "need_expired")]
+    annulled = log_after(AGREED).hear(expired("slot-of-M1"))[1][0]
+    assert isinstance(annulled, AgreementAnnulled)
+    assert annulled.reason == "need_expired"
+    assert log_after(BEGUN).hear(expired("slot-of-M1"))[1] == []
+
+
 def test_a_match_confirmed_twice_is_one_case() -> None:
     log = SmallLog()
     log.hear(confirmed())
@@ -192,6 +210,7 @@ def test_a_cancelled_match_annuls_what_has_not_started_and_claims_the_agreement(
     ("reason", "told"),
     [
         ("need_withdrawn", "need_withdrawn"),
+        ("need_expired", "need_expired"),
         ("no_longer_available", "no_longer_available"),
         ("placed_elsewhere", "match_cancelled"),
         ("a_reason_of_next_year", "match_cancelled"),
@@ -249,7 +268,9 @@ PROTECTED = AddressProtectionChanged(candidate_id="K1", protected=True)
 NOT_READY = CandidateAssessed(
     candidate_id="K1", ready=False, assessed_on=date(2025, 1, 29), valid_until=date(2025, 1, 29)
 )
-LOSSES = (REVOKED, WITHDRAWN_CONSENT, PROTECTED, NOT_READY)
+ERASED = CandidateErased(candidate_id="K1", erased_on=date(2025, 1, 29))
+MERGED = CandidateMerged(candidate_id="K1", merged_into="K2", merged_on=date(2025, 1, 29))
+LOSSES = (REVOKED, WITHDRAWN_CONSENT, PROTECTED, NOT_READY, ERASED, MERGED)
 
 
 @pytest.mark.parametrize("event", LOSSES, ids=lambda event: type(event).__name__)
