@@ -116,7 +116,9 @@ def _complete(operation: dict[str, Any], method: str, calls: list[Callable[..., 
             parameter["required"] = True
             parameter["schema"] = {"type": "string"}
     responses = operation["responses"]
-    for status in _possible(method, operation, calls):
+    # A route names what follows from neither its method nor its path: `responses={409: {}}`.
+    named = [status for status in responses if status in _ANSWERS]
+    for status in sorted({*named, *_possible(method, operation, calls)}):
         content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[status] = {"description": _ANSWERS[status], "content": content}
 
@@ -138,7 +140,7 @@ def _possible(method: str, operation: Mapping[str, Any], calls: list[Callable[..
         possible += ["400", "409", "413", "415", "422"]
     if respond.change_context in calls:
         possible.append("428")
-    return sorted(set(possible))
+    return possible
 
 
 router = APIRouter(include_in_schema=False)

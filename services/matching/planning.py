@@ -58,7 +58,12 @@ def router(matching: Matching) -> APIRouter:
             return plan_page(request, shown)
         return resource(shown, headers={"Vary": "Accept"})
 
-    @routes.post("/plan/proposals", status_code=201, summary="Take a line of the plan: an ordinary proposal")
+    @routes.post(
+        "/plan/proposals",
+        status_code=201,
+        summary="Take a line of the plan: an ordinary proposal",
+        responses={404: {}},
+    )
     async def take(body: bodies.PlanLine, principal: Counsellor, context: Creating) -> Response:
         proposal = bodies.Proposal(candidate_id=body.candidate_id)
         return respond(await operations.propose(matching, principal, context, body.slot_id, proposal))

@@ -5,7 +5,6 @@ Invariant: notes are answered to counsellors of the case who ask for them, and t
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -54,15 +53,9 @@ def router(followup: Followup) -> APIRouter:
     async def check_in(trial_id: str, body: bodies.NewCheckIn, principal: FollowsUp, context: Changing) -> Response:
         return respond(await hold_check_in(followup, principal, context, trial_id, body))
 
-    @routes.get("/trials/{trial_id}/extension", summary="Dry run: what an extension would do")
-    async def dry_run(
-        trial_id: str,
-        principal: Extender,
-        end_on: Annotated[date, Query(description="The new last day, included.")],
-        wage_subsidy_percent: Annotated[int | None, Query()] = None,
-    ) -> Response:
-        body = bodies.Extension(end_on=end_on, wage_subsidy_percent=wage_subsidy_percent)
-        return resource(await preview_extension(followup, principal, trial_id, body), headers=NO_STORE)
+    @routes.get("/trials/{trial_id}/extension", summary="Dry run: what an extension would do", responses={409: {}})
+    async def dry_run(trial_id: str, principal: Extender, asked: Annotated[bodies.Extension, Query()]) -> Response:
+        return resource(await preview_extension(followup, principal, trial_id, asked), headers=NO_STORE)
 
     @routes.post("/trials/{trial_id}/extension", status_code=201, summary="Extend to a later last day")
     async def extension(trial_id: str, body: bodies.Extension, principal: Extender, context: Changing) -> Response:
