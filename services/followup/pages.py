@@ -294,7 +294,7 @@ async def _form(
     )
 
 
-def _decided_on(case: Document, action: Action) -> Document | None:
+def _decided_on(case: Document, action: Action) -> Mapping[str, Any] | None:
     """The agreement that the reader says yes or no to, so that nobody approves what the page does not show."""
     live = live_agreement(case)
     return live[1] if live is not None and action.name in ("approve", "approve-for", "annul") else None
