@@ -21,6 +21,7 @@ from chassis import formats
 from chassis.formats import Language
 from chassis.ids import new_id
 from chassis.texts import Texts
+from chassis.tokens import Principal
 from chassis.webstate import Web, language_of, web_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -98,7 +99,7 @@ class Pages:
             principal=getattr(request.state, "principal", None),
             csrf_token=None if token is None else web.sessions.csrf_token(token),
             new_key=new_id,
-            menu=_services(web) or self._menu,
+            menu=_services(web, getattr(request.state, "principal", None)) or self._menu,
             service_name=web.service.name,
             here=here(request),
             here_path=request.url.path,
@@ -108,15 +109,18 @@ class Pages:
         return HTMLResponse(text, status_code=status, headers={"Content-Language": language, **(headers or {})})
 
 
-def _services(web: Web) -> list[Link]:
+def _services(web: Web, reader: Principal | None) -> list[Link]:
     """In development the way to the pages of all services, whose addresses nobody knows by heart.
 
-    In production they are addresses within the cluster, and no link for people.
+    In production they are addresses within the cluster, and no link for people. Who may not read tables is not led to
+    them.
     """
     if web.settings.environment == "production":
         return []
     urls = {name: getattr(web.settings, f"{name}_url") for name in ("intake", "matching", "followup", "reporting")}
     own = web.service.name
+    if reader is not None and own != "reporting" and "tables:read" not in reader.scopes:
+        del urls["reporting"]
     return [Link("/" if name == own else f"{url.rstrip('/')}/", f"service.{name}") for name, url in urls.items()]
 
 

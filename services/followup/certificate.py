@@ -50,7 +50,12 @@ class Facts:
         """The facts of a closed trial whose certificate has been issued."""
         trial = case["trials"][trial_id]
         agreement = case["agreements"][trial["agreement_id"]]
-        accepted = [each for each in trial.get("changes", []) if each["state"] == "accepted"]
+        # A change that was agreed for a day after the closing was never worked.
+        worked = sorted(
+            (each["effective_on"], each["hours_per_week"])
+            for each in trial.get("changes", [])
+            if each["state"] == "accepted" and each["effective_on"] <= trial["closed"]["on"]
+        )
         return cls(
             name=name,
             org_number=case["org_number"],
@@ -60,7 +65,7 @@ class Facts:
             intermediary=case["intermediary"],
             from_on=trial["on"],
             to_on=trial["closed"]["on"],
-            hours_per_week=accepted[-1]["hours_per_week"] if accepted else agreement["hours_per_week"],
+            hours_per_week=worked[-1][1] if worked else agreement["hours_per_week"],
             issued_on=trial["certificate"]["issued_on"],
             certificate_id=trial["certificate"]["certificate_id"],
         )

@@ -83,6 +83,8 @@ _CONTENT = (
     Input("hours_per_week", "number", step="0.5", most=40),
     _PERCENT,
     Input("wage.monthly_wage_nok", "number", False, hint="monthly_wage_nok", most=1_000_000),
+    # A part-time job whose share nobody asks for is paid for as a whole one.
+    Input("wage.position_percent", "number", False, hint="position_percent", step="0.1", most=100),
     Input("late_registration", "choice", False, "input", ("yes",), "late_registration"),
 )
 _CHANGES = ("agreements:approve",)

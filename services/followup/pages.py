@@ -169,9 +169,17 @@ def case_page(followup: Followup) -> CasePage:
             trial_id=None if trial is None else trial[0],
             has_certificate=trial is not None and "certificate" in trial[1] and party in _CERTIFIED,
             change=None if trial is None else waiting_change(trial[1]),
+            hours=None if agreement is None else _hours_on(case, agreement[0], today.isoformat()),
         )
 
     return page
+
+
+def _hours_on(case: Document, agreement_id: str, day: str) -> float:
+    """The hours that hold on a day: those of the agreement, or the accepted change that has begun."""
+    known = versions(case, agreement_id)
+    begun = [each for each in known if each["effective_on"] <= day] or known[:1]
+    return float((begun[-1] if begun else case["agreements"][agreement_id])["hours_per_week"])
 
 
 _CERTIFIED = (Party.COUNSELLOR, Party.PARTICIPANT)
@@ -279,9 +287,17 @@ async def _form(
         version=version,
         typed=typed or {},
         preview=preview,
+        agreement=_decided_on(case, action),
+        change=None if (trial := trial_of(case)) is None else waiting_change(trial[1]),
         # A sentence about what the form does not ask for has no field to lead to.
         errors={name if name in inputs else "main": sentence for name, sentence in (errors or {}).items()},
     )
+
+
+def _decided_on(case: Document, action: Action) -> Mapping[str, Any] | None:
+    """The agreement that the reader says yes or no to, so that nobody approves what the page does not show."""
+    live = live_agreement(case)
+    return live[1] if live is not None and action.name in ("approve", "approve-for", "annul") else None
 
 
 def _wrong(request: Request, error: ValidationError | Refused) -> dict[str, str]:

@@ -80,6 +80,7 @@ def fields(request: Request, inputs: Sequence[Input]) -> list[dict[str, Any]]:
     return [
         {
             "name": each.name,
+            "said": each.said or each.name,
             "kind": each.kind,
             "required": each.required,
             "options": [] if each.options is None else each.options(language, texts),

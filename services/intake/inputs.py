@@ -39,6 +39,8 @@ class Input:
     most: float | None = None
     step: str = "1"
     default: str = ""
+    said: str = ""
+    """The name in the catalogue where it is another: a course has a title too, and a level of one's own is no least."""
 
 
 def several(names: Sequence[Input]) -> tuple[str, ...]:

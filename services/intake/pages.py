@@ -103,7 +103,8 @@ def router(intake: Intake) -> APIRouter:
     async def withdraw(need_id: str, request: Request, principal: Employer, context: Changing) -> Response:
         typed = await typed_in(request, WITHDRAWAL)
         try:
-            body = NeedWithdrawal.model_validate(plain(typed, "reason"))
+            one = {"slot_ids": [typed["slot"]]} if typed.get("slot") else {}
+            body = NeedWithdrawal.model_validate({**plain(typed, "reason"), **one})
             done = await withdraw_need(intake, principal, replace(context, wait=WAIT_SECONDS), need_id, body)
         except FORM_ERRORS as error:
             ending = _again(request, typed, error)

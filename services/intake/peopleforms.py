@@ -44,7 +44,7 @@ _MAPPING = (
     Input("municipality", "choice", required=True, options=municipality_options),
     Input("hours_per_week", "number", required=True, least=0.5, most=40, step="0.5", default="37.5"),
     Input("mapped_on", "date"),
-    *(Input(f"language_{skill}", "choice", options=levels) for skill in SKILLS),
+    *(Input(f"language_{skill}", "choice", options=levels, said=f"level_{skill}") for skill in SKILLS),
     Input("evidence_source", "choice", options=of_enum(LanguageSource, "language_source")),
     Input("evidence_on", "date"),
     *(
@@ -67,7 +67,7 @@ _MAPPING = (
 )
 _QUALIFICATION = (
     Input("kind", "choice", required=True, options=of_enum(QualificationKind, "qualification_kind")),
-    Input("title", required=True),
+    Input("title", required=True, said="course_title"),
     Input("provider", required=True),
     Input("occupation", "occupation", required=True),
     Input("started_on", "date", required=True),

@@ -125,6 +125,9 @@ async def test_a_case_goes_from_agreement_to_job_by_forms_alone(world: World) ->
     shown = plain((await counsellor.get(drafted.headers["Location"])).text)
     assert "Godkjenn avtalen: Arbeidsgiver, Deltaker, senest 3. februar 2025." in shown
     assert "3. februar 2025 til 2. mai 2025" in shown
+    # Nobody says yes to what the page does not show.
+    asked = plain((await employer.get(f"/cases/{case.match_id}/approve")).text)
+    assert "Tiltak Arbeidstrening Periode 3. februar 2025 til 2. mai 2025 Timer per uke 37,5" in asked
     for browser, action, typed in (
         (employer, "approve", {}),
         (counsellor, "approve-for", {"party": "participant", "reason": "Mangler BankID"}),

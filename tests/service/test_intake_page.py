@@ -139,3 +139,21 @@ async def test_every_table_and_field_says_what_it_is(world: World) -> None:
     assert page.count("<table>") == page.count("<caption>") == 1
     assert "<th>" not in page
     assert "<script" not in page
+
+
+async def test_one_place_of_several_is_withdrawn_by_its_form(world: World) -> None:
+    browser = await log_in(world, "employer-lier")
+    typed = {**hidden((await browser.get("/")).text), "occupation": "5223", "municipality": "3312", "slots": "2"}
+    sent = await browser.post("/", data=typed)
+    need_id = re.findall(r"registered=(\w+)", sent.headers["Location"])[0]
+    page = (await browser.get(f"/need/{need_id}?min_position=intake:1")).text
+    form = page[page.index(f'action="/need/{need_id}/withdrawal"') :]
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">', form))
+    second = re.findall(r'<option value="(\w+)">Plass 2</option>', form)[0]
+    sent = await browser.post(
+        f"/need/{need_id}/withdrawal", data={**fields, "reason": "no_longer_needed", "slot": second}
+    )
+    assert sent.status_code == 303, sent.text
+    need = (await world.as_("employer-lier").get(f"/needs/{need_id}", min_position="intake:2")).json()
+    assert [each["state"] for each in need["places"]] == ["open", "withdrawn"]
+    assert "Hvilken plass?" not in (await browser.get(f"/need/{need_id}")).text

@@ -301,6 +301,13 @@ async def test_in_development_every_page_leads_to_the_pages_of_all_services(clie
         assert f'<a href="http://127.0.0.1:{url}/">{words}</a>' in page
 
 
+async def test_who_may_not_read_tables_is_not_led_to_them(client: httpx.AsyncClient) -> None:
+    await log_in(client)
+    assert "Rapporter</a>" not in (await client.get("/", headers=BROWSER)).text
+    await log_in(client, "analyst")
+    assert "Rapporter</a>" in (await client.get("/docs", headers=BROWSER)).text
+
+
 async def test_in_production_no_page_shows_addresses_within_the_cluster() -> None:
     given = settings(environment="production", dev_issuer_key=None, jwks_url="http://127.0.0.1:1/jwks")
     async with browser(thing_app(StillService(given))) as client:

@@ -57,6 +57,28 @@ def test_an_accent_that_the_font_lacks_is_left_out_and_never_printed_as_a_box(ty
     assert printable(typed) == printed
 
 
+@pytest.mark.parametrize(("effective_on", "hours"), [("2025-05-02", 30.0), ("2025-05-03", 37.5)])
+def test_hours_that_were_to_begin_after_the_last_day_were_never_worked(effective_on: str, hours: float) -> None:
+    change = {"state": "accepted", "effective_on": effective_on, "hours_per_week": 30.0}
+    case = {
+        "org_number": FACTS.org_number,
+        "intermediary": FACTS.intermediary,
+        "match": {"occupation": FACTS.occupation, "municipality": FACTS.municipality},
+        "agreements": {"a": {"hours_per_week": 37.5}},
+        "trials": {
+            "t": {
+                "agreement_id": "a",
+                "measure": FACTS.measure,
+                "on": FACTS.from_on,
+                "closed": {"on": FACTS.to_on},
+                "changes": [change],
+                "certificate": {"issued_on": FACTS.issued_on, "certificate_id": FACTS.certificate_id},
+            }
+        },
+    }
+    assert Facts.of(case, "t", FACTS.name) == replace(FACTS, hours_per_week=hours)
+
+
 def test_codes_of_a_newer_writer_are_printed_as_they_are() -> None:
     text = read(certificate_pdf(replace(FACTS, measure="moon_landing", occupation="0000"), TEXTS, "nb"))
     assert "moon_landing" in text

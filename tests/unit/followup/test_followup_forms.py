@@ -119,6 +119,8 @@ def test_numbers_and_answers_of_forms_become_what_the_api_takes() -> None:
     }
     wage = body_of(ACTIONS["draft"], {"wage.monthly_wage_nok": "45000"}, Party.COUNSELLOR)
     assert wage == {"wage": {"monthly_wage_nok": 45000}}
+    half = {"wage.monthly_wage_nok": "45000", "wage.position_percent": "50"}
+    assert body_of(ACTIONS["draft"], half, Party.COUNSELLOR)["wage"]["position_percent"] == 50
     assert body_of(ACTIONS["accept-change"], {}, Party.EMPLOYER) == {"accepted": True}
 
 
