@@ -65,6 +65,8 @@ class Agreement:
     measure: Measure
     start_on: date
     end_on: date
+    hours_per_week: float
+    """As agreed before the start; what was agreed later stands in the trial."""
     wage_subsidy_percent: int | None
     decision_maker_needed: bool
     touched_on: date
@@ -208,6 +210,7 @@ def _drafted(event: AgreementDrafted) -> Agreement:
         measure=Measure(event.measure),
         start_on=event.start_on,
         end_on=event.end_on,
+        hours_per_week=event.hours_per_week,
         wage_subsidy_percent=event.wage_subsidy_percent,
         decision_maker_needed=event.decision_maker_needed,
         touched_on=event.drafted_on,
@@ -235,6 +238,7 @@ def _evolve_agreement(agreement: Agreement, event: BeforeStart) -> Agreement:
                 measure=Measure(event.measure),
                 start_on=event.start_on,
                 end_on=event.end_on,
+                hours_per_week=event.hours_per_week,
                 wage_subsidy_percent=event.wage_subsidy_percent,
                 decision_maker_needed=event.decision_maker_needed,
                 touched_on=event.changed_on,

@@ -6,7 +6,7 @@ Invariant: a wage is sealed; what is told of it are amounts per period, to those
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -18,6 +18,8 @@ from contracts.subsidyplan import SubsidyPeriod, Wage, subsidy_plan
 from contracts.vocabulary import Measure
 from services.followup.domain import rules
 from services.followup.domain.state import Agreement, Person
+
+_WHOLE = Decimal(100)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ def wage_of(agreement: Agreement) -> Wage | None:
 
 
 def plan_of(person: Person, agreement: Agreement, *, end_on: date | None = None, percent: int | None = None) -> Plan:
-    """The plan from the first to the last day. `end_on` and `percent`: as an extension would have it from then on."""
+    """The plan from the first to the last day. `end_on` and `percent`: as an extension would have it from then on.
+
+    Other hours that were agreed in the trial change the share of the position as much, from their day on.
+    """
     trial = agreement.trial
     start_on = agreement.start_on if trial is None else trial.started_on
     last = agreement.end_on if trial is None else trial.closed_on or trial.end_on
@@ -64,9 +69,27 @@ def plan_of(person: Person, agreement: Agreement, *, end_on: date | None = None,
             agreed_percent=wanted,
         )
     ]
-    return Plan(
-        subsidy_plan(steps, wage_of(agreement)), _ceilings(pack, agreement.measure, start_on, last), pack.version
-    )
+    periods = [
+        period
+        for step in steps
+        for (from_on, wage), (until, _) in pairwise([*_wages(agreement), (date.max, None)])
+        if max(step.from_on, from_on) <= min(step.to_on, until - timedelta(days=1))
+        for period in subsidy_plan(
+            [step._replace(from_on=max(step.from_on, from_on), to_on=min(step.to_on, until - timedelta(days=1)))], wage
+        )
+    ]
+    return Plan(tuple(periods), _ceilings(pack, agreement.measure, start_on, last), pack.version)
+
+
+def _wages(agreement: Agreement) -> list[tuple[date, Wage | None]]:
+    """From which day on which wage: the share of the position follows the hours that are agreed."""
+    wage = wage_of(agreement)
+    found: list[tuple[date, Wage | None]] = [(date.min, wage)]
+    for from_on, hours in () if agreement.trial is None else agreement.trial.agreed_hours:
+        part = Decimal(str(hours)) / Decimal(str(agreement.hours_per_week))
+        # More than a whole position is not subsidised.
+        found.append((from_on, wage and replace(wage, position_percent=min(_WHOLE, wage.position_percent * part))))
+    return found
 
 
 def _ceilings(pack: RulePack, measure: Measure, start_on: date, end_on: date) -> dict[int, int]:

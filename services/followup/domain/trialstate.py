@@ -49,6 +49,8 @@ class Trial:
     wage_subsidy_percent: int | None
     agreed_percents: tuple[tuple[date, int | None], ...]
     """From which day which per cent was agreed: the start, and each extension."""
+    agreed_hours: tuple[tuple[date, float], ...] = ()
+    """From which day which other hours per week were agreed, in the order of the days."""
     last_check_in_on: date | None = None
     missed: frozenset[date] = frozenset()
     """Due days of check-ins that it has been said of that they were missed."""
@@ -90,7 +92,12 @@ def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
         case ChangeProposed():
             by = Party(event.proposed_by)
             return replace(trial, proposal=Proposal(event.change_id, by, event.effective_on, event.hours_per_week))
-        case ChangeAccepted() | ChangeDeclined():
+        case ChangeAccepted():
+            # What is agreed last holds from its day on, also where something for later had been agreed before.
+            earlier = tuple(each for each in trial.agreed_hours if each[0] < event.effective_on)
+            agreed_hours = (*earlier, (event.effective_on, event.hours_per_week))
+            return replace(trial, proposal=None, agreed_hours=agreed_hours)
+        case ChangeDeclined():
             return replace(trial, proposal=None)
         case TrialExtended():
             percent = event.wage_subsidy_percent
