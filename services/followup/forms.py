@@ -263,7 +263,7 @@ def _closed(case: Case, today: date) -> list[str]:
     trial = trial_of(case)
     if trial is None:
         return []
-    step = next_step(case, today)
+    step = next_step(case, today, Party.COUNSELLOR)
     employment = ["employment"] if step is not None and step.step == Step.CONFIRM_EMPLOYMENT else []
     talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
     certificate = [] if "certificate" in trial[1] else ["certificate"]

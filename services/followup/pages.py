@@ -93,7 +93,7 @@ def router(followup: Followup) -> APIRouter:
         today, language = followup.service.clock.today(), language_of(request)
         by_group: dict[Group, list[dict[str, Any]]] = {each: [] for each in Group}
         for case in found[:SHOWN]:
-            step = next_step(case, today)
+            step = next_step(case, today, party)
             shown = {
                 "case": case,
                 "step": step,
@@ -157,7 +157,7 @@ def case_page(followup: Followup) -> CasePage:
             place=place_of(case["match"], language_of(request)),
             name=await followup.persons.name(case["candidate_id"]),
             where=status(case).value,
-            step=next_step(case, today),
+            step=next_step(case, today, party),
             agreement=None if agreement is None else agreement[1],
             trial=None if trial is None else trial[1],
             notes=None if trial is None else await _notes(followup, principal, trial[0]),

@@ -43,7 +43,7 @@ def case_body(case: Mapping[str, Any], today: date, party: Party | None) -> dict
         **{name: case["match"][name] for name in _OF_MATCH},
         "cancelled": case.get("cancelled"),
         "status": status(case),
-        "next_step": _next(case, today),
+        "next_step": _next(case, today, party),
         "tasks": tasks_for(case, party),
         "agreement": None if shown is None else agreement_part(*shown),
         "trial": None if trial is None else trial_for(trial_part(*trial), party),
@@ -51,8 +51,8 @@ def case_body(case: Mapping[str, Any], today: date, party: Party | None) -> dict
     }
 
 
-def _next(case: Mapping[str, Any], today: date) -> dict[str, Any] | None:
-    step = next_step(case, today)
+def _next(case: Mapping[str, Any], today: date, party: Party | None) -> dict[str, Any] | None:
+    step = next_step(case, today, party)
     if step is None:
         return None
     return {

@@ -19,6 +19,8 @@ from services.followup.domain.playbook import playbook_on
 Case = Mapping[str, Any]
 EMPLOYMENT_ASKED_FOR = timedelta(weeks=2)
 """So long there is to find out whether somebody is still employed."""
+VOICE_ANSWERED = timedelta(days=3)
+"""Within so many days the counsellor gets in touch with a candidate who has said how it goes."""
 
 
 class Status(StrEnum):
@@ -40,6 +42,7 @@ class Step(StrEnum):
     CONFIRM_START = "confirm_start"
     SETTLE_START = "settle_start"
     CHECK_IN = "check_in"
+    HEAR_VOICE = "hear_voice"
     ANSWER_CHANGE = "answer_change"
     FOLLOW_UP = "follow_up"
     CLOSE = "close"
@@ -118,15 +121,15 @@ def _draft_is_open(case: Case) -> bool:
     return not drafts or any("completed_on" not in task for task in drafts)
 
 
-def next_step(case: Case, today: date) -> NextStep | None:
-    """Who does what next, and by when; None where it is over."""
+def next_step(case: Case, today: date, party: Party | None) -> NextStep | None:
+    """Who does what next, and by when, as far as this party may know; None where it is over."""
     where = status(case)
     trial = trial_of(case)
     if where == Status.ENDED:
         return None
     if where in (Status.IN_TRIAL, Status.CLOSED):
         assert trial is not None
-        return _in_trial(case, trial[1], today) if where == Status.IN_TRIAL else _after(trial[1], today)
+        return _in_trial(case, trial[1], today, party) if where == Status.IN_TRIAL else _after(trial[1], today)
     if where == Status.AWAITING_AGREEMENT:
         return NextStep(Step.DRAFT, (Party.COUNSELLOR,), _due(case, Task.DRAFT_AGREEMENT, _promise(case)))
     live = live_agreement(case)
@@ -138,11 +141,14 @@ def next_step(case: Case, today: date) -> NextStep | None:
     return NextStep(Step.CONFIRM_START, (Party.EMPLOYER, Party.COUNSELLOR), due_on)
 
 
-def _in_trial(case: Case, trial: Mapping[str, Any], today: date) -> NextStep:
+def _in_trial(case: Case, trial: Mapping[str, Any], today: date, party: Party | None) -> NextStep:
     if _is_open(case, Task.SETTLE_START_DATE):
         return NextStep(Step.SETTLE_START, (Party.COUNSELLOR,), _due(case, Task.SETTLE_START_DATE, today))
     if _is_open(case, Task.HOLD_CHECK_IN):
         return NextStep(Step.CHECK_IN, (Party.COUNSELLOR,), _due(case, Task.HOLD_CHECK_IN, today))
+    # Others are not even told that the candidate has said something.
+    if party == Party.COUNSELLOR and (said_on := unheard_voice(trial)) is not None:
+        return NextStep(Step.HEAR_VOICE, (Party.COUNSELLOR,), said_on + VOICE_ANSWERED)
     if (change := waiting_change(trial)) is not None:
         return NextStep(Step.ANSWER_CHANGE, (answers_change(change),), date.fromisoformat(change["effective_on"]))
     end_on = date.fromisoformat(trial["end_on"])
@@ -174,6 +180,16 @@ def check_in_due(trial: Mapping[str, Any]) -> date:
     started_on = date.fromisoformat(trial["on"])
     held = max((date.fromisoformat(each["held_on"]) for each in trial["check_ins"]), default=None)
     return playbook_on(held or started_on).check_in_due(Measure(trial["measure"]), started_on, held)
+
+
+def unheard_voice(trial: Mapping[str, Any]) -> date | None:
+    """The day on which the candidate first said something that no check-in has followed; None where there is nothing.
+
+    What was said is sealed, so every voice calls for a talk, and a check-in on that day or later is one.
+    """
+    held = max((each["held_on"] for each in trial.get("check_ins", [])), default="")
+    said = [each["given_on"] for each in trial.get("voices", []) if each["given_on"] > held]
+    return date.fromisoformat(min(said)) if said else None
 
 
 def waiting_change(trial: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -216,7 +232,7 @@ def _due(case: Case, task: Task, otherwise: date) -> date:
 
 def group(case: Case, party: Party | None, today: date) -> Group:
     """Where the case belongs in the list of somebody who is that party."""
-    step = next_step(case, today)
+    step = next_step(case, today, party)
     if step is None:
         return Group.OVER
     if party not in step.responsible:

@@ -121,7 +121,7 @@ def test_status_and_next_step_are_answered_at_every_moment_of_any_arrival(
     for count in range(1, len(arrived)):
         for case in folded(CASES, arrived[:count]).values():
             where = status(case)
-            step = next_step(case, TODAY)
+            step = next_step(case, TODAY, None)
             assert (step is None) == (where in (Status.CLOSED, Status.ENDED))
 
 
@@ -210,7 +210,7 @@ def test_the_next_step_names_who_does_what_by_when(
 ) -> None:
     case = case_of(commands)
     assert status(case) == where
-    assert next_step(case, TODAY) == step
+    assert next_step(case, TODAY, None) == step
 
 
 def test_a_cancelled_match_without_an_agreement_has_ended_before_the_task_is_completed() -> None:
@@ -219,13 +219,13 @@ def test_a_cancelled_match_without_an_agreement_has_ended_before_the_task_is_com
 
 def test_a_case_whose_match_alone_has_been_heard_of_waits_for_an_agreement_until_the_promise() -> None:
     case = folded(CASES, records(matching.SOURCE, [confirmed()]))["M1"]
-    assert next_step(case, TODAY) == NextStep(Step.DRAFT, (Party.COUNSELLOR,), date(2025, 2, 10))
+    assert next_step(case, TODAY, None) == NextStep(Step.DRAFT, (Party.COUNSELLOR,), date(2025, 2, 10))
 
 
 def test_on_its_last_day_a_trial_waits_to_be_closed() -> None:
     case = case_of(STARTED)
     last = date(2025, 5, 2)
-    assert [next_step(case, day).step for day in (last - timedelta(days=1), last)] == [  # type: ignore[union-attr]
+    assert [next_step(case, day, None).step for day in (last - timedelta(days=1), last)] == [  # type: ignore[union-attr]
         Step.FOLLOW_UP,
         Step.CLOSE,
     ]
@@ -250,22 +250,22 @@ def test_in_a_trial_what_somebody_waits_for_comes_before_the_next_check_in(
     commands: list[Command], step: Step, party: Party, due_on: date
 ) -> None:
     # The check-in after 7 April is due after the last day: then only the closing is left.
-    assert next_step(case_of(commands), date(2025, 3, 5)) == NextStep(step, (party,), due_on)
+    assert next_step(case_of(commands), date(2025, 3, 5), Party.EMPLOYER) == NextStep(step, (party,), due_on)
 
 
 def test_somebody_who_was_hired_is_asked_after_once_the_months_have_passed() -> None:
     closed = [*STARTED, closing()]
     case = case_of(closed)
-    assert next_step(case, date(2025, 8, 1)) is None
-    assert next_step(case, date(2025, 8, 2)) == NextStep(
+    assert next_step(case, date(2025, 8, 1), None) is None
+    assert next_step(case, date(2025, 8, 2), None) == NextStep(
         Step.CONFIRM_EMPLOYMENT, (Party.COUNSELLOR,), date(2025, 8, 16)
     )
     assert group(case, Party.COUNSELLOR, date(2025, 8, 17)) == Group.OVERDUE
     confirmed = [employed(3, date(2025, 8, 2)), employed(6, date(2025, 11, 2))]
-    assert next_step(case_of(closed, confirmed), date(2026, 5, 1)) is None
-    assert next_step(case_of(closed, confirmed), date(2026, 5, 2)) is not None
+    assert next_step(case_of(closed, confirmed), date(2026, 5, 1), None) is None
+    assert next_step(case_of(closed, confirmed), date(2026, 5, 2), None) is not None
     left = [employed(3, date(2025, 8, 2), employed=False)]
-    assert next_step(case_of(closed, left), date(2026, 5, 2)) is None
+    assert next_step(case_of(closed, left), date(2026, 5, 2), None) is None
 
 
 def test_a_draft_that_expired_waits_for_a_new_one_and_the_case_goes_on() -> None:
