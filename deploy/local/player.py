@@ -22,6 +22,9 @@ from deploy.local.services import ServiceFault
 WAIT_SECONDS = 20.0
 POLL_SECONDS = 0.03
 REQUEST_SECONDS = 30.0
+LOGGING = ("intake", "matching", "followup")
+"""The services that have logs."""
+OPERATOR = "operator"
 BACKGROUND = "/background"
 """Commands with this ending are answered with a position of the background log."""
 
@@ -67,6 +70,7 @@ class Player:
             await self._turn_clocks(step.at, where)
             await self._step(scenario, step, where)
         await self._turn_clocks(None, "at the end")
+        await self._learn_heads()
 
     async def get(self, service: str, path: str, persona: str, **query: Any) -> httpx.Response:
         """A question as a persona, again for a while where the answer is that the service is behind.
@@ -79,6 +83,16 @@ class Player:
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
                 return answer
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _learn_heads(self) -> None:
+        """What the clocks brought at the end (a check-in that was missed since) belongs to what readers wait for."""
+        for service in LOGGING:
+            answer = await self.get(service, "/log/head", OPERATOR)
+            if answer.status_code != httpx.codes.OK:
+                raise StepFailed(f"GET {service}/log/head answered {answer.status_code}: {_told(answer)}")
+            for each in answer.json()["logs"]:
+                source = each["source"].rpartition("/")[2]
+                self.played.positions[source] = max(self.played.positions.get(source, 0), each["position"])
 
     async def _turn_clocks(self, at: datetime | None, where: str) -> None:
         if at is not None and at == self._clock:

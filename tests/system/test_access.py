@@ -28,8 +28,8 @@ UNAUTHORIZED = 13
 READERS = {
     "dugnad.intake.v1": {"intake", "matching", "followup", "reporting"},
     "dugnad.background.v1": {"intake", "reporting"},
-    "dugnad.matching.v1": {"matching", "followup", "reporting"},
-    "dugnad.followup.v1": {"matching", "followup", "reporting"},
+    "dugnad.matching.v1": {"intake", "matching", "followup", "reporting"},
+    "dugnad.followup.v1": {"intake", "matching", "followup", "reporting"},
 }
 
 
