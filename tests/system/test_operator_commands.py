@@ -48,14 +48,15 @@ async def test_an_operator_sees_everything_and_builds_the_facts_as_of_an_instant
         code, out = await _dugnad(variables, "status")
         assert code == 0
         assert "\x1b" not in out
-        assert len(out.splitlines()) == 1 + 2 + 3 + 1 + 5
+        # A heading, and a line for each projection of intake, matching, followup and reporting.
+        assert len(out.splitlines()) == 1 + 4 + 3 + 3 + 5
 
         at = (BEGIN + timedelta(minutes=4)).isoformat()
         code, out = await _dugnad(variables, "rebuild", "reporting/placement", "--as-of", at, "--json")
         assert code == 0, out
         built = json.loads(out)
-        # Matching reacts to a need with an event of its own, at its own time.
-        assert {**built["until"], "dugnad/matching": 0} == {
+        # Matching and followup react to a need with events of their own, at their own time.
+        assert {**built["until"], "dugnad/matching": 0, "dugnad/followup": 0} == {
             "dugnad/intake": 1,
             "dugnad/matching": 0,
             "dugnad/followup": 0,
