@@ -19,6 +19,8 @@ _MATCH = """CandidateMatched CandidateAsked CandidateAccepted CandidateDeclined 
     EmployerResponded InterviewHeld MatchConfirmed MatchCancelled"""
 _AGREEMENT = """AgreementDrafted AgreementConcluded AgreementAnnulled NoShowReported TrialStarted TrialExtended
     TrialClosed"""
+_LATER = """AnswerReversed ResponseReversed AgreementChanged AgreementExpired CheckInMissed TrialShortened
+    OutcomeReversed EmploymentConfirmed"""
 _TASKS = "TaskAssigned TaskCompleted"
 
 READS: Mapping[str, tuple[str, str]] = {
@@ -34,10 +36,16 @@ READS: Mapping[str, tuple[str, str]] = {
         "match_id",
         f"MatchConfirmed MatchCancelled {_TASKS} {_AGREEMENT} AgreementApproved ApprovalRevoked CheckInHeld",
     ),
-    "reporting/placement": ("slot_id", f"NeedRegistered NeedWithdrawn {_MATCH} {_AGREEMENT}"),
+    "reporting/placement": (
+        "slot_id",
+        f"NeedRegistered NeedWithdrawn {_MATCH} {_AGREEMENT} {_LATER} DelayReported CheckInHeld",
+    ),
     "reporting/needs": ("need_id", "NeedAssigned"),
     "reporting/workforce": ("org_number-year", "WorkforceReported"),
-    "reporting/background": ("candidate_id", "BackgroundDeclared BackgroundWithdrawn"),
+    "reporting/persons": (
+        "candidate_id",
+        "BackgroundDeclared BackgroundWithdrawn AddressProtectionChanged CandidateMatched TrialStarted",
+    ),
     "reporting/journey": ("partition key", "everything"),
 }
 """Each view: what its documents are keyed by, and the events that it reads; written by hand, past the code."""
@@ -237,8 +245,9 @@ def _counted(view: str, document: Mapping[str, Any], events: Sequence[Event]) ->
             return sorted((each["source"], each["position"]) for each in document.get("history", [])), sorted(shown)
         case "reporting/workforce":
             return document["head_count"], events[-1].data["head_count"]
-        case "reporting/background":
-            return [each["position"] for each in document["declarations"]], [each.position for each in events]
+        case "reporting/persons":
+            declared = [each.position for each in events if each.name.startswith("Background")]
+            return [each["position"] for each in document.get("declarations", [])], declared
         case "reporting/journey":
             return sorted(document["events"]), sorted(f"{each.source}#{each.position}" for each in events)
         case _:

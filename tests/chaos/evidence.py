@@ -42,7 +42,7 @@ VIEWS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "placement": ("intake", "matching", "followup"),
         "needs": ("matching",),
         "workforce": ("intake",),
-        "background": ("background",),
+        "persons": ("intake", "background", "matching", "followup"),
         "journey": ("intake", "background", "matching", "followup"),
     },
 }
