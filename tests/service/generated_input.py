@@ -31,6 +31,8 @@ from chassis.issuer import PERSONAS
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12
 """Per operation and way. One run of a service takes about half a minute."""
+TRIES = 5
+"""Of what is answered 503; one that stays is told."""
 
 
 def persona_for(security: list[Mapping[str, list[str]]]) -> str | None:
@@ -84,6 +86,12 @@ class _Sender:
         given = isinstance(case.body, (dict, list, str, int, float, bool, type(None)))
         body: dict[str, Any] = {"json": case.body} if given else {}
         answer = await self._http.request(case.method, path, params=query, headers=headers, **body)
+        for _ in range(TRIES):
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            # As a client does: a process that was starved for some seconds refuses what may have waited as long.
+            await asyncio.sleep(int(answer.headers["Retry-After"]))
+            answer = await self._http.request(case.method, path, params=query, headers=headers, **body)
         self.statuses.add(answer.status_code)
         return answer
 
