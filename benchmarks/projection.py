@@ -6,7 +6,6 @@ Invariant: both fold the same records with the same fold into the same kind of d
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from pymongo import monitoring
@@ -14,6 +13,7 @@ from pymongo import monitoring
 from benchmarks.harness import Result, Stopwatch, at_least, own_settings
 from chassis import mongo
 from chassis.consumer import MAX_RECORDS, Raw
+from chassis.parking import RawRecord
 from chassis.projection import Document, Projection, Record, fold_one
 from chassis.projector import Projector
 from chassis.reading import read_batch
@@ -29,18 +29,6 @@ FEW_OPEN, MANY_OPEN = 100, 1_000
 """Cases that go on at the same time. With many, no batch holds two events of one case: each event is a write."""
 DAY = date(2025, 1, 13)
 START = datetime(2025, 1, 13, 9, tzinfo=UTC)
-
-
-@dataclass
-class Sent:
-    """A record as a consumer gives it."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 def case(number: int) -> list[tuple[str, str, Event]]:
@@ -102,7 +90,7 @@ def records(events: int, open_cases: int) -> Iterator[Raw]:
                     recorded=START, correlation="b", causation=None, traceparent=None,
                     schema_base_url="https://dugnad.example/schemas/",
                 )  # fmt: skip
-                yield Sent(topic, partition, offset, record.key, record.value, record.headers)
+                yield RawRecord(topic, partition, offset, record.key, record.value, record.headers)
 
 
 def _slots(record: Record) -> Sequence[str]:

@@ -6,7 +6,7 @@ anything is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from chassis.decisions import Loaded
@@ -19,16 +19,18 @@ from contracts.followup import (
     AgreementDrafted,
     AgreementEvent,
     ApprovalRevoked,
+    CaseEvent,
     CheckInHeld,
     TrialEvent,
     TrialExtended,
     TrialStarted,
 )
 from contracts.plans import PlanMade
-from services.followup.domain.clock import check_ins, deadlines, expiries
+from services.followup.domain.clock import Look, check_ins, deadlines, expiries
 from services.followup.domain.commands import LookAtCheckIns, LookAtDraft
 from services.followup.domain.decide import decide
 from services.followup.domain.slot import SayDeadline, decide_slot
+from services.followup.domain.state import Person
 from services.followup.subjects import (
     agreement_subject,
     case_subject,
@@ -59,9 +61,7 @@ def _say_deadline(timer: Timer, loaded: Mapping[str, Loaded], occasion: Occasion
 
 def _schedule_expiry(event: Event) -> Iterator[Timer]:
     assert isinstance(event, AgreementEvent)
-    data = {"agreement_id": event.agreement_id, "match_id": event.match_id, "candidate_id": event.candidate_id}
-    for look in expiries(event):
-        yield Timer("draft", event.agreement_id, look.at, {**data, "on": look.on.isoformat()})
+    return _timers("draft", {"agreement_id": event.agreement_id}, event, expiries(event))
 
 
 def _draft_subjects(timer: Timer, _: Mapping[str, Loaded]) -> list[str]:
@@ -69,20 +69,14 @@ def _draft_subjects(timer: Timer, _: Mapping[str, Loaded]) -> list[str]:
 
 
 def _look_at_draft(timer: Timer, loaded: Mapping[str, Loaded], occasion: Occasion) -> Sequence[Event]:
-    command = LookAtDraft(
-        at=occasion.now,
-        agreement_id=timer.data["agreement_id"],
-        on=date.fromisoformat(timer.data["on"]),
-        task_id=occasion.new_id(),
-    )
-    return decide(command, person_of(loaded[person_subject(timer.data["candidate_id"])]))
+    agreement_id, on = timer.data["agreement_id"], _on(timer)
+    command = LookAtDraft(at=occasion.now, agreement_id=agreement_id, on=on, task_id=occasion.new_id())
+    return decide(command, _person(timer, loaded))
 
 
 def _schedule_check_ins(event: Event) -> Iterator[Timer]:
     assert isinstance(event, TrialEvent)
-    data = {"trial_id": event.trial_id, "match_id": event.match_id, "candidate_id": event.candidate_id}
-    for look in check_ins(event):
-        yield Timer("check-in", event.trial_id, look.at, {**data, "on": look.on.isoformat()})
+    return _timers("check-in", {"trial_id": event.trial_id}, event, check_ins(event))
 
 
 def _trial_subjects(timer: Timer, _: Mapping[str, Loaded]) -> list[str]:
@@ -90,13 +84,25 @@ def _trial_subjects(timer: Timer, _: Mapping[str, Loaded]) -> list[str]:
 
 
 def _look_at_check_ins(timer: Timer, loaded: Mapping[str, Loaded], occasion: Occasion) -> Sequence[Event]:
-    command = LookAtCheckIns(
-        at=occasion.now,
-        trial_id=timer.data["trial_id"],
-        on=date.fromisoformat(timer.data["on"]),
-        task_id=occasion.new_id(),
-    )
-    return decide(command, person_of(loaded[person_subject(timer.data["candidate_id"])]))
+    trial_id, on = timer.data["trial_id"], _on(timer)
+    command = LookAtCheckIns(at=occasion.now, trial_id=trial_id, on=on, task_id=occasion.new_id())
+    return decide(command, _person(timer, loaded))
+
+
+def _timers(name: str, about: Mapping[str, str], event: CaseEvent, looks: Iterable[Look]) -> Iterator[Timer]:
+    """A timer for each day to look at what `about` names by its one id."""
+    (key,) = about.values()
+    data = {**about, "match_id": event.match_id, "candidate_id": event.candidate_id}
+    for look in looks:
+        yield Timer(name, key, look.at, {**data, "on": look.on.isoformat()})
+
+
+def _on(timer: Timer) -> date:
+    return date.fromisoformat(timer.data["on"])
+
+
+def _person(timer: Timer, loaded: Mapping[str, Loaded]) -> Person:
+    return person_of(loaded[person_subject(timer.data["candidate_id"])])
 
 
 def _case_and_person(timer: Timer) -> list[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +14,7 @@ from chassis.clock import Clock
 from chassis.commands import Commands
 from chassis.consumer import Raw
 from chassis.eventlog import EventLog
+from chassis.parking import RawRecord
 from chassis.progress import BLOCK, Progress
 from chassis.projection import Document, Projection, Record
 from chassis.projector import Projector, View
@@ -37,18 +36,6 @@ from tests.service.test_relay import raise_it
 NOW = datetime(2025, 1, 13, 9, tzinfo=UTC)
 
 
-@dataclass
-class Sent:
-    """A record as a consumer gives it."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
 def record(position: int, org_number: str, head_count: int, *, partition: int = 0) -> Raw:
     """A record on one partition; its offset is its position."""
     encoded = encode(
@@ -61,7 +48,7 @@ def record(position: int, org_number: str, head_count: int, *, partition: int = 
         traceparent=None,
         schema_base_url="https://dugnad.example/schemas/",
     )
-    return Sent("t", partition, position, encoded.key, encoded.value, encoded.headers)
+    return RawRecord("t", partition, position, encoded.key, encoded.value, encoded.headers)
 
 
 async def test_two_readers_of_one_partition_in_the_middle_of_a_batch_lose_nothing(

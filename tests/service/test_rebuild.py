@@ -51,6 +51,18 @@ def of(service: Service, settings: Settings, projection: Projection) -> Rebuild:
     return Rebuild(projection, service.database("small"), settings, "small")
 
 
+def picky() -> Projection:
+    """The figures, but it cannot fold a head count of 13."""
+
+    def fold(key: str, document: Document | None, record: Record) -> Document | None:
+        assert isinstance(record.event, intake.WorkforceReported)
+        if record.event.head_count == 13:
+            raise ValueError("cannot fold this")
+        return figures().fold(key, document, record)
+
+    return replace(figures(), fold=fold)
+
+
 async def contents(database: mongo.Database, generation: str) -> list[Document]:
     """What a generation holds, byte for byte but for how often it was written."""
     return [{**each, "rev": 0} async for each in database[f"view_{generation}"].find({}, sort=[("_id", 1)])]
@@ -128,13 +140,7 @@ async def test_with_something_parked_nothing_is_served_unless_forced(eventlog: E
     try:
         assert await service.view("figures").wait_for(intake.SOURCE, 21, 20)
 
-        def picky(key: str, document: Document | None, record: Record) -> Document | None:
-            assert isinstance(record.event, intake.WorkforceReported)
-            if record.event.head_count == 13:
-                raise ValueError("cannot fold this")
-            return figures().fold(key, document, record)
-
-        flawed = of(service, settings, replace(figures(), fold=picky))
+        flawed = of(service, settings, picky())
         with pytest.raises(Incomplete) as incomplete:
             await flawed.run(silent)
         assert incomplete.value.parked == 2

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
 
 from chassis.commands import Commands
 from chassis.eventlog import EventLog
 from chassis.parking import Parking, State
-from chassis.projection import Document, Record
 from chassis.reading import Reader
 from chassis.rebuild import Broken, Headway, Incomplete
 from chassis.settings import Settings
 from contracts import intake
 from tests.service.platform_helpers import figures, reading_service, report, until
-from tests.service.test_rebuild import contents, eventlog, fill, of, silent
+from tests.service.test_rebuild import contents, eventlog, fill, of, picky, silent
 from tests.service.test_several_processes import said, worker
 
 __all__ = ["eventlog"]
@@ -215,13 +213,7 @@ async def test_what_is_parked_in_a_new_generation_is_replayed_there_and_then_it_
     try:
         assert await service.view("figures").wait_for(intake.SOURCE, 28, 20)
 
-        def picky(key: str, document: Document | None, record: Record) -> Document | None:
-            assert isinstance(record.event, intake.WorkforceReported)
-            if record.event.head_count == 13:
-                raise ValueError("cannot fold this")
-            return figures().fold(key, document, record)
-
-        flawed = of(service, settings, replace(figures(), fold=picky))
+        flawed = of(service, settings, picky())
         with pytest.raises(Incomplete):
             await flawed.run(silent)
         mended = of(service, settings, figures())
