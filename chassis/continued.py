@@ -6,20 +6,14 @@ Invariant: positions that the topic has are never given again: what is numbered 
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from dataclasses import dataclass
 
-from chassis import mongo
-from chassis.clock import Clock
-from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
 from chassis.ledger import PAGE_COMMITS
 from chassis.lost import topic_ends
-from chassis.republish import take_over
+from chassis.republish import command, opened, take_over
 from chassis.settings import Settings
 from chassis.startcheck import epoch_of
-from contracts.registry import SOURCES, topic_of
 
 
 class NotRestored(Exception):
@@ -86,25 +80,11 @@ async def _clean(eventlog: EventLog) -> None:
 
 async def _main(source: str) -> None:
     settings = Settings()
-    name = source.rpartition("/")[2]
-    client = mongo.connect(settings, settings.uri(name))
-    await mongo.ping(client, settings)
-    eventlog = EventLog(mongo.database(client, settings.database(name)), source, topic_of(source), (), Clock())
-    continued = await continue_log(eventlog, settings)
+    continued = await continue_log(await opened(source, settings), settings)
     print(f"{source} goes on as {continued.source}: restart its service")
     for lost, (first, last) in sorted(continued.lost.items()):
         print(f"only on the topic, no longer in the database: {lost} positions {first} to {last}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in SOURCES:
-        print(f"usage: python -m chassis.continued {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
-        sys.exit(2)
-    try:
-        asyncio.run(_main(sys.argv[1]))
-    except NotRestored as nothing:
-        print(nothing, file=sys.stderr)
-        sys.exit(1)
-    except DependencyDown as down:
-        print(down.message, file=sys.stderr)
-        sys.exit(3)
+    command("chassis.continued", _main, NotRestored)

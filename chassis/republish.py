@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from copy import copy
+from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
@@ -112,26 +113,34 @@ async def _delete(topic: str, settings: Settings) -> None:
         await admin.close()
 
 
-async def _main(source: str) -> None:
-    settings = Settings()
+async def opened(source: str, settings: Settings) -> EventLog:
+    """The log of a source, where these settings say that its database is. Raises DependencyDown."""
     name = source.rpartition("/")[2]
     client = mongo.connect(settings, settings.uri(name))
     await mongo.ping(client, settings)
-    database = mongo.database(client, settings.database(name))
-    eventlog = EventLog(database, source, topic_of(source), (), Clock())
-    position = await republish(eventlog, settings)
-    print(f"{source}: sent again up to position {position}")
+    return EventLog(mongo.database(client, settings.database(name)), source, topic_of(source), (), Clock())
 
 
-if __name__ == "__main__":
+def command(module: str, main: Callable[[str], Coroutine[Any, Any, None]], fault: type[Exception]) -> None:
+    """The command line of a module that works on one log: exits with 1 for a fault, 2 for usage, 3 for what is down."""
     if len(sys.argv) != 2 or sys.argv[1] not in SOURCES:
-        print(f"usage: python -m chassis.republish {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
+        print(f"usage: python -m {module} {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
         sys.exit(2)
     try:
-        asyncio.run(_main(sys.argv[1]))
-    except OnlyOnTopic as kept:
-        print(kept, file=sys.stderr)
+        asyncio.run(main(sys.argv[1]))
+    except fault as found:
+        print(found, file=sys.stderr)
         sys.exit(1)
     except DependencyDown as down:
         print(down.message, file=sys.stderr)
         sys.exit(3)
+
+
+async def _main(source: str) -> None:
+    settings = Settings()
+    position = await republish(await opened(source, settings), settings)
+    print(f"{source}: sent again up to position {position}")
+
+
+if __name__ == "__main__":
+    command("chassis.republish", _main, OnlyOnTopic)
