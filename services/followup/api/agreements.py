@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -22,7 +23,15 @@ from contracts.followup import AgreementConcluded, CaseEvent, TrialStarted
 from contracts.vocabulary import Party
 from services.followup import requests as bodies
 from services.followup.core import Followup, acting
-from services.followup.domain.commands import Annul, Approve, Change, ConfirmStart, ReportNoShow, RevokeApproval
+from services.followup.domain.commands import (
+    Annul,
+    Approve,
+    Change,
+    Command,
+    ConfirmStart,
+    ReportNoShow,
+    RevokeApproval,
+)
 from services.followup.domain.guards import found_agreement
 from services.followup.domain.subsidies import plan_of
 from services.followup.domain.trial import differs
@@ -164,34 +173,16 @@ async def revoke(
     followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.Revocation
 ) -> Done:
     """Take an approval back: all of them are cleared."""
-    found = await followup.agreement(principal, agreement_id, context)
-    command = RevokeApproval(
-        at=followup.service.clock.now(),
-        agreement_id=agreement_id,
-        acting=acting(principal),
-        actor=principal.sub,
-        party=body.party,
-        note=body.note,
-    )
-    person = found.drafted.candidate_id
-    return await followup.run(context, found.subjects, person, command, _answer(agreement_id), text=body.note)
+    command = partial(RevokeApproval, party=body.party, note=body.note)
+    return await _on_agreement(followup, principal, context, agreement_id, command, text=body.note)
 
 
 async def annul(
     followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.Annulment
 ) -> Done:
     """Annul before the start: it never counts."""
-    found = await followup.agreement(principal, agreement_id, context)
-    command = Annul(
-        at=followup.service.clock.now(),
-        agreement_id=agreement_id,
-        acting=acting(principal),
-        actor=principal.sub,
-        reason=body.reason,
-        note=body.note,
-    )
-    person = found.drafted.candidate_id
-    return await followup.run(context, found.subjects, person, command, _answer(agreement_id), text=body.note)
+    command = partial(Annul, reason=body.reason, note=body.note)
+    return await _on_agreement(followup, principal, context, agreement_id, command, text=body.note)
 
 
 async def confirm_start(
@@ -239,15 +230,26 @@ async def report_no_show(
     followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.NoShow
 ) -> Done:
     """Report that nobody came on that day."""
+    return await _on_agreement(followup, principal, context, agreement_id, partial(ReportNoShow, on=body.on))
+
+
+async def _on_agreement(
+    followup: Followup,
+    principal: Principal,
+    context: CommandContext,
+    agreement_id: str,
+    command: Callable[..., Command],
+    *,
+    text: str | None = None,
+) -> Done:
+    """A command on the caller's agreement; `command` is made with who, when and which."""
     found = await followup.agreement(principal, agreement_id, context)
-    command = ReportNoShow(
-        at=followup.service.clock.now(),
-        agreement_id=agreement_id,
-        acting=acting(principal),
-        actor=principal.sub,
-        on=body.on,
+    made = command(
+        at=followup.service.clock.now(), agreement_id=agreement_id, acting=acting(principal), actor=principal.sub
     )
-    return await followup.run(context, found.subjects, found.drafted.candidate_id, command, _answer(agreement_id))
+    return await followup.run(
+        context, found.subjects, found.drafted.candidate_id, made, _answer(agreement_id), text=text
+    )
 
 
 def _answer(agreement_id: str) -> Callable[[Sequence[CaseEvent]], Answer]:

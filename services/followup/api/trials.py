@@ -5,6 +5,7 @@ Invariant: notes are answered to counsellors of the case who ask for them, and t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -72,23 +73,17 @@ async def hold_check_in(
     followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.NewCheckIn
 ) -> Done:
     """Record a check-in."""
-    found = await followup.trial(principal, trial_id, context)
     check_in_id = new_id()
-    command = HoldCheckIn(
-        at=followup.service.clock.now(),
-        trial_id=trial_id,
-        acting=acting(principal),
-        actor=principal.sub,
+    command = partial(
+        HoldCheckIn,
         check_in_id=check_in_id,
         held_on=body.held_on,
         progress=body.progress,
         note=body.note,
         agreed=body.agreed,
     )
-    answer = _answer(trial_id, check_in_id=check_in_id)
-    person = found.drafted.candidate_id
     text = body.note or body.agreed
-    return await followup.run(context, found.subjects, person, command, lambda _: answer, text=text)
+    return await followup.on_trial(principal, context, trial_id, command, text=text, check_in_id=check_in_id)
 
 
 async def extend(
@@ -97,7 +92,8 @@ async def extend(
     """Extend, after intake has said again whether the person may."""
     found = await followup.trial(principal, trial_id, context)
     command = await _extension(followup, principal, found, trial_id, body)
-    answer = _answer(trial_id, end_on=body.end_on.isoformat())
+    told = {"trial_id": trial_id, "end_on": body.end_on.isoformat()}
+    answer = Answer(told, f"/trials/{trial_id}", trial_subject(trial_id))
     # Who approved is sealed, and must not be the one who extends.
     unseal = command.acting == Party.DECISION_MAKER
     person = found.drafted.candidate_id
@@ -146,25 +142,9 @@ async def close(
     followup: Followup, principal: Principal, context: CommandContext, trial_id: str, body: bodies.Closing
 ) -> Done:
     """Close with an outcome."""
-    found = await followup.trial(principal, trial_id, context)
-    command = Close(
-        at=followup.service.clock.now(),
-        trial_id=trial_id,
-        acting=acting(principal),
-        actor=principal.sub,
-        on=body.on,
-        outcome=body.outcome,
-        reason=body.reason,
-        note=body.note,
-    )
-    answer = _answer(trial_id)
-    person = found.drafted.candidate_id
-    return await followup.run(context, found.subjects, person, command, lambda _: answer, text=body.note)
+    command = partial(Close, on=body.on, outcome=body.outcome, reason=body.reason, note=body.note)
+    return await followup.on_trial(principal, context, trial_id, command, text=body.note)
 
 
 def _started(found: Found) -> TrialStarted:
     return next(event for event in found.loaded.events if isinstance(event, TrialStarted))
-
-
-def _answer(trial_id: str, **told: str) -> Answer:
-    return Answer({"trial_id": trial_id, **told}, f"/trials/{trial_id}", trial_subject(trial_id))
