@@ -102,8 +102,10 @@ def _costs(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: 
             costs[row] = costs[same]
         else:
             scored = scorer.of(slot.need)
-            np.subtract(-_FILLED, scored.scores, out=costs[row])
-            costs[row] *= scored.free
+            own = costs[row]
+            np.subtract(-_FILLED, scored.scores, out=own)
+            # Not `costs[row] *=`, which would write the row onto itself once more.
+            np.multiply(own, scored.free, out=own)
     # Last, since the row of a slot may have been copied from another one of its need.
     for row, slot in enumerate(slots):
         for person in slot.tried & row_of.keys():
