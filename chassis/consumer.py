@@ -284,8 +284,12 @@ class BatchConsumer:
             try:
                 position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
                 highwater = consumer.highwater(partition)
-            except (KafkaError, AssertionError, TimeoutError):
-                continue  # given away meanwhile, or just given: the next look will tell
+            except TimeoutError:
+                # Where it is to begin is asked of the group's coordinator, and an answer that never comes is no error.
+                moved[partition] = self._moved.get(partition, (-1, now))
+                continue
+            except (KafkaError, AssertionError):
+                continue  # given away meanwhile: the next look will tell
             self.lag.begin(partition, position)
             if highwater is not None:
                 ends[partition] = highwater
