@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from time import monotonic
@@ -217,7 +218,8 @@ class Service:
             # A topic made anew (`republish`) is only noticed so: by default its readers would rest for five minutes.
             metadata_max_age_ms=int(METADATA_SECONDS * 1000),
             apply_types=False,
-            logger=None,
+            # It goes on after an error of the client, again and again; without this nobody hears of any.
+            logger=logging.getLogger("faststream"),
         )
         for serving in self._projections:
             serving.join(broker)
