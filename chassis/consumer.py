@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
@@ -140,6 +140,8 @@ class BatchConsumer:
         self._moved: dict[TopicPartition, tuple[int, float]] = {}
         """Where each partition stood when it was last seen to move or to be idle, and when that was."""
         self._excused = 0.0
+        self._outside = False
+        """Whether it has left its group and could not join it again."""
         self.lag = Lag()
         self._subscriber = broker.subscriber(
             *topics,
@@ -171,9 +173,32 @@ class BatchConsumer:
         self._stopping = True
         if self._releasing is not None:
             self._releasing.cancel()
+        await self._leave()
+
+    async def _leave(self) -> None:
         consumer = self._subscriber.consumer
         if not await stop_client(self.name, self._subscriber.stop()) and consumer is not None:
             await _abandon(consumer)
+
+    async def rejoin(self) -> None:
+        """Leave the group and join it anew, with a new client: what the library does not recover from by itself.
+
+        Where the broker is away again, `stands_still` stays true, so that it is tried again.
+        """
+        log.warning("consumer_rejoins", consumer=self.name)
+        metrics.CONSUMER_REJOINS.labels(self.name).inc()
+        # What is cancelled with the client is folded again by the next one, and no fault.
+        self._stopping = self._outside = True
+        await self._leave()
+        self._stopping = False
+        self._moved.clear()
+        self.lag.forget()
+        try:
+            await self._subscriber.start()
+        except (KafkaError, OSError) as error:
+            log.warning("rejoin_waits", consumer=self.name, error=type(error).__name__)
+        else:
+            self._outside = False
 
     async def _release_forever(self) -> None:
         while True:
@@ -274,31 +299,36 @@ class BatchConsumer:
             else:
                 return
 
-    async def look(self) -> None:
-        """Note which partitions get on. The library goes on trying after most errors, and says nothing."""
+    async def look(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Note which partitions get on, where the broker says that they end there.
+
+        The library goes on trying after most errors, and says nothing.
+        """
         consumer = self._subscriber.consumer
         if consumer is None:
             return
-        now, moved, ends = monotonic(), {}, {}
-        for partition in consumer.assignment():
+        now, moved = monotonic(), {}
+        mine = consumer.assignment()
+        for partition in mine:
+            before, since = self._moved.get(partition, (-1, now))
             try:
                 position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
-                highwater = consumer.highwater(partition)
             except TimeoutError:
                 # Where it is to begin is asked of the group's coordinator, and an answer that never comes is no error.
-                moved[partition] = self._moved.get(partition, (-1, now))
+                moved[partition] = (before, since)
                 continue
             except (KafkaError, AssertionError):
                 continue  # given away meanwhile: the next look will tell
             self.lag.begin(partition, position)
-            if highwater is not None:
-                ends[partition] = highwater
-            before, since = self._moved.get(partition, (-1, now))
-            idle = highwater is None or position >= highwater or partition in self.stopped
+            idle = position >= ends.get(partition, position) or partition in self.stopped
             moved[partition] = (position, now if idle or position != before else since)
         self._moved = moved
-        # As the records told: asked for beside them, the client of a broker that is away does not stop in order.
-        self.lag.look(now, ends)
+        self.lag.look(now, {partition: end for partition, end in ends.items() if partition in mine})
+
+    def assignment(self) -> set[TopicPartition]:
+        """The partitions that the group has given this member."""
+        consumer = self._subscriber.consumer
+        return set() if consumer is None else set(consumer.assignment())
 
     def measure(self) -> None:
         """Set the gauges of how far this member was behind when it last looked."""
@@ -312,10 +342,9 @@ class BatchConsumer:
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""
         now = monotonic()
-        waited = {partition: now - max(since, self._excused) for partition, (_, since) in self._moved.items()}
         lines = [
             f"{self.name} has not moved on {partition.topic}/{partition.partition} for {int(for_seconds)} s"
-            for partition, for_seconds in waited.items()
+            for partition, for_seconds in self._waited(now).items()
             if for_seconds > seconds
         ]
         # At one batch also means: its offsets wait for the broker.
@@ -323,9 +352,19 @@ class BatchConsumer:
             lines.append(f"{self.name} has been at one batch for {int(now - self.handling_since)} s")
         return lines
 
+    def stands_still(self, seconds: float) -> bool:
+        """Whether for so long it was given nothing of partitions that have more, with nothing in its own hands."""
+        waited = self._waited(monotonic()).values()
+        return self._outside or (self.handling_since is None and max(waited, default=0.0) > seconds)
+
+    def _waited(self, now: float) -> dict[TopicPartition, float]:
+        """For how many seconds each partition has had more and given nothing, while the broker was there."""
+        return {partition: now - max(since, self._excused) for partition, (_, since) in self._moved.items()}
+
     def faults(self) -> list[str]:
         """What keeps this member from going on, one line each."""
-        return [
+        outside = [f"{self.name} has left its group and cannot join it again"] if self._outside else []
+        return outside + [
             f"{self.name} stopped at {name.topic}/{name.partition} offset {each.offset}: {each.reason}"
             for name, each in self.stopped.items()
         ]

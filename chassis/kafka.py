@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Iterable
 from typing import Any
 
-from aiokafka.client import AIOKafkaClient
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
@@ -36,17 +37,27 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-async def answers(settings: Settings, seconds: float) -> bool:
-    """Whether the broker answers a client of its own within so many seconds."""
-    client = AIOKafkaClient(**client_options(settings))
+async def ends(
+    settings: Settings, partitions: Iterable[TopicPartition], seconds: float
+) -> dict[TopicPartition, int] | None:
+    """Where these partitions end, as a client of its own is told within so many seconds; None: the broker is away.
+
+    A reader does not know: it hears of an end only with records, and of none where it stands still.
+    """
+    if not (wanted := list(partitions)):
+        return {}
+    client = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
     try:
         async with asyncio.timeout(seconds):
-            await client.bootstrap()
+            await client.start()
+            # Asked for a topic that the client has not been told of, it would wait for news of it.
+            client.assign(wanted)
+            found: dict[TopicPartition, int] = await client.end_offsets(wanted)
     except (KafkaError, OSError, TimeoutError):
-        return False
+        return None
     finally:
-        await client.close()
-    return True
+        await client.stop()
+    return found
 
 
 def security(settings: Settings) -> BaseSecurity | None:

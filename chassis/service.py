@@ -40,6 +40,8 @@ from contracts.event import Event
 
 STUCK_SECONDS = 180.0
 """A batch that takes longer than this is no longer a slow one."""
+REJOIN_SECONDS = 40.0
+"""Longer than a group takes to settle after a member was killed in it."""
 PING_SECONDS = 2.0
 WATCH_SECONDS = 10.0
 FOLLOW_SECONDS = 0.5
@@ -294,15 +296,7 @@ class Service:
 
         Raises PyMongoError.
         """
-        for each in self._consumers:
-            await each.look()
-            each.measure()
-        if any(each.stuck(WATCH_SECONDS / 2) for each in self._consumers) and not await kafka.answers(
-            self.settings, PING_SECONDS
-        ):
-            # Nor would it in a new process, which could not even start: commands are accepted in this one meanwhile.
-            for each in self._consumers:
-                each.excuse()
+        await self._look_at_consumers()
         for eventlog in self._logs:
             await measure_log(eventlog)
         for serving in self._projections:
@@ -310,6 +304,21 @@ class Service:
         for reader in (*(each.projector.reader for each in self._projections), *self._readers):
             await measure_parking(reader.name, reader.parking)
         await self._look_for_holes()
+
+    async def _look_at_consumers(self) -> None:
+        partitions = {partition for each in self._consumers for partition in each.assignment()}
+        ends = await kafka.ends(self.settings, partitions, PING_SECONDS)
+        for each in self._consumers:
+            if ends is None:
+                # A new process could not even start; commands are accepted in this one meanwhile.
+                each.excuse()
+            else:
+                await each.look(ends)
+            each.measure()
+        for each in self._consumers:
+            # Seen after the broker had been away: no error, no records. A new process would be the next cure.
+            if each.stands_still(REJOIN_SECONDS):
+                await each.rejoin()
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

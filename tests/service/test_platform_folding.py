@@ -151,16 +151,17 @@ async def test_a_partition_that_has_more_and_gives_nothing_is_not_alive(monkeypa
         return Handled()
 
     consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", Handling(handle))
-    held = SimpleNamespace(assignment=lambda: set(positions), position=position, highwater=lambda _: 5)
+    held = SimpleNamespace(assignment=lambda: set(positions), position=position)
+    ends = dict.fromkeys(positions, 5)
     monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
     monkeypatch.setattr("chassis.consumer.LOOK_SECONDS", 0.01)
-    await consumer.look()
+    await consumer.look(ends)
     begun = monotonic()
     while monotonic() - begun < 0.2:
         positions[moving] = (positions[moving] or 0) + 1
-        await consumer.look()
+        await consumer.look(ends)
     lines = sorted(line.partition(" for ")[0] for line in consumer.stuck(0.1))
     assert lines == ["c has not moved on t/2", "c has not moved on t/3"]
     positions[hanging] = positions[nowhere] = 2
-    await consumer.look()
+    await consumer.look(ends)
     assert consumer.stuck(0.1) == []
