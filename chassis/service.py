@@ -234,9 +234,7 @@ class Service:
         try:
             await broker.start()
         except (KafkaError, OSError) as error:
-            where = settings.kafka_bootstrap_servers
-            message = f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS"
-            raise DependencyDown(message) from error
+            raise kafka.away(settings) from error
         for each in self._consumers:
             each.start_releasing()
 
@@ -257,7 +255,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*(each.stop() for each in self._consumers))
         if self._broker is not None:
-            await consumer.stop_client(self.name, self._broker.stop())
+            await kafka.stop_client(self.name, self._broker.stop())
         for timers in self._timers:
             await timers.stop()
         for eventlog in self._logs:
@@ -309,15 +307,9 @@ class Service:
         partitions = {partition for each in self._consumers for partition in each.assignment()}
         ends = await kafka.ends(self.settings, partitions, PING_SECONDS)
         for each in self._consumers:
-            if ends is None:
-                # A new process could not even start; commands are accepted in this one meanwhile.
-                each.excuse()
-            else:
-                await each.look(ends)
-            each.measure()
-        for each in self._consumers:
+            await each.look(ends)
             # Seen after the broker had been away: no error, no records. A new process would be the next cure.
-            if each.stands_still(REJOIN_SECONDS):
+            if ends is not None and each.stands_still(REJOIN_SECONDS):
                 await each.rejoin()
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:

@@ -74,7 +74,7 @@ async def test_time_without_a_broker_is_no_reason_to_restart_and_time_with_one_i
 async def test_offsets_that_wait_for_the_broker_are_no_reason_to_restart(member: BatchConsumer) -> None:
     member.handling_since = monotonic() - 10
     assert [line.partition(" for ")[0] for line in member.stuck(1)] == ["c has been at one batch"]
-    member.excuse()
+    member.standing.excuse()
     assert member.stuck(1) == []
 
 

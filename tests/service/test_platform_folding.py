@@ -154,7 +154,7 @@ async def test_a_partition_that_has_more_and_gives_nothing_is_not_alive(monkeypa
     held = SimpleNamespace(assignment=lambda: set(positions), position=position)
     ends = dict.fromkeys(positions, 5)
     monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
-    monkeypatch.setattr("chassis.consumer.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("chassis.standing.LOOK_SECONDS", 0.01)
     await consumer.look(ends)
     begun = monotonic()
     while monotonic() - begun < 0.2:
