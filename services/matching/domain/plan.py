@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +16,15 @@ from scipy.optimize import linear_sum_assignment
 
 from services.matching.domain.columns import Columns
 from services.matching.domain.facts import NeedFacts
-from services.matching.domain.scoring import Scorer
+from services.matching.domain.scoring import Scorer, Scores
 from services.matching.domain.weights import Weights
 
-Costs: TypeAlias = npt.NDArray[np.float64]
 MOST_SLOTS = 500
 """In one plan; those with the nearest promise dates. More would ask for memory by their square."""
-_FILLED = 1_000_000.0
-"""What filling one more place is worth: more than the scores of all places together come to."""
-_IMPOSSIBLE = 0.0
+_EMPTY = 1_000_000.0
+"""What leaving a place empty costs: more than the scores of all places together come to."""
+_IMPOSSIBLE = -1
+"""Instead of a score, for somebody who cannot be chosen; no score is below 0."""
 _FEW = 20
 
 
@@ -78,69 +77,72 @@ def plan(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: da
     best candidate who is left.
     """
     ordered = sorted(slots, key=lambda slot: slot.urgency)[:MOST_SLOTS]
-    costs = _costs(ordered, people, weights, today)
-    columns = _concerned(costs)
+    scores = _scores(ordered, people, weights, today)
+    greedy = _one_by_one(scores)
+    columns = _concerned(scores)
     if columns is not None:
-        costs = np.ascontiguousarray(costs[:, columns])
-    found = [(slot, person) for slot, person in _assigned(costs) if costs[slot, person] < _IMPOSSIBLE]
+        scores = np.ascontiguousarray(scores[:, columns])
     ids = people.ids if columns is None else [people.ids[column] for column in columns]
-    lines = tuple(Line(ordered[slot], ids[person], _score(costs[slot, person])) for slot, person in found)
+    lines = tuple(
+        Line(ordered[slot], ids[person], score)
+        for slot, person in _assigned(scores)
+        if (score := int(scores[slot, person])) > _IMPOSSIBLE
+    )
     filled = {line.slot.slot_id for line in lines}
     unfilled = tuple(slot for slot in ordered if slot.slot_id not in filled)
-    best = Outlook(len(lines), sum(line.score for line in lines))
-    return Plan(lines, unfilled, best, _one_by_one(costs))
+    return Plan(lines, unfilled, Outlook(len(lines), sum(line.score for line in lines)), greedy)
 
 
-def _costs(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: date) -> Costs:
-    """What it costs to choose somebody for a place: the less, the higher the score; `_IMPOSSIBLE` behind a guard."""
-    costs, scorer = np.empty((len(slots), len(people.ids))), Scorer(people, weights, today)
+def _scores(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: date) -> Scores:
+    """The score of everybody for each place, a row each; `_IMPOSSIBLE` behind a guard."""
+    scores, scorer = np.empty((len(slots), len(people.ids)), np.int16), Scorer(people, weights, today)
     first: dict[str, int] = {}
     row_of = {name: row for row, name in enumerate(people.ids)} if any(slot.tried for slot in slots) else {}
     for row, slot in enumerate(slots):
         same = first.setdefault(slot.need.need_id, row)
         if same != row:
-            costs[row] = costs[same]
+            scores[row] = scores[same]
         else:
-            scored = scorer.of(slot.need)
-            own = costs[row]
-            np.subtract(-_FILLED, scored.scores, out=own)
-            # Not `costs[row] *=`, which would write the row onto itself once more.
-            np.multiply(own, scored.free, out=own)
+            np.putmask(scores[row], ~scorer.of(slot.need, out=scores[row]).free, _IMPOSSIBLE)
     # Last, since the row of a slot may have been copied from another one of its need.
     for row, slot in enumerate(slots):
         for person in slot.tried & row_of.keys():
-            costs[row, row_of[person]] = _IMPOSSIBLE
-    return costs
+            scores[row, row_of[person]] = _IMPOSSIBLE
+    return scores
 
 
-def _score(cost: float) -> int:
-    return round(-cost - _FILLED)
-
-
-def _concerned(costs: Costs) -> npt.NDArray[np.intp] | None:
+def _concerned(scores: Scores) -> npt.NDArray[np.intp] | None:
     """The people that a best plan can be made of: of each place the best ones, as many as there are places.
 
     Whoever takes somebody outside of these can change to one of them who is free, and loses nothing. None: everybody,
     since so few are not worth looking for the best.
     """
-    slots, people = costs.shape
+    slots, people = scores.shape
     if people <= _FEW * slots:
         return None
-    best = np.argpartition(costs, slots - 1, axis=1)[:, :slots]
+    best = np.argpartition(scores, people - slots, axis=1)[:, people - slots :]
     return np.unique(best)
 
 
-def _assigned(costs: Costs) -> list[tuple[int, int]]:
+def _assigned(scores: Scores) -> list[tuple[int, int]]:
+    costs = np.negative(scores, dtype=np.float64)
+    np.putmask(costs, scores == _IMPOSSIBLE, _EMPTY)
     rows, columns = linear_sum_assignment(costs)
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
-def _one_by_one(costs: Costs) -> Outlook:
-    filled, score = 0, 0
-    taken = np.zeros(costs.shape[1])
-    for row in costs if costs.size else ():
-        person = int((row + taken).argmin())
-        if row[person] + taken[person] < _IMPOSSIBLE:
-            filled, score = filled + 1, score + _score(row[person])
-            taken[person] = np.inf
-    return Outlook(filled, score)
+def _one_by_one(scores: Scores) -> Outlook:
+    """Each place takes the first of the best who are left."""
+    if not scores.size:
+        return Outlook(0, 0)
+    filled, total = 0, 0
+    taken = np.zeros(scores.shape[1], np.bool_)
+    for row, person in zip(scores, scores.argmax(axis=1), strict=True):
+        left = row
+        if taken[person]:
+            left = np.where(taken, np.int16(_IMPOSSIBLE), row)
+            person = left.argmax()
+        if left[person] > _IMPOSSIBLE:
+            filled, total = filled + 1, total + int(left[person])
+            taken[person] = True
+    return Outlook(filled, total)
