@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +17,16 @@ from scipy.optimize import linear_sum_assignment
 
 from services.matching.domain.columns import Columns
 from services.matching.domain.facts import NeedFacts
-from services.matching.domain.scoring import Scorer, Scores
+from services.matching.domain.scoring import Scorer
 from services.matching.domain.weights import Weights
 
+Worth: TypeAlias = npt.NDArray[np.uint8]
 MOST_SLOTS = 500
 """In one plan; those with the nearest promise dates. More would ask for memory by their square."""
 _EMPTY = 1_000_000.0
 """What leaving a place empty costs: more than the scores of all places together come to."""
-_IMPOSSIBLE = -1
-"""Instead of a score, for somebody who cannot be chosen; no score is below 0."""
+_IMPOSSIBLE = 0
+"""What somebody is worth who cannot be chosen; whoever can is worth the score and one more."""
 _FEW = 20
 
 
@@ -77,72 +79,72 @@ def plan(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: da
     best candidate who is left.
     """
     ordered = sorted(slots, key=lambda slot: slot.urgency)[:MOST_SLOTS]
-    scores = _scores(ordered, people, weights, today)
-    greedy = _one_by_one(scores)
-    columns = _concerned(scores)
+    worth = _worth(ordered, people, weights, today)
+    greedy = _one_by_one(worth)
+    columns = _concerned(worth)
     if columns is not None:
-        scores = np.ascontiguousarray(scores[:, columns])
+        worth = np.ascontiguousarray(worth[:, columns])
     ids = people.ids if columns is None else [people.ids[column] for column in columns]
     lines = tuple(
-        Line(ordered[slot], ids[person], score)
-        for slot, person in _assigned(scores)
-        if (score := int(scores[slot, person])) > _IMPOSSIBLE
+        Line(ordered[slot], ids[person], points - 1)
+        for slot, person in _assigned(worth)
+        if (points := int(worth[slot, person])) > _IMPOSSIBLE
     )
     filled = {line.slot.slot_id for line in lines}
     unfilled = tuple(slot for slot in ordered if slot.slot_id not in filled)
     return Plan(lines, unfilled, Outlook(len(lines), sum(line.score for line in lines)), greedy)
 
 
-def _scores(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: date) -> Scores:
-    """The score of everybody for each place, a row each; `_IMPOSSIBLE` behind a guard."""
-    scores, scorer = np.empty((len(slots), len(people.ids)), np.int16), Scorer(people, weights, today)
+def _worth(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: date) -> Worth:
+    """What everybody is worth for each place, a row each."""
+    worth, scorer = np.empty((len(slots), len(people.ids)), np.uint8), Scorer(people, weights, today)
     first: dict[str, int] = {}
     row_of = {name: row for row, name in enumerate(people.ids)} if any(slot.tried for slot in slots) else {}
     for row, slot in enumerate(slots):
-        same = first.setdefault(slot.need.need_id, row)
+        same, own = first.setdefault(slot.need.need_id, row), worth[row]
         if same != row:
-            scores[row] = scores[same]
+            own[:] = worth[same]
         else:
-            np.putmask(scores[row], ~scorer.of(slot.need, out=scores[row]).free, _IMPOSSIBLE)
+            scored = scorer.of(slot.need, out=own)
+            own += 1
+            own *= scored.free
     # Last, since the row of a slot may have been copied from another one of its need.
     for row, slot in enumerate(slots):
         for person in slot.tried & row_of.keys():
-            scores[row, row_of[person]] = _IMPOSSIBLE
-    return scores
+            worth[row, row_of[person]] = _IMPOSSIBLE
+    return worth
 
 
-def _concerned(scores: Scores) -> npt.NDArray[np.intp] | None:
+def _concerned(worth: Worth) -> npt.NDArray[np.intp] | None:
     """The people that a best plan can be made of: of each place the best ones, as many as there are places.
 
     Whoever takes somebody outside of these can change to one of them who is free, and loses nothing. None: everybody,
     since so few are not worth looking for the best.
     """
-    slots, people = scores.shape
+    slots, people = worth.shape
     if people <= _FEW * slots:
         return None
-    best = np.argpartition(scores, people - slots, axis=1)[:, people - slots :]
+    best = np.argpartition(worth, people - slots, axis=1)[:, people - slots :]
     return np.unique(best)
 
 
-def _assigned(scores: Scores) -> list[tuple[int, int]]:
-    costs = np.negative(scores, dtype=np.float64)
-    np.putmask(costs, scores == _IMPOSSIBLE, _EMPTY)
+def _assigned(worth: Worth) -> list[tuple[int, int]]:
+    costs = np.negative(worth, dtype=np.float64)
+    np.putmask(costs, worth == _IMPOSSIBLE, _EMPTY)
     rows, columns = linear_sum_assignment(costs)
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
-def _one_by_one(scores: Scores) -> Outlook:
+def _one_by_one(worth: Worth) -> Outlook:
     """Each place takes the first of the best who are left."""
-    if not scores.size:
+    if not worth.size:
         return Outlook(0, 0)
     filled, total = 0, 0
-    taken = np.zeros(scores.shape[1], np.bool_)
-    for row, person in zip(scores, scores.argmax(axis=1), strict=True):
-        left = row
-        if taken[person]:
-            left = np.where(taken, np.int16(_IMPOSSIBLE), row)
-            person = left.argmax()
-        if left[person] > _IMPOSSIBLE:
-            filled, total = filled + 1, total + int(left[person])
-            taken[person] = True
+    left = np.ones(worth.shape[1], np.bool_)
+    for row, first in zip(worth, worth.argmax(axis=1).tolist(), strict=True):
+        own = row if left[first] else row * left
+        person = int(own.argmax())
+        if (points := int(own[person])) > _IMPOSSIBLE:
+            filled, total = filled + 1, total + points - 1
+            left[person] = False
     return Outlook(filled, total)

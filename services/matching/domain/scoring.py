@@ -32,8 +32,8 @@ from services.matching.domain.facts import NeedFacts
 from services.matching.domain.ranking import NEARNESS, SKILLS, distance, nearness
 from services.matching.domain.weights import Nearness, Weights
 
-Scores: TypeAlias = npt.NDArray[np.int16]
-Points: TypeAlias = npt.NDArray[np.uint8]
+Scores: TypeAlias = npt.NDArray[np.uint8]
+"""Points, added up or not: all that a version of the weights can give together fits into a byte."""
 FARNESS = ("elsewhere", "same_county", "same_municipality")
 
 
@@ -58,15 +58,14 @@ class Scorer:
     def of(self, need: NeedFacts, out: Scores | None = None) -> Scored:
         """Points and guards of everybody for one need; the points are written into `out` where it is given."""
         weights, language = self._weights, need.language
+        held = weights.licence.held if need.licences else 0
+        if need.certificates and weights.certificate is not None:
+            held += weights.certificate.held
         place = self._once(("place", need.municipality), self._place)
         scores: Scores = np.add(place, self._kept("occupation", need.occupation, _occupation_points), out=out)
         if required := tuple((skill, level) for skill in SKILLS if (level := LEVELS.get(getattr(language, skill)))):
             scores += self._once(("language", *required), self._language)
-        scores += self._once(("days", need.hours_per_week, need.begins, need.promise_date), self._days)
-        if need.licences:
-            scores += np.int16(weights.licence.held)
-        if need.certificates and weights.certificate is not None:
-            scores += np.int16(weights.certificate.held)
+        scores += self._once(("days", need.hours_per_week, need.begins, need.promise_date, held), self._days)
         free = self._once(("free", need.begins, need.start_to, need.licences, need.certificates), self._free)
         return Scored(scores, free)
 
@@ -76,41 +75,42 @@ class Scorer:
             found = self._known[key] = make(*key[1:])
         return found
 
-    def _kept(self, what: str, wanted: str, points: Callable[..., Points]) -> Points:
+    def _kept(self, what: str, wanted: str, points: Callable[..., Scores]) -> Scores:
         """Points that outlast this scorer, by a code of the need and facts of the candidates alone."""
 
-        def make(rows: Array) -> Points:
+        def make(rows: Array) -> Scores:
             return points(self._columns, wanted, self._weights, rows)
 
         return self._columns.derived((self._weights.version, what, wanted), make)
 
     def _place(self, wanted: str) -> Scores:
-        return self._kept("place", wanted, _place_points).astype(np.int16)
+        return self._kept("place", wanted, _place_points)
 
     def _language(self, *required: tuple[str, int]) -> Scores:
-        scores, points = np.zeros(len(self._columns.ids), np.int16), self._weights.language
+        scores, points = np.zeros(len(self._columns.ids), np.uint8), self._weights.language
         for skill, least in required:
             by_level = [
                 points.met if level >= least else points.one_below if level == least - 1 else points.below
                 for level in LEVELS.values()
             ]
-            scores += np.array([points.not_mapped, *by_level], np.int16)[self._columns.of(skill)]
+            scores += np.array([points.not_mapped, *by_level], np.uint8)[self._columns.of(skill)]
         return scores
 
-    def _days(self, wanted: float, begins: date, promised: date) -> Scores:
+    def _days(self, wanted: float, begins: date, promised: date, held: int) -> Scores:
+        """Hours and start together, with the points of what all who are free hold."""
         hours, start = self._once(("hours", wanted), self._hours), self._once(("start", begins, promised), self._start)
-        return np.asarray(hours + start)
+        return np.asarray(hours + start + np.uint8(held))
 
     def _hours(self, wanted: float) -> Scores:
         hours, points = self._columns.of("hours"), self._weights.hours
         nearly = hours * 100 >= wanted * points.nearly_percent
-        fewer = np.where(nearly, np.int16(points.nearly), np.int16(points.fewer))
-        return np.where(hours >= wanted, np.int16(points.enough), fewer)
+        fewer = np.where(nearly, np.uint8(points.nearly), np.uint8(points.fewer))
+        return np.where(hours >= wanted, np.uint8(points.enough), fewer)
 
     def _start(self, begins: date, promised: date) -> Scores:
         day, points = self._columns.of("available_from"), self._weights.start
-        later = np.where(day <= promised.toordinal(), np.int16(points.within_promise), np.int16(points.late))
-        return np.where(day <= begins.toordinal(), np.int16(points.in_time), later)
+        later = np.where(day <= promised.toordinal(), np.uint8(points.within_promise), np.uint8(points.late))
+        return np.where(day <= begins.toordinal(), np.uint8(points.in_time), later)
 
     def _free(
         self, begins: date, latest: date | None, licences: tuple[str, ...], certificates: tuple[str, ...]
@@ -142,25 +142,26 @@ def _far(wanted: str, _: int) -> npt.NDArray[np.uint8]:
 
 
 def _by(points: object, names: tuple[str, ...]) -> Scores:
-    return np.array([getattr(points, name) for name in names], np.int16)
+    return np.array([getattr(points, name) for name in names], np.uint8)
 
 
-def _place_points(columns: Columns, wanted: str, weights: Weights, rows: Array) -> Points:
+def _place_points(columns: Columns, wanted: str, weights: Weights, rows: Array) -> Scores:
     """Place and journey together, of some rows."""
     table = _far(wanted, len(MUNICIPALITIES))
     far = table[columns.of("municipality")[rows]]
     points = _by(weights.place, FARNESS)[far]
     if (wished := weights.place.wished) is not None:
         nearest = table[columns.all_of("places")[:, rows]].max(axis=0)
-        np.maximum(points, np.where(nearest == FARNESS.index("same_municipality"), wished, 0), out=points)
+        wishes = np.where(nearest == FARNESS.index("same_municipality"), np.uint8(wished), np.uint8(0))
+        np.maximum(points, wishes, out=points)
     if (travel := weights.travel) is not None:
         longest, assumed = columns.of("travel")[rows], np.array([getattr(travel, f"{how}_minutes") for how in FARNESS])
         known = np.where(longest >= assumed[far], travel.covers, travel.short)
-        points += np.where(longest < 0, travel.unknown, known).astype(np.int16)
-    return points.astype(np.uint8)
+        points += np.where(longest < 0, travel.unknown, known).astype(np.uint8)
+    return points
 
 
-def _occupation_points(columns: Columns, wanted: str, weights: Weights, rows: Array) -> Points:
+def _occupation_points(columns: Columns, wanted: str, weights: Weights, rows: Array) -> Scores:
     """Wish, experience and qualification together, of some rows."""
     near = _near(wanted, len(OCCUPATIONS))
     points = _nearest(columns.all_of("wishes")[:, rows], near, weights.wish)
