@@ -35,7 +35,7 @@ def ranked(columns: Columns, need: NeedFacts) -> list[int]:
 
 
 def read(columns: Columns) -> list[Array]:
-    """The columns that the ranking of a need reads; of the kept points of occupations and of places it reads one each."""
+    """The columns that the ranking of a need reads; of the kept points, one of occupations and one of places."""
     several = [each for name in ("licences", "certificates") for each in columns.all_of(name)]
     kept = [columns.derived(("plain", what), lambda rows: np.ones(len(rows), np.uint8)) for what in KEPT]
     return [*(columns.of(name) for name in SINGLE if name not in IN_KEPT), *several, *kept]

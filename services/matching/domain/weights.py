@@ -11,10 +11,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Points = Annotated[int, Field(ge=0, le=80)]
-"""Nothing is ever taken off."""
 MOST_POINTS = 254
 """In all: scores are added up as bytes, and one more than the score must fit into one too."""
+Points = Annotated[int, Field(ge=0, le=MOST_POINTS)]
+"""Nothing is ever taken off."""
 
 
 class Part(BaseModel):
