@@ -108,7 +108,7 @@ def router(intake: Intake) -> APIRouter:
             form = _again(request, typed, error)
             return await _form(intake, request, principal, candidate_id, found, form=form, status=422)
         # Who hands somebody over does not see them any more.
-        return respond_page(PATH) if isinstance(command, HandOver) else _see(candidate_id, done)
+        return respond_page(PATH, done) if isinstance(command, HandOver) else _see(candidate_id, done)
 
     return routes
 
@@ -143,8 +143,8 @@ def _command(intake: Intake, principal: Principal, body: Any) -> CandidateComman
 
 
 def _see(candidate_id: str, done: Done) -> Response:
-    position = "" if done.position is None else f"?min_position=intake:{done.position}"
-    return respond_page(f"{PATH}/{candidate_id}{position}")
+    position = "" if done.seen is None else f"?min_position={done.seen}"
+    return respond_page(f"{PATH}/{candidate_id}{position}", done)
 
 
 def _again(request: Request, typed: dict[str, str], error: Exception) -> Shown:

@@ -121,12 +121,12 @@ def _again(request: Request, typed: dict[str, str], error: Exception) -> Shown:
 
 
 def _registered(done: Done) -> Response:
-    return respond_page(f"/?{urlencode({**_seen(done), 'registered': done.answer.body['need_id']}, safe=':')}")
+    return respond_page(f"/?{urlencode({**_seen(done), 'registered': done.answer.body['need_id']}, safe=':')}", done)
 
 
 def _changed(need_id: str, done: Done) -> Response:
     query = urlencode(_seen(done), safe=":")
-    return respond_page(f"/need/{need_id}" + (f"?{query}" if query else ""))
+    return respond_page(f"/need/{need_id}" + (f"?{query}" if query else ""), done)
 
 
 def _seen(done: Done) -> dict[str, str]:
