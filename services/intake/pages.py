@@ -13,12 +13,11 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from chassis.auth import NotFound, Principal, Visitor, require
+from chassis.auth import Principal, Visitor, require
 from chassis.commands import Done
 from chassis.formats import Language
 from chassis.freshness import Fresh
 from chassis.pages import page_router
-from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.respond import Changing, Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
@@ -26,7 +25,16 @@ from contracts import codelists
 from contracts.codelists import occupations
 from services.intake.api.needs import list_needs, read_need
 from services.intake.core import Intake
-from services.intake.formpages import FORM_ERRORS, WAIT_SECONDS, Shown, fields, shown_again, typed_in
+from services.intake.formpages import (
+    FORM_ERRORS,
+    WAIT_SECONDS,
+    Shown,
+    beside_now,
+    fields,
+    form_again,
+    status_of,
+    typed_in,
+)
 from services.intake.forms import (
     MUNICIPALITY,
     NEW_NEED,
@@ -75,7 +83,7 @@ def router(intake: Intake) -> APIRouter:
             body = NewNeed.model_validate(need_of_form(typed))
             done = await register_need(intake, principal, replace(context, wait=WAIT_SECONDS), body)
         except FORM_ERRORS as error:
-            return await _front(intake, request, principal, form=_again(request, typed, error), status=422)
+            return await _front(intake, request, principal, form=form_again(request, typed, error, named), status=422)
         return _registered(done)
 
     @routes.post("/need/{need_id}/again")
@@ -95,8 +103,8 @@ def router(intake: Intake) -> APIRouter:
             body = NeedContent.model_validate(content_of_form(typed))
             done = await revise_need(intake, principal, replace(context, wait=WAIT_SECONDS), need_id, body)
         except FORM_ERRORS as error:
-            form = _again(request, typed, error)
-            return await _one(intake, request, principal, need_id, form=form, status=422)
+            form = form_again(request, typed, error, named)
+            return await _one(intake, request, principal, need_id, form=form, status=status_of(error))
         return _changed(need_id, done)
 
     @routes.post("/need/{need_id}/withdrawal")
@@ -107,17 +115,11 @@ def router(intake: Intake) -> APIRouter:
             body = NeedWithdrawal.model_validate({**plain(typed, "reason"), **one})
             done = await withdraw_need(intake, principal, replace(context, wait=WAIT_SECONDS), need_id, body)
         except FORM_ERRORS as error:
-            ending = _again(request, typed, error)
-            return await _one(intake, request, principal, need_id, ending=ending, status=422)
+            ending = form_again(request, typed, error, named)
+            return await _one(intake, request, principal, need_id, ending=ending, status=status_of(error))
         return _changed(need_id, done)
 
     return routes
-
-
-def _again(request: Request, typed: dict[str, str], error: Exception) -> Shown:
-    if isinstance(error, NotFound) or (isinstance(error, Problem) and not error.errors and error.status != 409):
-        raise error
-    return shown_again(request, typed, error, named)
 
 
 def _registered(done: Done) -> Response:
@@ -200,7 +202,7 @@ async def _one(
         occupations=occupation_options(language),
         revised=fields(request, REVISION),
         withdrawn=fields(request, WITHDRAWAL),
-        form=form or Shown(typed_of_need(need)),
+        form=beside_now(request, form, REVISION, typed_of_need(need)) or Shown(typed_of_need(need)),
         ending=ending or Shown(),
     )
 
