@@ -25,6 +25,7 @@ from contracts import codelists
 from contracts.codelists import occupations
 from services.intake.api.needs import list_needs, read_need
 from services.intake.core import Intake
+from services.intake.domain.rules import wrong
 from services.intake.formpages import (
     FORM_ERRORS,
     WAIT_SECONDS,
@@ -36,6 +37,7 @@ from services.intake.formpages import (
     typed_in,
 )
 from services.intake.forms import (
+    ERASURE,
     MUNICIPALITY,
     NEW_NEED,
     OCCUPATION,
@@ -49,7 +51,14 @@ from services.intake.forms import (
     typed_of_need,
 )
 from services.intake.inputs import adaptation_options, certificate_options, municipality_name, occupation_name, plain
-from services.intake.operations import register_again, register_need, revise_need, unit_or_none, withdraw_need
+from services.intake.operations import (
+    erase_need_text,
+    register_again,
+    register_need,
+    revise_need,
+    unit_or_none,
+    withdraw_need,
+)
 from services.intake.requests import NeedAgain, NeedContent, NeedWithdrawal, NewNeed
 
 Employer = Annotated[Principal, Depends(require("needs:write"))]
@@ -57,6 +66,7 @@ Reader = Annotated[Principal, Depends(require("needs:read"))]
 SHOWN = 50
 SHOWN_AT_MOST = 200
 CLOSED = ("withdrawn", "expired")
+TEXTS = ("title", "description", "contact")
 
 
 def router(intake: Intake) -> APIRouter:
@@ -117,6 +127,18 @@ def router(intake: Intake) -> APIRouter:
         except FORM_ERRORS as error:
             ending = form_again(request, typed, error, named)
             return await _one(intake, request, principal, need_id, ending=ending, status=status_of(error))
+        return _changed(need_id, done)
+
+    @routes.post("/need/{need_id}/text-erasure")
+    async def erase(need_id: str, request: Request, principal: Employer, context: Changing) -> Response:
+        typed = await typed_in(request, ERASURE)
+        try:
+            if typed.get("confirmed") != "yes":
+                raise wrong("not_confirmed", "/confirmed")
+            done = await erase_need_text(intake, principal, replace(context, wait=WAIT_SECONDS), need_id)
+        except FORM_ERRORS as error:
+            erasing = form_again(request, typed, error, named)
+            return await _one(intake, request, principal, need_id, erasing=erasing, status=status_of(error))
         return _changed(need_id, done)
 
     return routes
@@ -185,6 +207,7 @@ async def _one(
     *,
     form: Shown | None = None,
     ending: Shown | None = None,
+    erasing: Shown | None = None,
     status: int = 200,
 ) -> Response:
     language = language_of(request)
@@ -204,6 +227,11 @@ async def _one(
         withdrawn=fields(request, WITHDRAWAL),
         form=beside_now(request, form, REVISION, typed_of_need(need)) or Shown(typed_of_need(need)),
         ending=ending or Shown(),
+        erases=principal.acts_for(need["org_number"])
+        and "needs:write" in principal.scopes
+        and any(map(need.get, TEXTS)),
+        erased=fields(request, ERASURE),
+        erasing=erasing or Shown(),
     )
 
 
