@@ -221,7 +221,7 @@ async def test_a_form_that_is_behind_keeps_what_was_typed_and_says_what_stands_n
     url = (await register(browser)).headers["Location"].partition("?")[0]
     await act(browser, url, "mapping", dict(MAPPED))
     behind = hidden((await browser.get(f"{url}/mapping")).text, f"{url}/mapping")
-    other = {**MAPPED, "hours_per_week": "20", "language_speaking": "B2"}
+    other: dict[str, object] = {**MAPPED, "hours_per_week": "20", "language_speaking": "B2"}
     assert (await act(colleague, url, "mapping", other)).status_code == 303
     late = await browser.post(f"{url}/mapping", data={**behind, **MAPPED, "limits": "Ikke kveld"})
     assert late.status_code == 409

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.service.test_intake_page import log_in, plain
 from tests.service.test_intake_people import gone
 from tests.service.test_intake_places import hidden
 
-TEXT = {"title": "Blomster", "description": "Binde buketter", "contact": {"name": "Kari Kontakt", "phone": "22222222"}}
+TEXT: dict[str, Any] = {"title": "Blomster", "description": "Binde buketter", "contact": {"name": "Kari Kontakt", "phone": "22222222"}}
 
 
 @pytest.fixture
