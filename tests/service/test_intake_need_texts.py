@@ -14,7 +14,11 @@ from tests.service.test_intake_page import log_in, plain
 from tests.service.test_intake_people import gone
 from tests.service.test_intake_places import hidden
 
-TEXT: dict[str, Any] = {"title": "Blomster", "description": "Binde buketter", "contact": {"name": "Kari Kontakt", "phone": "22222222"}}
+TEXT: dict[str, Any] = {
+    "title": "Blomster",
+    "description": "Binde buketter",
+    "contact": {"name": "Kari Kontakt", "phone": "22222222"},
+}
 
 
 @pytest.fixture
