@@ -122,7 +122,7 @@ def _concerned(worth: Worth) -> npt.NDArray[np.intp] | None:
     since so few are not worth looking for the best.
     """
     slots, people = worth.shape
-    if people <= _FEW * slots:
+    if not slots or people <= _FEW * slots:
         return None
     best = np.argpartition(worth, people - slots, axis=1)[:, people - slots :]
     return np.unique(best)

@@ -15,13 +15,7 @@ from contracts.event import Event
 from contracts.intake import LanguageLevels, NeedExpired, NeedRegistered, NeedRevised, NeedWithdrawn
 from contracts.vocabulary import Intermediary, Measure, WithdrawReason
 from services.intake.domain.content import Contact, Content, FreeText
-from services.intake.domain.need_commands import (
-    ExpireNeed,
-    NeedCommand,
-    RegisterNeed,
-    ReviseNeed,
-    WithdrawNeed,
-)
+from services.intake.domain.need_commands import ExpireNeed, NeedCommand, RegisterNeed, ReviseNeed, WithdrawNeed
 from services.intake.domain.needs import decide, due, evolve
 from tests.gwt import given
 
