@@ -250,9 +250,8 @@ def _erased_keys(record: Record) -> Sequence[str]:
             return ()
 
 
-def _fold_erased(key: str, _: Document | None, record: Record) -> Document:
-    # Under the name that it began with, when only people had keys.
-    return {"candidate_id": key, "at": record.occurred.isoformat()}
+def _fold_erased(key: str, _: Document | None, __: Record) -> Document:
+    return {"candidate_id": key}
 
 
 ERASED = Projection(
