@@ -87,14 +87,16 @@ class Scorer:
         return self._kept("place", wanted, _place_points)
 
     def _language(self, *required: tuple[str, int]) -> Scores:
-        scores, points = np.zeros(len(self._columns.ids), np.uint8), self._weights.language
-        for skill, least in required:
-            by_level = [
-                points.met if level >= least else points.one_below if level == least - 1 else points.below
-                for level in LEVELS.values()
-            ]
-            scores += np.array([points.not_mapped, *by_level], np.uint8)[self._columns.of(skill)]
-        return scores
+        first, *others = (self._once(("skill", *each), self._skill) for each in required)
+        return np.asarray(sum(others, start=first))
+
+    def _skill(self, skill: str, least: int) -> Scores:
+        points = self._weights.language
+        by_level = [
+            points.met if level >= least else points.one_below if level == least - 1 else points.below
+            for level in LEVELS.values()
+        ]
+        return np.array([points.not_mapped, *by_level], np.uint8)[self._columns.of(skill)]
 
     def _days(self, wanted: float, begins: date, promised: date, held: int) -> Scores:
         """Hours and start together, with the points of what all who are free hold."""
