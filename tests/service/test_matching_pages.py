@@ -244,6 +244,7 @@ async def test_a_form_that_is_behind_shows_again_what_was_typed_and_what_has_hap
         await person.log_in("candidate", name)
         await counsellor.log_in(COUNSELLOR)
         behind = await counsellor.read(match)
+        late_answer = await person.read(match)
         said = await person.send(await person.read(match), f"{match}/steps/answer", **{"answer-answer": "accept"})
         assert said.status_code == 303
         typed = {"cancellation-reason": "other", "cancellation-note": "Ringte: har flyttet"}
@@ -253,6 +254,18 @@ async def test_a_form_that_is_behind_shows_again_what_was_typed_and_what_has_hap
         assert "Ringte: har flyttet</textarea>" in late.text
         sent = await counsellor.send(late.text, f"{match}/steps/cancellation", **typed)
         assert sent.status_code == 303, "based on what the page showed this time"
+        # Nobody can take the answer back of a match that has ended: what was written is shown all the same.
+        page = await person._client.post(
+            f"{match}/steps/answer",
+            data={
+                **Forms(late_answer).found[f"{match}/steps/answer"],
+                "answer-answer": "accept",
+                "answer-note": "Kan likevel på fredag",
+            },
+        )
+        assert page.status_code == 409
+        assert "Det du skrev, ble ikke sendt" in page.text
+        assert "Kan likevel på fredag" in page.text
 
 
 async def test_a_list_shows_what_its_reader_has_just_done(settings: Settings) -> None:
