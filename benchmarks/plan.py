@@ -15,7 +15,7 @@ from services.matching.domain.plan import OpenSlot, plan
 from services.matching.domain.scoring import Scorer
 from services.matching.rules import weights_on
 
-SLOTS, PEOPLE, ROUNDS = 500, 5_000, 7
+SLOTS, PEOPLE, ROUNDS = 500, 5_000, 15
 MOST_RATIO = 2.0
 
 

@@ -21,6 +21,7 @@ from services.matching.rules import weights_on
 
 PEOPLE, NEEDS, ROUNDS, FIRST = 100_000, 20, 200, 50
 MOST_RATIO, MOST_MS = 3.0, 100.0
+KEPT, IN_KEPT = ("occupation", "place"), ("municipality", "travel")
 
 
 def ranked(columns: Columns, need: NeedFacts) -> list[int]:
@@ -34,10 +35,10 @@ def ranked(columns: Columns, need: NeedFacts) -> list[int]:
 
 
 def read(columns: Columns) -> list[Array]:
-    """The columns that the ranking of a need reads; of the kept points of occupations it reads one."""
-    several = [each for name in ("places", "licences", "certificates") for each in columns.all_of(name)]
-    occupation = columns.derived(("plain", ""), lambda rows: np.ones(len(rows), np.uint8))
-    return [*(columns.of(name) for name in SINGLE), *several, occupation]
+    """The columns that the ranking of a need reads; of the kept points, one of occupations and one of places."""
+    several = [each for name in ("licences", "certificates") for each in columns.all_of(name)]
+    kept = [columns.derived(("plain", what), lambda rows: np.ones(len(rows), np.uint8)) for what in KEPT]
+    return [*(columns.of(name) for name in SINGLE if name not in IN_KEPT), *several, *kept]
 
 
 def plain_pass(columns: Columns) -> None:

@@ -26,6 +26,15 @@ from chassis.webstate import Web, language_of, web_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
+_PAGES_FOR: Mapping[str, frozenset[str]] = {
+    "intake": frozenset({"needs:read", "needs:write", "candidates:write"}),
+    "matching": frozenset({"matches:read"}),
+    "followup": frozenset({"cases:read"}),
+    "reporting": frozenset({"tables:read"}),
+}
+"""The services with pages, in the order of the menu, and the scopes of which a reader needs one to find anything."""
+_FIRST: Mapping[str, str] = {"candidate": "matching", "decision_maker": "followup", "analyst": "reporting"}
+"""Where a role begins that has nothing to begin with at intake."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +99,19 @@ class Pages:
         """A page in the reader's language."""
         language = language_of(request)
         web = web_of(request)
+        reader = getattr(request.state, "principal", None)
+        menu = _services(web, reader) or self._menu
         token = web.sessions.token(request)
         text = self._environment.get_template(template).render(
             **context,
             language=language,
             t=lambda key, **params: self._texts.say(language, key, **params),
             known=lambda key: key in self._texts,
-            principal=getattr(request.state, "principal", None),
+            principal=reader,
             csrf_token=None if token is None else web.sessions.csrf_token(token),
             new_key=new_id,
-            menu=_services(web, getattr(request.state, "principal", None)) or self._menu,
+            menu=menu,
+            home=_home(menu, reader),
             service_name=web.service.name,
             here=here(request),
             here_path=request.url.path,
@@ -112,16 +124,24 @@ class Pages:
 def _services(web: Web, reader: Principal | None) -> list[Link]:
     """In development the way to the pages of all services, whose addresses nobody knows by heart.
 
-    In production they are addresses within the cluster, and no link for people. Who may not read tables is not led to
-    them.
+    In production they are addresses within the cluster, and no link for people. Nobody is led to pages that have
+    nothing for them; tables are published, so that whoever reads them finds back to them.
     """
     if web.settings.environment == "production":
         return []
-    urls = {name: getattr(web.settings, f"{name}_url") for name in ("intake", "matching", "followup", "reporting")}
     own = web.service.name
-    if reader is not None and own != "reporting" and "tables:read" not in reader.scopes:
-        del urls["reporting"]
-    return [Link("/" if name == own else f"{url.rstrip('/')}/", f"service.{name}") for name, url in urls.items()]
+    return [
+        Link("/" if name == own else f"{getattr(web.settings, f'{name}_url').rstrip('/')}/", f"service.{name}")
+        for name, scopes in _PAGES_FOR.items()
+        if reader is None or name == own == "reporting" or not scopes.isdisjoint(reader.scopes)
+    ]
+
+
+def _home(menu: Sequence[Link], reader: Principal | None) -> str:
+    """A reader's own first page: where their work is, else the first one that has something for them."""
+    first = _FIRST.get("" if reader is None else reader.role)
+    links = {link.label: link.href for link in menu}
+    return links.get(f"service.{first}") or ("/" if not menu or first is None else menu[0].href)
 
 
 def _alphabetical(item: Any, attribute: str | None) -> tuple[str, str]:

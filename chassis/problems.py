@@ -205,6 +205,14 @@ class ProblemWriter:
         key = f"field.{found.code}"
         return self._texts.say(language, key if key in self._texts else "field.invalid", **found.params)
 
+    def of_form(self, error: Exception, language: Language) -> str:
+        """What is wrong with a form as a whole; of a stale one what others have done meanwhile."""
+        if not isinstance(error, Stale):
+            return self.write(error, language).detail
+        told = (f"changed.{each}" for each in dict.fromkeys(error.changed))
+        what = dict.fromkeys(self._texts.say(language, key if key in self._texts else "changed.other") for key in told)
+        return self._texts.say(language, "page.form_stale", what=", ".join(what))
+
     def field_errors(self, error: Exception, language: Language) -> dict[str, str]:
         """Per field name (`start_on`; nested `a/b`) what is wrong with it: for a form that is shown again."""
         problem = as_problem(error)

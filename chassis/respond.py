@@ -29,6 +29,9 @@ from chassis.webstate import correlation_of, web_of
 LONGEST_WAIT_SECONDS = 10.0
 IDEMPOTENCY_FIELD = "idempotency_key"
 VERSION_FIELD = "version"
+SEEN_COOKIE = "dugnad_seen_"
+"""And the source that a position counts in."""
+SEEN_SECONDS = 60
 _HIDDEN = frozenset({CSRF_FIELD, IDEMPOTENCY_FIELD, VERSION_FIELD})
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
@@ -147,9 +150,19 @@ def _headers(done: Done) -> dict[str, str]:
     return headers
 
 
-def respond_page(location: str) -> RedirectResponse:
-    """The answer of a form: see the page that shows the result (303, so that reloading sends nothing again)."""
-    return RedirectResponse(location, status_code=303)
+def respond_page(location: str, done: Done | None = None) -> RedirectResponse:
+    """The answer of a form: see the page that shows the result (303, so that reloading sends nothing again).
+
+    `done`: what it did. The browser keeps the position for a minute, so that every list that it comes to next shows it
+    (`chassis.freshness`). It tells nothing but how far a log has come.
+    """
+    answer = RedirectResponse(location, status_code=303)
+    if done is not None and done.seen is not None:
+        source = done.source.partition("~")[0]
+        answer.set_cookie(
+            SEEN_COOKIE + source, done.seen, max_age=SEEN_SECONDS, path="/", httponly=True, samesite="lax"
+        )
+    return answer
 
 
 def etag(version: int) -> str:

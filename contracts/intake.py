@@ -144,6 +144,14 @@ class NeedWithdrawn(NeedEvent):
     withdrawn_on: date
 
 
+class NeedTextErased(NeedEvent):
+    """What was written freely and the contact person are erased, of every version of the need: the need's key is
+    destroyed next. The need itself stands, and nothing can be written into it again.
+    """
+
+    erased_on: date
+
+
 class CandidateEvent(Event):
     SUBJECT: ClassVar[str] = "candidate:{candidate_id}"
     PARTITION_KEY: ClassVar[str] = "candidate:{candidate_id}"
@@ -296,6 +304,7 @@ IntakeEvent = (
     | NeedRevised
     | NeedWithdrawn
     | NeedExpired
+    | NeedTextErased
     | CandidateRegistered
     | CandidateMapped
     | QualificationAdded

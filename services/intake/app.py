@@ -19,7 +19,7 @@ from chassis.settings import Settings
 from chassis.texts import Texts
 from chassis.web import create_app as create_web_app
 from contracts.intake import BACKGROUND_SOURCE, BACKGROUND_TOPIC, SOURCE, TOPIC, BackgroundEvent, IntakeEvent
-from services.intake import counsellor, pages, views
+from services.intake import counsellor, endingpages, pages, views
 from services.intake.api import background, candidates, employers, lists, needs, persons, workforce
 from services.intake.core import Intake
 from services.intake.expiry import Expiry
@@ -76,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
             lists.router(),
             audit_router(intake.audit),
             pages.router(intake),
+            endingpages.router(intake),
             counsellor.router(intake),
         ],
         texts=texts,

@@ -32,14 +32,23 @@ from services.intake.domain.candidate_commands import (
     RevokeReadiness,
     WithdrawConsent,
 )
-from services.intake.formpages import FORM_ERRORS, WAIT_SECONDS, Shown, fields, shown_again, typed_in
+from services.intake.endingpages import ENDINGS, PATH
+from services.intake.formpages import (
+    FORM_ERRORS,
+    WAIT_SECONDS,
+    Shown,
+    beside_now,
+    fields,
+    form_again,
+    status_of,
+    typed_in,
+)
 from services.intake.inputs import municipality_name, occupation_name, plain
 from services.intake.pages import occupation_options
 from services.intake.peopleforms import ACTIONS, PERSON, Action, named, offered
 from services.intake.registration import assess_command, map_command, qualify_command, register_candidate
 
 Counsellor = Annotated[Principal, Depends(require("candidates:write"))]
-PATH = "/counsellor/candidates"
 SHOWN = 50
 
 
@@ -69,7 +78,7 @@ def router(intake: Intake) -> APIRouter:
             done = await register_candidate(intake, principal, replace(context, wait=WAIT_SECONDS), body)
         except FORM_ERRORS as error:
             known = error.more.get("candidate_id") if isinstance(error, Problem) else None
-            form = _again(request, typed, error)
+            form = form_again(request, typed, error, named)
             return await _list(intake, request, principal, form=form, known=known, status=422)
         return _see(done.answer.body["candidate_id"], done)
 
@@ -84,7 +93,7 @@ def router(intake: Intake) -> APIRouter:
             headers=NO_STORE,
             person=facts,
             today=today,
-            actions=[each.name for each in offered(facts, today)],
+            actions=[*(each.name for each in offered(facts, today)), *(() if facts["merged_into"] else ENDINGS)],
             occupation_name=lambda code: occupation_name(code, language),
             municipality_name=municipality_name,
         )
@@ -105,10 +114,11 @@ def router(intake: Intake) -> APIRouter:
             command = _command(intake, principal, body)
             done = await intake.change_candidate(replace(context, wait=WAIT_SECONDS), candidate_id, command)
         except FORM_ERRORS as error:
-            form = _again(request, typed, error)
-            return await _form(intake, request, principal, candidate_id, found, form=form, status=422)
+            form = form_again(request, typed, error, named)
+            status = status_of(error)
+            return await _form(intake, request, principal, candidate_id, found, form=form, status=status)
         # Who hands somebody over does not see them any more.
-        return respond_page(PATH) if isinstance(command, HandOver) else _see(candidate_id, done)
+        return respond_page(PATH, done) if isinstance(command, HandOver) else _see(candidate_id, done)
 
     return routes
 
@@ -143,14 +153,8 @@ def _command(intake: Intake, principal: Principal, body: Any) -> CandidateComman
 
 
 def _see(candidate_id: str, done: Done) -> Response:
-    position = "" if done.position is None else f"?min_position=intake:{done.position}"
-    return respond_page(f"{PATH}/{candidate_id}{position}")
-
-
-def _again(request: Request, typed: dict[str, str], error: Exception) -> Shown:
-    if isinstance(error, NotFound) or (isinstance(error, Problem) and not error.errors and error.status != 409):
-        raise error
-    return shown_again(request, typed, error, named)
+    position = "" if done.seen is None else f"?min_position={done.seen}"
+    return respond_page(f"{PATH}/{candidate_id}{position}", done)
 
 
 async def _facts(intake: Intake, principal: Principal, candidate_id: str) -> tuple[dict[str, Any], int]:
@@ -179,7 +183,7 @@ async def _form(
         action=action.name,
         inputs=fields(request, action.inputs),
         occupations=occupation_options(language_of(request)),
-        form=form or Shown(action.begins_with(facts)),
+        form=beside_now(request, form, action.inputs, action.begins_with(facts)) or Shown(action.begins_with(facts)),
     )
 
 

@@ -2,6 +2,9 @@
 
 Invariant: a need expires once a day at most, by a claimed command, whoever and however many find it due; a place that
 somebody has, or has begun on, never expires. One process looks at a time (a lease), for economy alone.
+
+Not a timer of the chassis: a timer is called for by this log and judged by this log, once. Whether a place is taken is
+told by the logs of matching and followup, and one that falls free after the last day expires on the day that it does.
 """
 
 from __future__ import annotations

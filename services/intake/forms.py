@@ -52,6 +52,7 @@ WISHES = (
     Input("contact_phone"),
     Input("contact_email"),
 )
+ERASURE = (Input("confirmed", "yes_no", required=True),)
 WITHDRAWAL = (Input("reason", "choice", required=True, options=of_enum(WithdrawReason, "withdraw_reason")),)
 NEW_NEED = (OCCUPATION, MUNICIPALITY, *PLACES, *WISHES)
 REVISION = (OCCUPATION, *WISHES)

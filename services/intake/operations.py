@@ -21,7 +21,7 @@ from services.intake.core import Intake, fold_need, need_subject, own_org_number
 from services.intake.domain import needs
 from services.intake.domain.content import content_of
 from services.intake.domain.freetext import TextWarning, warnings_about
-from services.intake.domain.need_commands import RegisterNeed, ReviseNeed, WithdrawNeed
+from services.intake.domain.need_commands import EraseNeedText, RegisterNeed, ReviseNeed, WithdrawNeed
 from services.intake.registry import Unit
 from services.intake.requests import NeedAgain, NeedContent, NeedWithdrawal, NewNeed
 from services.intake.views import started_slots
@@ -75,7 +75,8 @@ async def revise_need(
     intake: Intake, principal: Principal, context: CommandContext, need_id: str, body: NeedContent
 ) -> Done:
     """The whole new content of a need. Raises Refused, WarningsUnseen, NotFound, Stale."""
-    await intake.own_need(principal, need_id)
+    own = await intake.own_need(principal, need_id)
+    needs.check_text_allowed(own, body.content())
     command = ReviseNeed(body.content(), intake.clock.now(), frozenset(body.accept_warnings))
     person = await _key_for(intake, context, need_id, command)
     subject = need_subject(need_id)
@@ -101,6 +102,21 @@ async def withdraw_need(
         return Decision(events, _answer(need_id, slot_ids=events[0].data()["slot_ids"]))
 
     return await intake.commands.run(context, [need_subject(need_id)], decide)
+
+
+async def erase_need_text(intake: Intake, principal: Principal, context: CommandContext, need_id: str) -> Done:
+    """Erase free text and contact person for good. Raises Refused, NotFound, Stale.
+
+    The key is destroyed once the event is in the log; what fails here is done by the reaction.
+    """
+    await intake.own_need(principal, need_id)
+    command = EraseNeedText(intake.clock.now())
+    subject = need_subject(need_id)
+
+    def decide(loaded: Mapping[str, Loaded]) -> Decision:
+        return Decision(needs.decide(command, fold_need(loaded[subject])), _answer(need_id))
+
+    return await intake.commands.run(context, [subject], decide, unseal=True)
 
 
 async def unit_or_none(intake: Intake, org_number: str) -> Unit | None:

@@ -13,12 +13,11 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from chassis.auth import NotFound, Principal, Visitor, require
+from chassis.auth import Principal, Visitor, require
 from chassis.commands import Done
 from chassis.formats import Language
 from chassis.freshness import Fresh
 from chassis.pages import page_router
-from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.respond import Changing, Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
@@ -26,8 +25,19 @@ from contracts import codelists
 from contracts.codelists import occupations
 from services.intake.api.needs import list_needs, read_need
 from services.intake.core import Intake
-from services.intake.formpages import FORM_ERRORS, WAIT_SECONDS, Shown, fields, shown_again, typed_in
+from services.intake.domain.rules import wrong
+from services.intake.formpages import (
+    FORM_ERRORS,
+    WAIT_SECONDS,
+    Shown,
+    beside_now,
+    fields,
+    form_again,
+    status_of,
+    typed_in,
+)
 from services.intake.forms import (
+    ERASURE,
     MUNICIPALITY,
     NEW_NEED,
     OCCUPATION,
@@ -41,7 +51,14 @@ from services.intake.forms import (
     typed_of_need,
 )
 from services.intake.inputs import adaptation_options, certificate_options, municipality_name, occupation_name, plain
-from services.intake.operations import register_again, register_need, revise_need, unit_or_none, withdraw_need
+from services.intake.operations import (
+    erase_need_text,
+    register_again,
+    register_need,
+    revise_need,
+    unit_or_none,
+    withdraw_need,
+)
 from services.intake.requests import NeedAgain, NeedContent, NeedWithdrawal, NewNeed
 
 Employer = Annotated[Principal, Depends(require("needs:write"))]
@@ -49,6 +66,7 @@ Reader = Annotated[Principal, Depends(require("needs:read"))]
 SHOWN = 50
 SHOWN_AT_MOST = 200
 CLOSED = ("withdrawn", "expired")
+TEXTS = ("title", "description", "contact")
 
 
 def router(intake: Intake) -> APIRouter:
@@ -75,7 +93,7 @@ def router(intake: Intake) -> APIRouter:
             body = NewNeed.model_validate(need_of_form(typed))
             done = await register_need(intake, principal, replace(context, wait=WAIT_SECONDS), body)
         except FORM_ERRORS as error:
-            return await _front(intake, request, principal, form=_again(request, typed, error), status=422)
+            return await _front(intake, request, principal, form=form_again(request, typed, error, named), status=422)
         return _registered(done)
 
     @routes.post("/need/{need_id}/again")
@@ -95,8 +113,8 @@ def router(intake: Intake) -> APIRouter:
             body = NeedContent.model_validate(content_of_form(typed))
             done = await revise_need(intake, principal, replace(context, wait=WAIT_SECONDS), need_id, body)
         except FORM_ERRORS as error:
-            form = _again(request, typed, error)
-            return await _one(intake, request, principal, need_id, form=form, status=422)
+            form = form_again(request, typed, error, named)
+            return await _one(intake, request, principal, need_id, form=form, status=status_of(error))
         return _changed(need_id, done)
 
     @routes.post("/need/{need_id}/withdrawal")
@@ -107,26 +125,32 @@ def router(intake: Intake) -> APIRouter:
             body = NeedWithdrawal.model_validate({**plain(typed, "reason"), **one})
             done = await withdraw_need(intake, principal, replace(context, wait=WAIT_SECONDS), need_id, body)
         except FORM_ERRORS as error:
-            ending = _again(request, typed, error)
-            return await _one(intake, request, principal, need_id, ending=ending, status=422)
+            ending = form_again(request, typed, error, named)
+            return await _one(intake, request, principal, need_id, ending=ending, status=status_of(error))
+        return _changed(need_id, done)
+
+    @routes.post("/need/{need_id}/text-erasure")
+    async def erase(need_id: str, request: Request, principal: Employer, context: Changing) -> Response:
+        typed = await typed_in(request, ERASURE)
+        try:
+            if typed.get("confirmed") != "yes":
+                raise wrong("not_confirmed", "/confirmed")
+            done = await erase_need_text(intake, principal, replace(context, wait=WAIT_SECONDS), need_id)
+        except FORM_ERRORS as error:
+            erasing = form_again(request, typed, error, named)
+            return await _one(intake, request, principal, need_id, erasing=erasing, status=status_of(error))
         return _changed(need_id, done)
 
     return routes
 
 
-def _again(request: Request, typed: dict[str, str], error: Exception) -> Shown:
-    if isinstance(error, NotFound) or (isinstance(error, Problem) and not error.errors and error.status != 409):
-        raise error
-    return shown_again(request, typed, error, named)
-
-
 def _registered(done: Done) -> Response:
-    return respond_page(f"/?{urlencode({**_seen(done), 'registered': done.answer.body['need_id']}, safe=':')}")
+    return respond_page(f"/?{urlencode({**_seen(done), 'registered': done.answer.body['need_id']}, safe=':')}", done)
 
 
 def _changed(need_id: str, done: Done) -> Response:
     query = urlencode(_seen(done), safe=":")
-    return respond_page(f"/need/{need_id}" + (f"?{query}" if query else ""))
+    return respond_page(f"/need/{need_id}" + (f"?{query}" if query else ""), done)
 
 
 def _seen(done: Done) -> dict[str, str]:
@@ -183,6 +207,7 @@ async def _one(
     *,
     form: Shown | None = None,
     ending: Shown | None = None,
+    erasing: Shown | None = None,
     status: int = 200,
 ) -> Response:
     language = language_of(request)
@@ -200,8 +225,13 @@ async def _one(
         occupations=occupation_options(language),
         revised=fields(request, REVISION),
         withdrawn=fields(request, WITHDRAWAL),
-        form=form or Shown(typed_of_need(need)),
+        form=beside_now(request, form, REVISION, typed_of_need(need)) or Shown(typed_of_need(need)),
         ending=ending or Shown(),
+        erases=principal.acts_for(need["org_number"])
+        and "needs:write" in principal.scopes
+        and any(map(need.get, TEXTS)),
+        erased=fields(request, ERASURE),
+        erasing=erasing or Shown(),
     )
 
 

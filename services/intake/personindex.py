@@ -66,6 +66,14 @@ class PersonIndex:
             raise _away() from error
         raise DependencyDown("the index of persons changes faster than it can be read")
 
+    async def find(self, national_id: str) -> str | None:
+        """The candidate id of a national id, None where there is none. Raises DependencyDown."""
+        try:
+            found = await self._people.find_one({"_id": self._mark(national_id)})
+        except PyMongoError as error:
+            raise _away() from error
+        return None if found is None else str(found["candidate_id"])
+
     async def release(self, candidate_id: str) -> None:
         """Forget the national ids of an erased candidate; doing it again changes nothing. Raises DependencyDown."""
         try:

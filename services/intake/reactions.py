@@ -13,7 +13,7 @@ from chassis.logs import get_logger
 from chassis.projection import Record
 from chassis.projector import View
 from chassis.reactor import CallOut
-from contracts.intake import TOPIC, CandidateErased, CandidateMerged
+from contracts.intake import TOPIC, CandidateErased, CandidateMerged, NeedTextErased
 from services.intake.personindex import PersonIndex
 
 _log = get_logger(__name__)
@@ -30,6 +30,7 @@ class Erasure:
         """What runs after the events, in intake's reaction group."""
         return (
             CallOut("destroy_key", (TOPIC,), (CandidateErased,), self._erased),
+            CallOut("destroy_need_key", (TOPIC,), (NeedTextErased,), self._text_erased),
             CallOut("follow_merge", (TOPIC,), (CandidateMerged,), self._merged),
         )
 
@@ -50,6 +51,10 @@ class Erasure:
     async def _erased(self, record: Record) -> None:
         if isinstance(record.event, CandidateErased):
             await self.forget(record.event.candidate_id)
+
+    async def _text_erased(self, record: Record) -> None:
+        if isinstance(record.event, NeedTextErased):
+            await self.keyring.destroy(record.event.need_id)
 
     async def _merged(self, record: Record) -> None:
         if isinstance(record.event, CandidateMerged):

@@ -260,6 +260,10 @@ class Erasure(StrictModel):
     """Nothing has to be said; an empty object."""
 
 
+class TextErasure(StrictModel):
+    """Nothing has to be said; an empty object."""
+
+
 class AddressProtection(StrictModel):
     protected: bool
 

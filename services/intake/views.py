@@ -29,6 +29,7 @@ from contracts.intake import (
     NeedExpired,
     NeedRegistered,
     NeedRevised,
+    NeedTextErased,
     NeedWithdrawn,
     QualificationAdded,
     ReadinessRevoked,
@@ -64,6 +65,8 @@ def need_after(document: Document, event: Event) -> Document:
         case NeedExpired():
             how = {"on": event.expired_on.isoformat(), "reason": "expired"}
             return _closed(document, event.slot_ids, "expired", how, version)
+        case NeedTextErased():
+            return {**document, "version": version}
         case _:
             return document
 
@@ -83,7 +86,7 @@ def _with_due(document: Document) -> Document:
 NEEDS = Projection(
     name="needs",
     topics=(TOPIC,),
-    reads=(NeedRegistered, NeedRevised, NeedWithdrawn, NeedExpired),
+    reads=(NeedRegistered, NeedRevised, NeedWithdrawn, NeedExpired, NeedTextErased),
     keys=_need_keys,
     fold=_fold_need,
     indexes=(("registered_on", "need_id"), ("org_number", "registered_on", "need_id"), ("due_after",)),
@@ -238,14 +241,23 @@ CANDIDATES = Projection(
 
 
 def _erased_keys(record: Record) -> Sequence[str]:
-    return (record.event.candidate_id,) if isinstance(record.event, CandidateErased) else ()
+    match record.event:
+        case CandidateErased() as event:
+            return (event.candidate_id,)
+        case NeedTextErased() as event:
+            return (event.need_id,)
+        case _:
+            return ()
 
 
 def _fold_erased(key: str, _: Document | None, __: Record) -> Document:
     return {"candidate_id": key}
 
 
-ERASED = Projection(name="erased", topics=(TOPIC,), reads=(CandidateErased,), keys=_erased_keys, fold=_fold_erased)
-"""Who has been erased: replayed against the keyring at each start, since a keyring may come from a backup."""
+ERASED = Projection(
+    name="erased", topics=(TOPIC,), reads=(CandidateErased, NeedTextErased), keys=_erased_keys, fold=_fold_erased
+)
+"""Whose key is destroyed, of people and of texts of needs. Replayed against the keyring at each start, since a keyring
+may come from a backup."""
 
 PROJECTIONS = (NEEDS, PLACES, CANDIDATES, ERASED)

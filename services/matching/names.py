@@ -1,4 +1,4 @@
-"""What people are called, asked of intake while a page is made.
+"""What people and employers are called, asked of intake while a page is made.
 
 Invariant: a name is passed on and never kept; where it does not come, the page says less and stands all the same.
 """
@@ -23,6 +23,10 @@ class Names(Protocol):
         """What the person is called; None where it cannot be told, now or at all."""
         ...
 
+    async def employer(self, org_number: str) -> str | None:
+        """What the register of units calls an employer; None where it cannot be told."""
+        ...
+
 
 class IntakeNames:
     """Intake over HTTP, with this service's own token; intake audits the question."""
@@ -33,7 +37,13 @@ class IntakeNames:
         self._client = client or httpx.AsyncClient(timeout=_TIMEOUT, event_hooks={"request": [carry]})
 
     async def name(self, candidate_id: str) -> str | None:
-        url = f"{self._base_url}/candidates/{candidate_id}/name"
+        return await self._named(f"/candidates/{candidate_id}/name")
+
+    async def employer(self, org_number: str) -> str | None:
+        return await self._named(f"/employers/{org_number}")
+
+    async def _named(self, path: str) -> str | None:
+        url = f"{self._base_url}{path}"
         try:
             headers = {"Authorization": f"Bearer {await self._tokens.token()}"}
             answer = await self._client.get(url, headers=headers)

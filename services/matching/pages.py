@@ -6,7 +6,7 @@ Invariant: a form goes the way of the API, with the same checks; what was typed 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,9 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.auth import NotFound, Principal, Visitor, require
 from chassis.decisions import CommandContext, Done
+from chassis.errors import Stale
 from chassis.formats import Language
+from chassis.freshness import WAIT_SECONDS, Fresh
 from chassis.pages import page_router
 from chassis.projection import Document
 from chassis.requests import StrictModel
@@ -36,7 +38,7 @@ from services.matching.pages_plan import plan_page
 from services.matching.planning import planned, tasks
 from services.matching.shown import next_step, steps_for
 from services.matching.snapshots import need_now
-from services.matching.words import profile_in_words, work_in_words
+from services.matching.words import in_short, profile_in_words, requirements_in_words, short_reference, work_in_words
 
 SHOWN = 100
 Errors = Mapping[str, str]
@@ -48,43 +50,45 @@ def router(matching: Matching) -> APIRouter:
     routes = page_router()
 
     @routes.get("/")
-    async def front(request: Request, principal: Visitor) -> Response:
+    async def front(request: Request, principal: Visitor, fresh: Fresh) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': '/'})}", status_code=303)
+        await fresh.in_views(matching.view("matches"), matching.view("needs"))
         return await _front(matching, request, principal)
 
     @routes.get("/slots/{slot_id}")
-    async def slot(slot_id: str, request: Request, principal: Counsellor) -> Response:
+    async def slot(slot_id: str, request: Request, principal: Counsellor, fresh: Fresh) -> Response:
+        await fresh.in_views(matching.view("matches"), matching.view("pool"))
         return await _slot_page(matching, request, principal, slot_id)
 
     @routes.post("/slots/{slot_id}/proposal")
     async def propose(slot_id: str, request: Request, principal: Counsellor, context: Creating) -> Response:
         try:
             body = bodies.Proposal.model_validate(await _typed(request))
-            done = await operations.propose(matching, principal, context, slot_id, body)
+            done = await operations.propose(matching, principal, _waiting_for(context), slot_id, body)
         except (ValidationError, Refused) as error:
             return await _slot_page(matching, request, principal, slot_id, errors=_wrong(request, error), status=422)
-        return respond_page(done.answer.location)
+        return respond_page(done.answer.location, done)
 
     @routes.post("/slots/{slot_id}/second-choice")
     async def second(slot_id: str, request: Request, principal: Counsellor, context: Creating) -> Response:
         try:
             body = bodies.NextChoice.model_validate(await _typed(request))
-            done = await operations.propose_next(matching, principal, context, slot_id, body)
+            done = await operations.propose_next(matching, principal, _waiting_for(context), slot_id, body)
         except (ValidationError, Refused) as error:
             return await _slot_page(matching, request, principal, slot_id, errors=_wrong(request, error), status=422)
-        return respond_page(done.answer.location)
+        return respond_page(done.answer.location, done)
 
     @routes.post("/plan/line")
     async def line(request: Request, principal: Counsellor, context: Creating) -> Response:
         try:
             body = bodies.PlanLine.model_validate(await _typed(request))
             proposal = bodies.Proposal(candidate_id=body.candidate_id)
-            done = await operations.propose(matching, principal, context, body.slot_id, proposal)
+            done = await operations.propose(matching, principal, _waiting_for(context), body.slot_id, proposal)
         except (ValidationError, Refused) as error:
             shown = await planned(matching, principal, web_of(request).texts, language_of(request))
             return plan_page(request, shown, errors=_wrong(request, error), status=422)
-        return respond_page(done.answer.location)
+        return respond_page(done.answer.location, done)
 
     @routes.post("/matches/{match_id}/steps/{step}")
     async def take(match_id: str, step: str, request: Request, principal: Stepping, context: Changing) -> Response:
@@ -94,11 +98,14 @@ def router(matching: Matching) -> APIRouter:
         match = await matching.visible_match(principal, match_id)
         typed = await _typed(request)
         try:
-            await STEPS[step].take(matching, principal, context, match_id, _of_step(step, typed))
-        except (ValidationError, Refused) as error:
+            done = await STEPS[step].take(matching, principal, _waiting_for(context), match_id, _of_step(step, typed))
+        except (ValidationError, Refused, Stale) as error:
             errors = {f"{step}-{name}": sentence for name, sentence in _wrong(request, error).items()}
-            return await match_page(matching, request, principal, match, typed=typed, errors=errors, status=422)
-        return respond_page(f"/matches/{match_id}")
+            status = 409 if isinstance(error, Stale) else 422
+            # As it is now: what is sent again is based on what its author has seen this time.
+            match = await matching.visible_match(principal, match_id)
+            return await match_page(matching, request, principal, match, typed=typed, errors=errors, status=status)
+        return respond_page(f"/matches/{match_id}", done)
 
     # A form with errors is shown at the address it was sent to: whoever chooses the other language there asks for that.
     @routes.get("/slots/{slot_id}/proposal")
@@ -165,6 +172,11 @@ STEPS: Mapping[str, Step] = {
     "confirmation": Step(("matches:write",), _bare(operations.confirm)),
     "cancellation": Step(("matches:write",), _with_body(bodies.Cancellation, operations.cancel)),
 }
+
+
+def _waiting_for(context: CommandContext) -> CommandContext:
+    """For a form: its place in the log is waited for, so that the pages that come next show it."""
+    return replace(context, wait=WAIT_SECONDS)
 
 
 async def _typed(request: Request) -> dict[str, str]:
@@ -241,8 +253,13 @@ async def _slot_page(
         "slot.html",
         status=status,
         need={**need, **work_in_words(need, language)},
+        work=requirements_in_words(need, language),
         slot=slot,
-        ranking=ranking,
+        ranking={
+            **ranking,
+            "items": [{**each, "about": in_short(each["profile"], language)} for each in ranking["items"]],
+        },
+        short=short_reference,
         reserve=first,
         again=any(each["earlier"] is not None for each in (*ranking["items"], *ranking["excluded"])),
         deadline=(today + timedelta(days=operations.ANSWER_DAYS)).isoformat(),
@@ -278,6 +295,8 @@ async def match_page(
         next=next_step(document, today),
         steps=steps_for(reader, document, today),
         work=await _work(matching, document, language),
+        employer=await matching.names.employer(document["org_number"]),
+        short=short_reference,
         name=await reading.name_of(matching, principal, document),
         profile=None if profile is None else profile_in_words(profile, language),
         decline_reasons=[each.value for each in DeclineReason],
@@ -298,18 +317,15 @@ def _reasons(match: Mapping[str, Any], today: date) -> list[str]:
 async def _work(matching: Matching, match: Mapping[str, Any], language: Language) -> Document:
     need = await matching.view("needs").get(match["need_id"])
     registered = need_now(need or {})
-    return (
-        {"occupation_name": "–", "municipality_name": "–"}
-        if registered is None
-        else work_in_words(registered, language)
-    )
+    if registered is None:
+        return {"occupation_name": "–", "municipality_name": "–", **requirements_in_words({}, language)}
+    return {**work_in_words(registered, language), **requirements_in_words(registered, language)}
 
 
-def _wrong(request: Request, error: ValidationError | Refused) -> Errors:
+def _wrong(request: Request, error: ValidationError | Refused | Stale) -> Errors:
     problems, language = web_of(request).problems, language_of(request)
-    if isinstance(error, Refused):
-        document = problems.write(error, language).document
+    if not isinstance(error, ValidationError):
         # A refusal without a field stands beside the form as a whole.
-        return problems.field_errors(error, language) or {"form": document["detail"]}
+        return problems.field_errors(error, language) or {"form": problems.of_form(error, language)}
     located = RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
     return problems.field_errors(located, language)

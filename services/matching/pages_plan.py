@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from chassis.projection import Document
 from chassis.webstate import language_of, web_of
-from services.matching.words import work_in_words
+from services.matching.words import in_short, short_reference, work_in_words
 
 _NO_TEXT: Mapping[str, str] = {}
 
@@ -25,5 +25,8 @@ def plan_page(
     in_words = {
         part: [{**each, **work_in_words(each, language)} for each in shown[part]] for part in ("lines", "unfilled")
     }
-    plan = {**shown, **in_words}
-    return web_of(request).pages.render(request, "plan.html", status=status, plan=plan, errors=errors)
+    lines = [{**each, "about": in_short(each["profile"], language)} for each in in_words["lines"]]
+    plan = {**shown, **in_words, "lines": lines}
+    return web_of(request).pages.render(
+        request, "plan.html", status=status, plan=plan, short=short_reference, errors=errors
+    )

@@ -33,7 +33,7 @@ from services.matching.domain.state import Stage
 from services.matching.pages_plan import plan_page
 from services.matching.rules import weights_on
 from services.matching.shown import Sentences, next_step, reasons_in_words
-from services.matching.snapshots import need_facts, slot_state
+from services.matching.snapshots import need_facts, short_profile, slot_state
 
 OLDEST_DAYS = 365
 """Needs that were registered earlier are in no plan and no list of tasks."""
@@ -140,7 +140,7 @@ async def planned(matching: Matching, principal: Principal, texts: Sentences, la
     # A copy of its own: the pool may change while other requests get their turn.
     found = await asyncio.to_thread(plan, slots, people, weights, today)
     own = [line for line in found.lines if principal.is_of(line.slot.need.intermediary)]
-    _, known = await reading.people_of(matching, [line.candidate_id for line in own])
+    documents, known = await reading.people_of(matching, [line.candidate_id for line in own])
     by_id = {each.candidate_id: each for each in known}
     await matching.audit.read(principal, sorted(by_id), "plan", Why.OWN_NEED)
     lines = [
@@ -148,6 +148,7 @@ async def planned(matching: Matching, principal: Principal, texts: Sentences, la
             **_slot_shown(line.slot, today),
             "candidate_id": line.candidate_id,
             "score": line.score,
+            "profile": short_profile(documents[line.candidate_id]),
             "reasons": reasons_in_words(reasons(line.slot.need, by_id[line.candidate_id], weights), texts, language),
         }
         for line in own

@@ -131,14 +131,13 @@ def may_be_shown(match: Mapping[str, Any], facts: CandidateFacts, today: date) -
 
 
 def match_for_candidate(match: Document, need: Document | None) -> Document:
-    """A person's own match, with what the work is."""
+    """A person's own match, with what the work is: all that the need says of it, so that they know what they answer."""
     registered = need_now(need or {}) or {}
-    work = ("occupation", "municipality", "hours_per_week", "start_from", "measure")
     shown = _some(match, (*IDS, "stage", *_PROGRESS))
     if shown["response"] is not None:
         # Why an employer said no is between employer and counsellor.
         shown["response"] = {name: shown["response"][name] for name in ("on", "response")}
-    return {**shown, "work": {name: registered.get(name) for name in work}}
+    return {**shown, "work": {name: registered.get(name) for name in _CONTENT}}
 
 
 def ranking_shown(
@@ -162,6 +161,7 @@ def ranking_shown(
                 "score": each.score,
                 "reasons": reasons_in_words(each.reasons, texts, language),
                 "intermediary": people[each.candidate_id].get("intermediary"),
+                "profile": short_profile(people[each.candidate_id]),
                 "match_id": proposed.get(each.candidate_id),
                 "earlier": earlier.get(each.candidate_id),
             }

@@ -52,6 +52,9 @@ class NamesOf:
         self.asked.append(candidate_id)
         return f"Navn {candidate_id}"
 
+    async def employer(self, org_number: str) -> str | None:
+        return "Mester Grønn Lier" if org_number == MESTER_GRONN else None
+
 
 @dataclass
 class World:

@@ -9,12 +9,14 @@ import httpx
 import pytest
 
 from chassis.settings import Settings
-from tests.service.intake_helpers import NATIONAL_ID, World, running
+from contracts import nationalids
+from tests.service.intake_helpers import BORN, NATIONAL_ID, World, running
 from tests.service.test_intake_page import log_in, plain
 from tests.service.test_intake_places import hidden
 
 PATH = "/counsellor/candidates"
 OWN = "counsellor-refugee-service"
+OTHER_ID = nationalids.synthetic(BORN, 1)
 MAPPED = {
     "municipality": "3312",
     "hours_per_week": "37,5",
@@ -160,7 +162,7 @@ async def test_every_field_of_every_form_has_a_label_and_every_page_one_heading(
     await act(browser, url, "mapping", dict(MAPPED))
     await act(browser, url, "assessment", {"ready": "yes", "valid_until": "2025-07-13", "reduced_work_capacity": "no"})
     listed = re.findall(rf'href="({url}/[a-z-]+)"', (await browser.get(url)).text)
-    assert len(listed) == 7
+    assert len(listed) == 9
     for language in ("nb", "en"):
         await browser.get(f"/language/{language}?next=/")
         for path in (PATH, url, *listed):
@@ -173,3 +175,62 @@ async def test_every_field_of_every_form_has_a_label_and_every_page_one_heading(
             assert page.count("<h1>") == 1
             assert "<script" not in page
             assert f'<html lang="{language}">' in page
+
+
+async def test_two_registrations_of_one_person_are_merged_after_a_yes_to_just_these_two(world: World) -> None:
+    browser = await log_in(world, OWN)
+    first = (await register(browser)).headers["Location"].partition("?")[0]
+    second = (await register(browser, name="Karim T.", national_id=OTHER_ID)).headers["Location"].partition("?")[0]
+    foreign = nationalids.synthetic(BORN, 2)
+    await world.candidate("counsellor-nav", national_id=foreign)
+    assert f'href="{first}/merger"' in (await browser.get(first)).text
+    for number in (foreign, nationalids.synthetic(BORN, 3)):
+        unknown = await act(browser, first, "merger", {"other_national_id": number, "confirmed": "yes"})
+        assert "Dere følger ikke opp noen med dette nummeret." in plain(unknown.text), "the same for both"
+    asked = await act(browser, first, "merger", {"other_national_id": OTHER_ID})
+    assert asked.status_code == 422
+    assert "Registreringen av Karim Testesen ender, og Karim T. går videre." in plain(asked.text)
+    assert (await browser.get(first)).text.count("Slå sammen") == 1, "nothing has happened yet"
+    typed = {**hidden(asked.text, f"{first}/merger"), "other_national_id": OTHER_ID, "confirmed": "yes"}
+    done = await browser.post(f"{first}/merger", data=typed)
+    assert (done.status_code, done.headers["Location"]) == (303, second)
+    page = (await browser.get(first)).text
+    assert f'<a href="{second}">' in page
+    assert "/merger" not in page
+    assert (await browser.get(f"{first}/erasure")).status_code == 404, "what has ended is erased with the other"
+    assert second in (await browser.get(PATH)).text
+
+
+async def test_everything_about_a_person_is_erased_after_a_yes(world: World) -> None:
+    browser = await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    page = plain((await browser.get(f"{url}/erasure")).text)
+    assert "Karim Testesen" in page
+    assert "Det kan ikke gjøres om." in page
+    for answer in ("", "no"):
+        refused = await act(browser, url, "erasure", {"confirmed": answer})
+        assert (refused.status_code, "Velg ja for å gå videre." in plain(refused.text)) == (422, True)
+    done = await act(browser, url, "erasure", {"confirmed": "yes"})
+    assert (done.status_code, done.headers["Location"]) == (303, PATH)
+    assert "Karim Testesen" not in (await browser.get(PATH)).text, "the list shows it at once"
+    assert (await browser.get(url)).status_code == 410
+
+
+async def test_a_form_that_is_behind_keeps_what_was_typed_and_says_what_stands_now(world: World) -> None:
+    browser, colleague = await log_in(world, OWN), await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    await act(browser, url, "mapping", dict(MAPPED))
+    behind = hidden((await browser.get(f"{url}/mapping")).text, f"{url}/mapping")
+    other: dict[str, object] = {**MAPPED, "hours_per_week": "20", "language_speaking": "B2"}
+    assert (await act(colleague, url, "mapping", other)).status_code == 303
+    late = await browser.post(f"{url}/mapping", data={**behind, **MAPPED, "limits": "Ikke kveld"})
+    assert late.status_code == 409
+    shown = plain(late.text)
+    assert "Noen andre har endret dette i mellomtiden (kartleggingen er ny)." in shown
+    assert "Ikke kveld" in late.text
+    assert "Nå står det: 20,0" in shown
+    assert "Nå står det: B2" in shown
+    assert "Nå står det: Kan ikke løfte tungt" in shown
+    assert shown.count("Nå står det") == 3, "of what is the same nothing is said"
+    typed = {**MAPPED, **hidden(late.text, f"{url}/mapping"), "limits": "Ikke kveld"}
+    assert (await browser.post(f"{url}/mapping", data=typed)).status_code == 303

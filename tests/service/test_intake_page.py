@@ -24,7 +24,8 @@ async def log_in(world: World, persona: str) -> httpx.AsyncClient:
     """A browser with a session."""
     transport = httpx.ASGITransport(app=world.app)
     browser = httpx.AsyncClient(transport=transport, base_url="http://intake.test", headers=BROWSER)
-    answer = await browser.post("/login", data={"persona": persona, "next": "/"})
+    candidate_id = "01HZZZZZZZZZZZZZZZZZZZZZZ2" if persona == "candidate" else ""
+    answer = await browser.post("/login", data={"persona": persona, "candidate_id": candidate_id, "next": "/"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     return browser
 
@@ -126,6 +127,34 @@ async def test_who_has_no_needs_to_read_is_told_whom_the_page_is_for(world: Worl
     answer = await browser.get("/")
     assert answer.status_code == 200
     assert "Denne siden er for arbeidsgivere og formidlere." in answer.text
+    assert "Dine behov" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("persona", "menu", "home"),
+    [
+        ("employer-lier", ["intake", "matching", "followup"], "intake"),
+        ("counsellor-nav", ["intake", "matching", "followup"], "intake"),
+        ("decision-maker", ["intake", "matching", "followup"], "followup"),
+        ("candidate", ["matching", "followup"], "matching"),
+        ("analyst", ["reporting"], "reporting"),
+        ("operator", [], "intake"),
+    ],
+)
+async def test_each_role_is_led_to_the_pages_that_have_something_for_it(
+    world: World, persona: str, menu: list[str], home: str
+) -> None:
+    browser = await log_in(world, persona)
+    page = (await browser.get("/")).text
+    settings = world.settings
+    address = {
+        name: f"{getattr(settings, f'{name}_url').rstrip('/')}/" for name in ("matching", "followup", "reporting")
+    }
+    address["intake"] = "/"
+    navigation = page[page.index("<nav") : page.index("</nav>")]
+    assert re.findall(r'<a href="([^"]+)"', navigation) == [*(address[name] for name in menu), "/docs"]
+    assert f'class="brand" href="{address[home]}"' in page
+    assert ("Gå til din første side" in page) == (persona in ("candidate", "analyst"))
 
 
 async def test_every_table_and_field_says_what_it_is(world: World) -> None:

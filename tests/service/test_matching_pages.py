@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 
 import httpx
 
 from chassis.settings import Settings
+from contracts.codelists import adaptations
 from tests.service.matching_world import World, matching_world
 from tests.service.platform_helpers import until
+from tests.service.test_matching_journey import asked
 
 COUNSELLOR = "counsellor-refugee-service"
 
@@ -185,3 +187,97 @@ async def test_pages_hide_what_is_not_the_readers(settings: Settings) -> None:
         assert "csrf_token" in page
         await own.log_in("analyst")
         assert "Siden er for formidlere" in await own.read("/")
+
+
+async def test_the_candidate_sees_what_the_answer_is_about(settings: Settings) -> None:
+    """Employer by name, work, place, hours, start window, requirements and what the workplace adapts; no points."""
+    async with matching_world(settings) as world:
+        need = await world.need(
+            start_from=date(2025, 2, 3),
+            start_to=date(2025, 2, 28),
+            hours_per_week=22.5,
+            licences=("B",),
+            adaptations=("part_time", "simple_norwegian"),
+            adaptations_version="2025-01-01",
+        )
+        name = await world.candidate(licences=("B",))
+        (slot_id,) = need.slot_ids
+        match_id = await asked(world, slot_id, name)
+        person = browser(world)
+        await person.log_in("candidate", name)
+        page = await person.read(f"/matches/{match_id}")
+        for told in ("Mester Grønn Lier", "Butikkmedarbeidere", "Lier", "22,5", "Snakke: A2", "Arbeidstrening"):
+            assert told in page, told
+        assert "Mellom 3. februar 2025 og 28. februar 2025" in page
+        assert all(adaptations()[code].name_nb in page for code in ("part_time", "simple_norwegian"))
+        assert "poeng" not in page
+        told = (await world.get(f"/matches/{match_id}", "candidate", candidate_id=name)).json()
+        assert told["employer_name"] == "Mester Grønn Lier"
+        assert (told["work"]["adaptations"], told["work"]["start_to"]) == (
+            ["part_time", "simple_norwegian"],
+            "2025-02-28",
+        )
+
+
+async def test_lists_tell_people_apart_by_competence_and_a_short_reference(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        need = await world.need()
+        name = await world.candidate()
+        (slot_id,) = need.slot_ids
+        await world.get(f"/slots/{slot_id}/candidates")
+        counsellor = browser(world)
+        await counsellor.log_in(COUNSELLOR)
+        for path in (f"/slots/{slot_id}", "/plan"):
+            page = re.sub(r"<(?:input|form|a) [^>]*>", "", await counsellor.read(path))
+            assert f'Butikkmedarbeidere <span class="note">referanse {name[-6:]}</span>' in page.replace("\n", " ")
+            assert name not in page, "a whole id helps nobody"
+            assert "Navn" not in page, "nobody is named before they have said yes"
+
+
+async def test_a_form_that_is_behind_shows_again_what_was_typed_and_what_has_happened(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        need = await world.need()
+        name = await world.candidate()
+        (slot_id,) = need.slot_ids
+        match = f"/matches/{await asked(world, slot_id, name)}"
+        person, counsellor = browser(world), browser(world)
+        await person.log_in("candidate", name)
+        await counsellor.log_in(COUNSELLOR)
+        behind = await counsellor.read(match)
+        late_answer = await person.read(match)
+        said = await person.send(await person.read(match), f"{match}/steps/answer", **{"answer-answer": "accept"})
+        assert said.status_code == 303
+        typed = {"cancellation-reason": "other", "cancellation-note": "Ringte: har flyttet"}
+        late = await counsellor.send(behind, f"{match}/steps/cancellation", **typed)
+        assert late.status_code == 409
+        assert "Noen andre har endret dette i mellomtiden (kandidaten har sagt ja)." in late.text
+        assert "Ringte: har flyttet</textarea>" in late.text
+        sent = await counsellor.send(late.text, f"{match}/steps/cancellation", **typed)
+        assert sent.status_code == 303, "based on what the page showed this time"
+        # Nobody can take the answer back of a match that has ended: what was written is shown all the same.
+        page = await person._client.post(
+            f"{match}/steps/answer",
+            data={
+                **Forms(late_answer).found[f"{match}/steps/answer"],
+                "answer-answer": "accept",
+                "answer-note": "Kan likevel på fredag",
+            },
+        )
+        assert page.status_code == 409
+        assert "Det du skrev, ble ikke sendt" in page.text
+        assert "Kan likevel på fredag" in page.text
+
+
+async def test_a_list_shows_what_its_reader_has_just_done(settings: Settings) -> None:
+    """Without a position in the address: the browser remembers how far the log had come."""
+    async with matching_world(settings) as world:
+        need = await world.need()
+        await world.candidate()
+        (slot_id,) = need.slot_ids
+        await world.get(f"/slots/{slot_id}/candidates")
+        counsellor = browser(world)
+        await counsellor.log_in(COUNSELLOR)
+        answer = await counsellor.send(await counsellor.read(f"/slots/{slot_id}"), f"/slots/{slot_id}/proposal")
+        assert answer.status_code == 303
+        assert re.search(r"dugnad_seen_matching=matching:\d+; HttpOnly", answer.headers["set-cookie"], re.I)
+        assert answer.headers["location"] in await counsellor.read("/"), "at once"

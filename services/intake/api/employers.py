@@ -1,6 +1,7 @@
 """Employers over HTTP: who an organisation number is, from the register of units.
 
-Invariant: an employer asks about itself, an intermediary about everybody; what the register says is public anyway.
+Invariant: an employer asks about itself, an intermediary and a service about everybody; what the register says is
+public anyway.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contracts.codelists import current_municipalities
 from contracts.orgnumbers import is_valid
 from services.intake.core import Intake
 
-Reader = Annotated[Principal, Depends(require("needs:read"))]
+Reader = Annotated[Principal, Depends(require("needs:read", "names:read"))]
 
 
 def router(intake: Intake) -> APIRouter:
@@ -26,7 +27,9 @@ def router(intake: Intake) -> APIRouter:
     @routes.get("/employers/{org_number}", summary="Name, address municipality and industry of an employer")
     async def one(org_number: str, principal: Reader) -> Response:
         absent_unless(is_valid(org_number, synthetic_allowed=intake.synthetic))
-        absent_unless(principal.intermediary is not None or principal.acts_for(org_number))
+        absent_unless(
+            principal.intermediary is not None or principal.role == "service" or principal.acts_for(org_number)
+        )
         unit = await intake.register.unit(org_number)
         if unit is None:
             raise NotFound

@@ -21,8 +21,8 @@ from chassis.validation import Found
 from services.intake.api.paging import texts_after
 from services.intake.core import Intake, fold_need, need_subject
 from services.intake.domain.content import WarningsUnseen
-from services.intake.operations import register_again, register_need, revise_need, withdraw_need
-from services.intake.requests import NeedAgain, NeedContent, NeedWithdrawal, NewNeed
+from services.intake.operations import erase_need_text, register_again, register_need, revise_need, withdraw_need
+from services.intake.requests import NeedAgain, NeedContent, NeedWithdrawal, NewNeed, TextErasure
 from services.intake.views import confirmed_slots, need_after, started_slots
 
 Employer = Annotated[Principal, Depends(require("needs:write"))]
@@ -52,6 +52,14 @@ def router(intake: Intake) -> APIRouter:
     @routes.post("/needs/{need_id}/withdrawal", status_code=201, summary="Withdraw a need, or some of its places")
     async def withdraw(need_id: str, body: NeedWithdrawal, principal: Employer, context: Changing) -> Response:
         return respond(await withdraw_need(intake, principal, context, need_id, body))
+
+    @routes.post(
+        "/needs/{need_id}/text-erasure",
+        status_code=201,
+        summary="Erase free text and contact person of a need for good",
+    )
+    async def erase(need_id: str, body: TextErasure, principal: Employer, context: Changing) -> Response:  # noqa: ARG001 - an empty object
+        return respond(await erase_need_text(intake, principal, context, need_id))
 
     @routes.get("/needs", summary="List needs, the newest first")
     async def listed(

@@ -54,4 +54,11 @@ class ExpireNeed:
     """Slots that somebody has, or has begun on."""
 
 
-NeedCommand = RegisterNeed | ReviseNeed | WithdrawNeed | ExpireNeed
+@dataclass(frozen=True)
+class EraseNeedText:
+    """Free text and contact person, of every version of the need."""
+
+    at: datetime
+
+
+NeedCommand = RegisterNeed | ReviseNeed | WithdrawNeed | ExpireNeed | EraseNeedText

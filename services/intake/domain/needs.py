@@ -12,10 +12,17 @@ from typing import assert_never
 
 from contracts.days import oslo_day, promise_date
 from contracts.event import Event
-from contracts.intake import NeedExpired, NeedRegistered, NeedRevised, NeedWithdrawn
+from contracts.intake import NeedExpired, NeedRegistered, NeedRevised, NeedTextErased, NeedWithdrawn
 from contracts.refused import Refused
 from services.intake.domain import content
-from services.intake.domain.need_commands import ExpireNeed, NeedCommand, RegisterNeed, ReviseNeed, WithdrawNeed
+from services.intake.domain.need_commands import (
+    EraseNeedText,
+    ExpireNeed,
+    NeedCommand,
+    RegisterNeed,
+    ReviseNeed,
+    WithdrawNeed,
+)
 from services.intake.domain.rules import check_municipality, check_org_number, check_unique, wrong
 
 MOST_SLOTS = 20
@@ -32,6 +39,9 @@ class Need:
     """What holds of its content."""
     registered: NeedRegistered = field(repr=False)
     closed: frozenset[str] = frozenset()
+    written: bool = False
+    """Something of some version was sealed, as far as it was opened."""
+    text_erased: bool = False
 
     @property
     def open_slots(self) -> tuple[str, ...]:
@@ -43,9 +53,12 @@ def evolve(state: Need | None, event: Event) -> Need | None:
     """The need after one more event; events of other subjects in the same commits change nothing."""
     match event:
         case NeedRegistered():
-            return Need(event.need_id, event.org_number, event.slot_ids, event, event)
+            written = event.sealed is not None
+            return Need(event.need_id, event.org_number, event.slot_ids, event, event, written=written)
         case NeedRevised() if state is not None:
-            return replace(state, last=event)
+            return replace(state, last=event, written=state.written or event.sealed is not None)
+        case NeedTextErased() if state is not None:
+            return replace(state, text_erased=True)
         case NeedWithdrawn() | NeedExpired() if state is not None:
             return replace(state, closed=state.closed | set(event.slot_ids))
         case _:
@@ -58,6 +71,9 @@ def decide(command: NeedCommand, state: Need | None) -> list[Event]:
         return [_register(command, state)]
     if state is None:
         raise Refused("need_unknown")
+    if isinstance(command, EraseNeedText):
+        # Also of a need that has ended: the contact person stands in it all the same.
+        return [_erase_text(command, state)]
     if not state.open_slots:
         raise Refused("need_closed")
     match command:
@@ -96,8 +112,21 @@ def _register(command: RegisterNeed, state: Need | None) -> NeedRegistered:
     )
 
 
+def check_text_allowed(state: Need, text: content.Content) -> None:
+    """Raises Refused where the key is gone that free text would be sealed with."""
+    if state.text_erased and text.sealed() is not None:
+        raise Refused("text_erased")
+
+
+def _erase_text(command: EraseNeedText, state: Need) -> NeedTextErased:
+    if state.text_erased or not state.written:
+        raise Refused("no_text_to_erase")
+    return NeedTextErased(need_id=state.need_id, org_number=state.org_number, erased_on=oslo_day(command.at))
+
+
 def _revise(command: ReviseNeed, state: Need) -> NeedRevised:
     today = oslo_day(command.at)
+    check_text_allowed(state, command.content)
     found = content.check(command.content, today, state.last)
     content.check_accepted(found, command.accepted_warnings)
     fresh = command.content.public(state.registered.registered_on)

@@ -45,8 +45,8 @@ _SEVERAL: dict[str, type[np.generic]] = {
     "certificates": np.int64,
 }
 """Several values per person, each value a row of its own; as many rows as whoever has most needs."""
-MOST_DERIVED = 512
-"""More than there are occupations: a byte per person each."""
+MOST_DERIVED = 1024
+"""More than there are occupations and municipalities: a byte per person each."""
 
 
 class Codes:
@@ -90,7 +90,7 @@ class Columns:
         self._unused: list[int] = []
         self._single = {name: np.zeros(_FIRST_ROWS, kind) for name, kind in SINGLE.items()}
         self._several = {name: np.zeros((1, _FIRST_ROWS), kind) for name, kind in _SEVERAL.items()}
-        self._derived: dict[tuple[str, str], tuple[int, npt.NDArray[np.uint8]]] = {}
+        self._derived: dict[tuple[str, ...], tuple[int, npt.NDArray[np.uint8]]] = {}
         self._changed: list[int] = []
 
     def __len__(self) -> int:
@@ -102,7 +102,7 @@ class Columns:
         derived = [values for _, values in self._derived.values()]
         return sum(each.nbytes for each in (*self._single.values(), *self._several.values(), *derived))
 
-    def derived(self, key: tuple[str, str], make: Callable[[Array], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    def derived(self, key: tuple[str, ...], make: Callable[[Array], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
         """What `make` says of rows, kept: made once for everybody, and again for the rows that have changed since."""
         seen, values = self._derived.pop(key, (0, np.zeros(0, np.uint8)))
         size = len(self.ids)

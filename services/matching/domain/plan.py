@@ -20,12 +20,13 @@ from services.matching.domain.facts import NeedFacts
 from services.matching.domain.scoring import Scorer
 from services.matching.domain.weights import Weights
 
-Costs: TypeAlias = npt.NDArray[np.float64]
+Worth: TypeAlias = npt.NDArray[np.uint8]
 MOST_SLOTS = 500
 """In one plan; those with the nearest promise dates. More would ask for memory by their square."""
-_FILLED = 1_000_000.0
-"""What filling one more place is worth: more than the scores of all places together come to."""
-_IMPOSSIBLE = 0.0
+_EMPTY = 1_000_000.0
+"""What leaving a place empty costs: more than the scores of all places together come to."""
+_IMPOSSIBLE = 0
+"""What somebody is worth who cannot be chosen; whoever can is worth the score and one more."""
 _FEW = 20
 
 
@@ -78,69 +79,72 @@ def plan(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: da
     best candidate who is left.
     """
     ordered = sorted(slots, key=lambda slot: slot.urgency)[:MOST_SLOTS]
-    costs = _costs(ordered, people, weights, today)
-    columns = _concerned(costs)
+    worth = _worth(ordered, people, weights, today)
+    greedy = _one_by_one(worth)
+    columns = _concerned(worth)
     if columns is not None:
-        costs = np.ascontiguousarray(costs[:, columns])
-    found = [(slot, person) for slot, person in _assigned(costs) if costs[slot, person] < _IMPOSSIBLE]
+        worth = np.ascontiguousarray(worth[:, columns])
     ids = people.ids if columns is None else [people.ids[column] for column in columns]
-    lines = tuple(Line(ordered[slot], ids[person], _score(costs[slot, person])) for slot, person in found)
+    lines = tuple(
+        Line(ordered[slot], ids[person], points - 1)
+        for slot, person in _assigned(worth)
+        if (points := int(worth[slot, person])) > _IMPOSSIBLE
+    )
     filled = {line.slot.slot_id for line in lines}
     unfilled = tuple(slot for slot in ordered if slot.slot_id not in filled)
-    best = Outlook(len(lines), sum(line.score for line in lines))
-    return Plan(lines, unfilled, best, _one_by_one(costs))
+    return Plan(lines, unfilled, Outlook(len(lines), sum(line.score for line in lines)), greedy)
 
 
-def _costs(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: date) -> Costs:
-    """What it costs to choose somebody for a place: the less, the higher the score; `_IMPOSSIBLE` behind a guard."""
-    costs, scorer = np.empty((len(slots), len(people.ids))), Scorer(people, weights, today)
+def _worth(slots: Sequence[OpenSlot], people: Columns, weights: Weights, today: date) -> Worth:
+    """What everybody is worth for each place, a row each."""
+    worth, scorer = np.empty((len(slots), len(people.ids)), np.uint8), Scorer(people, weights, today)
     first: dict[str, int] = {}
     row_of = {name: row for row, name in enumerate(people.ids)} if any(slot.tried for slot in slots) else {}
     for row, slot in enumerate(slots):
-        same = first.setdefault(slot.need.need_id, row)
+        same, own = first.setdefault(slot.need.need_id, row), worth[row]
         if same != row:
-            costs[row] = costs[same]
+            own[:] = worth[same]
         else:
-            scored = scorer.of(slot.need)
-            own = costs[row]
-            np.subtract(-_FILLED, scored.scores, out=own)
-            # Not `costs[row] *=`, which would write the row onto itself once more.
-            np.multiply(own, scored.free, out=own)
+            scored = scorer.of(slot.need, out=own)
+            own += 1
+            own *= scored.free
     # Last, since the row of a slot may have been copied from another one of its need.
     for row, slot in enumerate(slots):
         for person in slot.tried & row_of.keys():
-            costs[row, row_of[person]] = _IMPOSSIBLE
-    return costs
+            worth[row, row_of[person]] = _IMPOSSIBLE
+    return worth
 
 
-def _score(cost: float) -> int:
-    return round(-cost - _FILLED)
-
-
-def _concerned(costs: Costs) -> npt.NDArray[np.intp] | None:
+def _concerned(worth: Worth) -> npt.NDArray[np.intp] | None:
     """The people that a best plan can be made of: of each place the best ones, as many as there are places.
 
     Whoever takes somebody outside of these can change to one of them who is free, and loses nothing. None: everybody,
     since so few are not worth looking for the best.
     """
-    slots, people = costs.shape
-    if people <= _FEW * slots:
+    slots, people = worth.shape
+    if not slots or people <= _FEW * slots:
         return None
-    best = np.argpartition(costs, slots - 1, axis=1)[:, :slots]
+    best = np.argpartition(worth, people - slots, axis=1)[:, people - slots :]
     return np.unique(best)
 
 
-def _assigned(costs: Costs) -> list[tuple[int, int]]:
+def _assigned(worth: Worth) -> list[tuple[int, int]]:
+    costs = np.negative(worth, dtype=np.float64)
+    np.putmask(costs, worth == _IMPOSSIBLE, _EMPTY)
     rows, columns = linear_sum_assignment(costs)
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
-def _one_by_one(costs: Costs) -> Outlook:
-    filled, score = 0, 0
-    taken = np.zeros(costs.shape[1])
-    for row in costs if costs.size else ():
-        person = int((row + taken).argmin())
-        if row[person] + taken[person] < _IMPOSSIBLE:
-            filled, score = filled + 1, score + _score(row[person])
-            taken[person] = np.inf
-    return Outlook(filled, score)
+def _one_by_one(worth: Worth) -> Outlook:
+    """Each place takes the first of the best who are left."""
+    if not worth.size:
+        return Outlook(0, 0)
+    filled, total = 0, 0
+    left = np.ones(worth.shape[1], np.bool_)
+    for row, first in zip(worth, worth.argmax(axis=1).tolist(), strict=True):
+        own = row if left[first] else row * left
+        person = int(own.argmax())
+        if (points := int(own[person])) > _IMPOSSIBLE:
+            filled, total = filled + 1, total + points - 1
+            left[person] = False
+    return Outlook(filled, total)

@@ -32,7 +32,8 @@ from services.matching.domain.facts import NeedFacts
 from services.matching.domain.ranking import NEARNESS, SKILLS, distance, nearness
 from services.matching.domain.weights import Nearness, Weights
 
-Scores: TypeAlias = npt.NDArray[np.int16]
+Scores: TypeAlias = npt.NDArray[np.uint8]
+"""Points, added up or not: all that a version of the weights can give together fits into a byte."""
 FARNESS = ("elsewhere", "same_county", "same_municipality")
 
 
@@ -54,17 +55,17 @@ class Scorer:
         valid = columns.of("valid_until") >= today.toordinal()
         self._ready = columns.having(READY, CONSENT, without=PROTECTED | PLACED) & valid
 
-    def of(self, need: NeedFacts) -> Scored:
-        """Points and guards of everybody for one need."""
+    def of(self, need: NeedFacts, out: Scores | None = None) -> Scored:
+        """Points and guards of everybody for one need; the points are written into `out` where it is given."""
         weights, language = self._weights, need.language
-        scores = self._once(("place", need.municipality), self._place) + self._points_of(need.occupation)
+        held = weights.licence.held if need.licences else 0
+        if need.certificates and weights.certificate is not None:
+            held += weights.certificate.held
+        place = self._once(("place", need.municipality), self._place)
+        scores: Scores = np.add(place, self._kept("occupation", need.occupation, _occupation_points), out=out)
         if required := tuple((skill, level) for skill in SKILLS if (level := LEVELS.get(getattr(language, skill)))):
             scores += self._once(("language", *required), self._language)
-        scores += self._once(("days", need.hours_per_week, need.begins, need.promise_date), self._hours_and_start)
-        if need.licences:
-            scores += np.int16(weights.licence.held)
-        if need.certificates and weights.certificate is not None:
-            scores += np.int16(weights.certificate.held)
+        scores += self._once(("days", need.hours_per_week, need.begins, need.promise_date, held), self._days)
         free = self._once(("free", need.begins, need.start_to, need.licences, need.certificates), self._free)
         return Scored(scores, free)
 
@@ -74,72 +75,62 @@ class Scorer:
             found = self._known[key] = make(*key[1:])
         return found
 
-    def _points_of(self, wanted: str) -> Array:
-        def points(rows: Array) -> npt.NDArray[np.uint8]:
-            return _occupation_points(self._columns, wanted, self._weights, rows)
+    def _kept(self, what: str, wanted: str, points: Callable[..., Scores]) -> Scores:
+        """Points that outlast this scorer, by a code of the need and facts of the candidates alone."""
 
-        return self._columns.derived((self._weights.version, wanted), points)
+        def make(rows: Array) -> Scores:
+            return points(self._columns, wanted, self._weights, rows)
+
+        return self._columns.derived((self._weights.version, what, wanted), make)
 
     def _place(self, wanted: str) -> Scores:
-        table, columns = _far(wanted, len(MUNICIPALITIES)), self._columns
-        scores = _by(self._weights.place, FARNESS)[table][columns.of("municipality")]
-        if (wished := self._weights.place.wished) is not None:
-            by_place = np.where(table == FARNESS.index("same_municipality"), np.int16(wished), np.int16(0))
-            for places in columns.all_of("places"):
-                np.maximum(scores, by_place[places], out=scores)
-        if self._weights.travel is not None:
-            by_journey = self._once(("points of journeys",), self._journey_points)[:, table].ravel()
-            scores += by_journey[self._once(("journeys", len(table)), self._journeys)]
-        return scores
-
-    def _journeys(self, places: int) -> npt.NDArray[np.intp]:
-        """Per person: which distances the longest journey covers, together with the municipality, as one number."""
-        assert self._weights.travel is not None
-        longest, covered = self._columns.of("travel"), np.ones(len(self._columns.ids), np.intp)
-        for bit, how in enumerate(FARNESS):
-            covered += (longest >= int(getattr(self._weights.travel, f"{how}_minutes"))).astype(np.intp) << bit
-        covered[longest < 0] = 0
-        return np.asarray(covered * places + self._columns.of("municipality"))
-
-    def _journey_points(self) -> Scores:
-        """Points by what a journey covers (0: unknown, else 1 + a bit for each distance) and by distance."""
-        travel = self._weights.travel
-        assert travel is not None
-        known = [[travel.covers if bits >> far & 1 else travel.short for far in range(3)] for bits in range(8)]
-        return np.array([[travel.unknown] * 3, *known], np.int16)
+        return self._kept("place", wanted, _place_points)
 
     def _language(self, *required: tuple[str, int]) -> Scores:
-        scores, points = np.zeros(len(self._columns.ids), np.int16), self._weights.language
-        for skill, least in required:
-            by_level = [
-                points.met if level >= least else points.one_below if level == least - 1 else points.below
-                for level in LEVELS.values()
-            ]
-            scores += np.array([points.not_mapped, *by_level], np.int16)[self._columns.of(skill)]
-        return scores
+        first, *others = (self._once(("skill", *each), self._skill) for each in required)
+        return np.asarray(sum(others, start=first))
 
-    def _hours_and_start(self, wanted: float, begins: date, promised: date) -> Scores:
+    def _skill(self, skill: str, least: int) -> Scores:
+        points = self._weights.language
+        by_level = [
+            points.met if level >= least else points.one_below if level == least - 1 else points.below
+            for level in LEVELS.values()
+        ]
+        return np.array([points.not_mapped, *by_level], np.uint8)[self._columns.of(skill)]
+
+    def _days(self, wanted: float, begins: date, promised: date, held: int) -> Scores:
+        """Hours and start together, with the points of what all who are free hold."""
+        hours, start = self._once(("hours", wanted), self._hours), self._once(("start", begins, promised), self._start)
+        return np.asarray(hours + start + np.uint8(held))
+
+    def _hours(self, wanted: float) -> Scores:
         hours, points = self._columns.of("hours"), self._weights.hours
         nearly = hours * 100 >= wanted * points.nearly_percent
-        fewer = np.where(nearly, np.int16(points.nearly), np.int16(points.fewer))
-        day, start = self._columns.of("available_from"), self._weights.start
-        later = np.where(day <= promised.toordinal(), np.int16(start.within_promise), np.int16(start.late))
-        in_time = np.where(day <= begins.toordinal(), np.int16(start.in_time), later)
-        return np.asarray(np.where(hours >= wanted, np.int16(points.enough), fewer) + in_time)
+        fewer = np.where(nearly, np.uint8(points.nearly), np.uint8(points.fewer))
+        return np.where(hours >= wanted, np.uint8(points.enough), fewer)
+
+    def _start(self, begins: date, promised: date) -> Scores:
+        day, points = self._columns.of("available_from"), self._weights.start
+        later = np.where(day <= promised.toordinal(), np.uint8(points.within_promise), np.uint8(points.late))
+        return np.where(day <= begins.toordinal(), np.uint8(points.in_time), later)
 
     def _free(
         self, begins: date, latest: date | None, licences: tuple[str, ...], certificates: tuple[str, ...]
     ) -> Mask:
-        columns = self._columns
-        free = self._ready & (columns.of("available_to") >= begins.toordinal())
+        held = self._once(("held", licences, certificates), self._holding)
+        free = held & (self._columns.of("available_to") >= begins.toordinal())
         if latest is not None:
-            free &= columns.of("available_from") <= latest.toordinal()
+            free &= self._columns.of("available_from") <= latest.toordinal()
+        return np.asarray(free)
+
+    def _holding(self, licences: tuple[str, ...], certificates: tuple[str, ...]) -> Mask:
+        columns, held = self._columns, self._ready.copy()
         for name, codes, wanted in (("licences", LICENCES, licences), ("certificates", CERTIFICATES, certificates)):
             words = codes.words(wanted)
             columns.widen(name, len(words))
             for word, has in zip(words, columns.all_of(name), strict=False):
-                free &= (has & word) == word
-        return np.asarray(free)
+                held &= (has & word) == word
+        return held
 
 
 @lru_cache(1024)
@@ -153,10 +144,26 @@ def _far(wanted: str, _: int) -> npt.NDArray[np.uint8]:
 
 
 def _by(points: object, names: tuple[str, ...]) -> Scores:
-    return np.array([getattr(points, name) for name in names], np.int16)
+    return np.array([getattr(points, name) for name in names], np.uint8)
 
 
-def _occupation_points(columns: Columns, wanted: str, weights: Weights, rows: Array) -> npt.NDArray[np.uint8]:
+def _place_points(columns: Columns, wanted: str, weights: Weights, rows: Array) -> Scores:
+    """Place and journey together, of some rows."""
+    table = _far(wanted, len(MUNICIPALITIES))
+    far = table[columns.of("municipality")[rows]]
+    points = _by(weights.place, FARNESS)[far]
+    if (wished := weights.place.wished) is not None:
+        nearest = table[columns.all_of("places")[:, rows]].max(axis=0)
+        wishes = np.where(nearest == FARNESS.index("same_municipality"), np.uint8(wished), np.uint8(0))
+        np.maximum(points, wishes, out=points)
+    if (travel := weights.travel) is not None:
+        longest, assumed = columns.of("travel")[rows], np.array([getattr(travel, f"{how}_minutes") for how in FARNESS])
+        known = np.where(longest >= assumed[far], travel.covers, travel.short)
+        points += np.where(longest < 0, travel.unknown, known).astype(np.uint8)
+    return points
+
+
+def _occupation_points(columns: Columns, wanted: str, weights: Weights, rows: Array) -> Scores:
     """Wish, experience and qualification together, of some rows."""
     near = _near(wanted, len(OCCUPATIONS))
     points = _nearest(columns.all_of("wishes")[:, rows], near, weights.wish)

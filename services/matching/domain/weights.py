@@ -9,10 +9,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Points = Annotated[int, Field(ge=0, le=80)]
-"""Three of these fit into a byte; nothing is ever taken off."""
+MOST_POINTS = 254
+"""In all: scores are added up as bytes, and one more than the score must fit into one too."""
+Points = Annotated[int, Field(ge=0, le=MOST_POINTS)]
+"""Nothing is ever taken off."""
 
 
 class Part(BaseModel):
@@ -99,3 +101,28 @@ class Weights(Part):
     start: StartPoints
     licence: LicencePoints
     certificate: CertificatePoints | None = None
+
+    @property
+    def most(self) -> int:
+        """The highest score that there can be, for a need that asks for everything."""
+        place, travel, hours = self.place, self.travel, self.hours
+        return sum(
+            (
+                *(
+                    max(part.model_dump().values())
+                    for part in (self.wish, self.experience, self.qualification, self.start)
+                ),
+                4 * max(self.language.model_dump().values()),
+                max(place.same_municipality, place.same_county, place.elsewhere, place.wished or 0),
+                max(travel.covers, travel.unknown, travel.short) if travel else 0,
+                max(hours.enough, hours.nearly, hours.fewer),
+                self.licence.held,
+                self.certificate.held if self.certificate else 0,
+            )
+        )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Weights:
+        if self.most > MOST_POINTS:
+            raise ValueError(f"the points of a version come to {self.most} together, more than {MOST_POINTS}")
+        return self

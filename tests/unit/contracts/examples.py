@@ -83,6 +83,7 @@ _EVENTS: tuple[Event, ...] = (
     ),
     i.NeedExpired(**need, slot_ids=(SLOT,), expired_on=LAST),
     i.NeedWithdrawn(**need, slot_ids=(SLOT,), reason="filled_otherwise", withdrawn_on=DAY),
+    i.NeedTextErased(**need, erased_on=LAST),
     i.CandidateRegistered(**person, intermediary="refugee_service", registered_on=DAY),
     i.CandidateMapped(
         **person,

@@ -35,6 +35,19 @@ def test_a_word_within_a_word_is_found_after_those_that_begin_so() -> None:
     assert "5230" in sellers[1:]
 
 
+@pytest.mark.parametrize(
+    "query", ["butikmedarb", "butikkmedarbiedere", "buttikkmedarbeider", "butikkmedarbedere", "5223 butikmedarb"]
+)
+def test_a_slip_of_the_hand_finds_what_was_meant(query: str) -> None:
+    assert "5223" in found(query)
+    assert len(found(query)) < 5
+
+
+def test_what_is_written_rightly_is_not_mixed_with_what_is_nearly_so() -> None:
+    assert found("selgere") == [code for code in found("selgere") if "selger" in occupations()[code].name_nb.lower()]
+    assert found("kokk") == [code for code in found("kokk") if "kokk" in occupations()[code].name_nb.lower()]
+
+
 @pytest.mark.parametrize("query", ["", " ", "--", "trollmann", "butikk trollmann", "(", ".*"])
 def test_what_fits_nothing_finds_nothing(query: str) -> None:
     assert found(query) == []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from chassis.formats import LANGUAGES
 from chassis.texts import Texts
+from contracts.intake import CandidateEvent, IntakeEvent, NeedEvent
 from contracts.vocabulary import Intermediary, Measure
 from services.intake.forms import NEW_NEED, WITHDRAWAL, content_of_form, named, need_of_form, typed_of_need
 from services.intake.inputs import occupation_code
@@ -28,6 +30,13 @@ def test_every_refusal_has_a_sentence() -> None:
     assert len(codes) > 40
     assert [code for code in sorted(codes) if f"refused.{code}" not in TEXTS] == []
     assert sorted(key for key in TEXTS.keys() if key.startswith("refused.") and key[8:] not in codes) == []  # noqa: SIM118 - no mapping
+
+
+def test_every_event_of_a_need_or_candidate_has_words_for_whoever_finds_that_it_happened_meanwhile() -> None:
+    events = (each for each in get_args(IntakeEvent) if issubclass(each, NeedEvent | CandidateEvent))
+    # Nobody can have read what was not there before it was registered.
+    later = {each.__name__ for each in events} - {"NeedRegistered", "CandidateRegistered"}
+    assert {name for name in later if f"changed.{name}" not in TEXTS} == set()
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,32 @@ def test_the_plan_is_the_same_in_whatever_order_people_and_places_come() -> None
     everybody = columns_of(people[::-1])
     other = plan(slots_of(needs)[::-1], everybody.only(everybody.having()), WEIGHTS, TODAY)
     assert other == one
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(NEEDS, min_size=1, max_size=3).map(named),
+    st.lists(PEOPLE, max_size=12, unique_by=lambda each: each.candidate_id),
+)
+def test_place_by_place_each_takes_the_first_of_the_best_who_are_left(
+    needs: list[NeedFacts], people: list[CandidateFacts]
+) -> None:
+    left, filled, score = list(people), 0, 0
+    slots = slots_of(needs)
+    for slot in sorted(slots, key=lambda each: each.urgency):
+        fit = [each for each in left if not guards(slot.need, each, TODAY)]
+        if fit:
+            best = max(fit, key=lambda each: total(reasons(slot.need, each, WEIGHTS)))
+            filled, score = filled + 1, score + total(reasons(slot.need, best, WEIGHTS))
+            left.remove(best)
+    assert plan(slots, columns_of(people), WEIGHTS, TODAY).greedy == Outlook(filled, score)
+
+
+def test_of_many_people_the_plan_looks_at_the_best_alone_and_finds_the_same() -> None:
+    """More people than `plan` looks at for two places: the best two for each stand among the worst of all rows."""
+    slots = slots_of([NEED])
+    crowd = [candidate(f"C{number:03}", wished_occupations=(), experience=()) for number in range(100)]
+    best = [candidate("C998"), candidate("C999")]
+    found = plan(slots, columns_of([*crowd, *best]), WEIGHTS, TODAY)
+    assert sorted(line.candidate_id for line in found.lines) == ["C998", "C999"]
+    assert found == plan(slots, columns_of(best), WEIGHTS, TODAY)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from contracts.intake import LanguageLevels
 from services.matching.domain.facts import CandidateFacts, Practice
 from services.matching.domain.ranking import Guard, guards, nearness, rank, reasons, total
+from services.matching.domain.weights import MOST_POINTS, Weights
 from services.matching.rules import all_weights, weights_on
 from tests.unit.matching.matching_facts import NEED, TODAY, WEIGHTS, candidate
 
@@ -220,6 +222,21 @@ def test_what_a_ranking_knows_of_a_person_is_this_and_no_more() -> None:
 def test_protection_intermediary_and_other_proposals_are_worth_no_point(person: Any, need: Any, weights: Any) -> None:
     other = replace(person, protected=not person.protected, intermediary="nav", proposed=True, absorbed=("C9",))
     assert reasons(need, other, weights) == reasons(need, person, weights)
+
+
+@given(st.sampled_from(all_weights()), st.data())
+def test_no_score_is_above_the_most_that_a_version_says_it_gives(weights: Weights, data: st.DataObject) -> None:
+    found = reasons(data.draw(NEEDS), data.draw(PEOPLE), weights)
+    assert total(found) <= weights.most <= MOST_POINTS
+
+
+def test_a_version_whose_points_do_not_fit_into_a_byte_is_refused() -> None:
+    told = NOW.model_dump()
+    told["wish"]["same"] += MOST_POINTS - NOW.most
+    assert Weights.model_validate(told).most == MOST_POINTS
+    told["wish"]["same"] += 1
+    with pytest.raises(ValidationError, match=f"more than {MOST_POINTS}"):
+        Weights.model_validate(told)
 
 
 def test_weights_are_dated_and_days_before_the_first_set_use_it() -> None:

@@ -6,11 +6,13 @@ import re
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from chassis.texts import Texts
-from contracts.vocabulary import CancelReason, DeclineReason, EmployerResponse, ResponseReason
+from contracts.matching import MatchingEvent
+from contracts.vocabulary import CancelReason, DeclineReason, EmployerResponse, Measure, ResponseReason
 from services.matching.domain.ranking import SKILLS, UNMET, Guard
 from services.matching.domain.state import Stage
 
@@ -42,10 +44,17 @@ def test_every_refusal_has_a_sentence_and_no_sentence_is_left_over() -> None:
         ("response_reason", ResponseReason),
         ("decline_reason", DeclineReason),
         ("cancel_reason", CancelReason),
+        ("measure", Measure),
     ],
 )
 def test_every_code_of_a_closed_list_has_a_sentence(kind: str, codes: type[StrEnum]) -> None:
     assert {f"{kind}.{code}" for code in codes} <= KEYS
+
+
+def test_every_event_of_a_match_has_words_for_whoever_finds_that_it_happened_meanwhile() -> None:
+    assert {f"changed.{each.__name__}" for each in get_args(MatchingEvent)} | {"changed.other"} == {
+        key for key in KEYS if key.startswith("changed.")
+    }
 
 
 def test_every_reason_of_a_score_has_a_sentence() -> None:
