@@ -32,13 +32,13 @@ _OF_PLANS = """CandidateMatched CandidateAsked CandidateDeclined CandidatePresen
     AgreementAnnulled AgreementExpired NoShowReported TrialStarted"""
 
 READS: Mapping[str, tuple[str, str]] = {
-    "intake/needs": ("need_id", _NEED),
+    "intake/needs": ("need_id", f"{_NEED} NeedTextErased"),
     "intake/candidates": ("candidate_id", _CANDIDATE),
     "intake/places": (
         "need_id",
         "NeedAssigned MatchConfirmed MatchCancelled TrialStarted TrialClosed NoShowReported",
     ),
-    "intake/erased": ("candidate_id", "CandidateErased"),
+    "intake/erased": ("candidate_id", "CandidateErased NeedTextErased"),
     "matching/needs": ("need_id", f"{_NEED} NeedAssigned"),
     "matching/pool": (
         "candidate_id",
