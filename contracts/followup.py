@@ -27,6 +27,7 @@ from contracts.vocabulary import (
     ProgressCode,
     ReversalReasonCode,
     ShortenReasonCode,
+    StartReversalReasonCode,
     TaskCode,
 )
 
@@ -55,8 +56,14 @@ class TaskEvent(CaseEvent):
 
 
 class TaskAssigned(TaskEvent):
+    """Since v2 with the municipality, whose playbook the case follows."""
+
+    VERSION: ClassVar[int] = 2
+
     responsible: PartyCode
     due_on: date
+    municipality: str | None = None
+    """Where the work is, four digits; null in v1 and where it is not known."""
 
 
 class TaskCompleted(TaskEvent):
@@ -171,7 +178,10 @@ class TrialEvent(CaseEvent):
 
 
 class TrialStarted(TrialEvent):
-    """The candidate showed up. Stops the slot's clock on the day `on`, whenever it is typed."""
+    """The candidate showed up. Stops the slot's clock on the day `on`, whenever it is typed.
+
+    The last one of a trial holds: after `StartReversed` it says the right day, with all that follows from it.
+    """
 
     on: date
     confirmed_by: PartyCode
@@ -182,6 +192,26 @@ class TrialStarted(TrialEvent):
     """Oslo days from the need's registration to `on`; at most 28 keeps the promise."""
     within_promise: bool
     rule_version: str
+
+
+class StartDisputed(TrialEvent):
+    """Somebody gives another day than the confirmed one, which stands until the counsellor has settled it."""
+
+    on: date
+    """The Oslo day on which the candidate showed up, as this party says."""
+    reported_by: PartyCode
+    reported_on: date
+
+
+class StartReversed(TrialEvent):
+    """The confirmed day was wrong; `TrialStarted` with the right one follows in the same commit. Sealed: `note`."""
+
+    reversed_on: date
+    on: date
+    """The day that never was the start."""
+    reason: StartReversalReasonCode
+    check_in_not_missed_on: date | None = None
+    """The due day of a check-in that was said to be missed, and that the right day makes due on another one."""
 
 
 class NoShowReported(AgreementEvent):
@@ -331,6 +361,8 @@ FollowupEvent = (
     | AgreementExpiring
     | AgreementExpired
     | TrialStarted
+    | StartDisputed
+    | StartReversed
     | NoShowReported
     | CheckInHeld
     | CheckInMissed

@@ -288,7 +288,8 @@ async def _form(
         typed=typed or {},
         preview=preview,
         agreement=_decided_on(case, action),
-        change=None if (trial := trial_of(case)) is None else waiting_change(trial[1]),
+        trial=None if (trial := trial_of(case)) is None else trial[1],
+        change=None if trial is None else waiting_change(trial[1]),
         # A sentence about what the form does not ask for has no field to lead to.
         errors={name if name in inputs else "main": sentence for name, sentence in (errors or {}).items()},
     )

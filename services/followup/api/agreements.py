@@ -33,9 +33,10 @@ from services.followup.domain.commands import (
     RevokeApproval,
 )
 from services.followup.domain.guards import found_agreement
+from services.followup.domain.start import differs
 from services.followup.domain.subsidies import plan_of
-from services.followup.domain.trial import differs
 from services.followup.showing import agreement_body, differences, versions
+from services.followup.steps import trial_of
 from services.followup.subjects import agreement_subject, slot_subject, trial_subject
 from services.followup.subsidyshowing import NO_STORE, plan_body
 
@@ -215,10 +216,12 @@ async def confirm_start(
         }
         return Answer(told, f"/trials/{trial_id}", trial_subject(trial_id))
 
-    names = [*found.subjects, trial_subject(trial_id), slot_subject(found.drafted.slot_id)]
+    started_before = trial_of(found.document)
+    trial = trial_subject(trial_id if started_before is None else started_before[0])
+    names = [*found.subjects, trial, slot_subject(found.drafted.slot_id)]
     done = await followup.run(context, names, found.drafted.candidate_id, command, answer)
     if done.answer.body.get("differs"):
-        # The task that asks which day it was is stored; the day that was confirmed stands.
+        # What was said is stored, and the task that asks which day it was; the day that was confirmed stands.
         person = await followup.person(found.drafted.candidate_id)
         _, agreement = found_agreement(person, agreement_id)
         assert agreement.trial is not None, "else nothing would differ"

@@ -20,7 +20,7 @@ from contracts.followup import (
     TrialStarted,
 )
 from contracts.vocabulary import CloseReason, Measure, Outcome, Party
-from services.followup.domain.commands import Command, CompleteTask
+from services.followup.domain.commands import Command
 from services.followup.domain.decide import decide
 from tests.unit.followup.followup_facts import (
     CONCLUDED,
@@ -120,26 +120,6 @@ def test_the_start_lies_within_the_agreement() -> None:
             "outside_agreement", ["/on"], status=422
         )
     assert after(CONCLUDED).when(decide, starting(on=date(2025, 5, 2), at=noon(date(2025, 5, 4)))).events
-
-
-def test_the_same_start_twice_is_refused_and_a_second_date_asks_the_counsellor_to_settle_it() -> None:
-    after(STARTED).when(decide, starting(at=noon(date(2025, 2, 4)))).then_refused("already_started")
-    other = starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4)))
-    asked = TaskAssigned(
-        **IDS, task_id="A1-settle", task="settle_start_date", responsible="counsellor", due_on=date(2025, 2, 4)
-    )
-    after(STARTED).when(decide, other).then(asked)
-    after(STARTED, other).when(decide, other).then_refused("start_date_differs", ["/on"], status=409)
-
-
-def test_the_counsellor_settles_which_day_it_was_and_completes_no_other_task_by_hand() -> None:
-    disputed = [*STARTED, starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4)))]
-    settle = CompleteTask(match_id="M1", task_id="A1-settle", acting=Party.COUNSELLOR, at=noon(date(2025, 2, 5)))
-    done = TaskCompleted(**IDS, task_id="A1-settle", task="settle_start_date", completed_on=date(2025, 2, 5))
-    after(disputed).when(decide, settle).then(done)
-    after(disputed, settle).when(decide, settle).then_refused("task_unknown", status=404)
-    after(disputed).when(decide, replace(settle, acting=Party.EMPLOYER)).then_refused("not_yours_to_say")
-    after(CONCLUDED).when(decide, replace(settle, task_id="A1-start")).then_refused("task_completes_itself")
 
 
 def test_nothing_starts_that_is_not_concluded_or_did_not_begin() -> None:
