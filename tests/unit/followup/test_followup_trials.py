@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -14,7 +13,6 @@ from contracts.days import oslo_day
 from contracts.followup import (
     CheckInHeld,
     NoShowReported,
-    TaskAssigned,
     TaskCompleted,
     TrialClosed,
     TrialStarted,
@@ -239,8 +237,9 @@ def test_what_is_other_is_explained_in_a_sealed_note() -> None:
 
 def test_after_the_closing_there_is_nothing_but_reading() -> None:
     closed = [*STARTED, closing()]
-    for command in (checking_in(at=noon(date(2025, 5, 3))), extending(), closing(), starting(), annulling()):
+    for command in (checking_in(at=noon(date(2025, 5, 3))), extending(), closing(), annulling()):
         after(closed).when(decide, command).then_refused("trial_closed")
+    after(closed).when(decide, starting()).then_refused("already_started")
     for command in (checking_in("T9"), extending("T9"), closing("T9")):
         after(closed).when(decide, command).then_refused("trial_unknown", status=404)
 
