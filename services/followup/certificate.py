@@ -22,11 +22,14 @@ from reportlab.pdfgen.canvas import Canvas
 from chassis.formats import Language, decimals, long_date
 from chassis.texts import Texts
 from contracts.codelists import municipalities, occupations
+from services.followup.tagging import TaggedPage
 
 TEXT, STRONG = "Vera", "VeraBd"
 """Bitstream Vera, which comes with the library and may be embedded."""
 LEFT, TOP, LINE = 25 * mm, 250 * mm, 9 * mm
 VALUE_AT = LEFT + 62 * mm
+_LANGUAGES: Mapping[Language, str] = {"nb": "nb-NO", "en": "en-GB"}
+"""As a PDF says its language (BCP 47)."""
 
 
 @dataclass(frozen=True)
@@ -72,35 +75,36 @@ class Facts:
 
 
 def certificate_pdf(facts: Facts, texts: Texts, language: Language) -> bytes:
-    """One page, A4."""
+    """One page, A4, tagged: a reader that speaks it finds a heading, sentences and a table with named rows."""
 
     def say(key: str, **params: object) -> str:
         return texts.say(language, f"certificate.{key}", **params)
 
     _fonts()
     written = io.BytesIO()
-    page = Canvas(written, pagesize=A4, invariant=True, lang=language)
-    page.setTitle(say("title"))
-    page.setSubject(say("title"))
-    page.setFont(STRONG, 24)
-    page.drawString(LEFT, TOP, printable(say("title")))
-    page.setFont(STRONG, 15)
-    page.drawString(LEFT, TOP - 2 * LINE, printable(facts.name))
-    page.setFont(TEXT, 11)
-    page.drawString(LEFT, TOP - 3 * LINE, printable(say("has_taken_part")))
+    canvas = Canvas(written, pagesize=A4, invariant=True, lang=_LANGUAGES[language], initialFontName=TEXT)
+    canvas.setTitle(say("title"))
+    canvas.setSubject(say("title"))
+    page = TaggedPage(canvas)
+
+    def line(kind: str, font: str, size: int, y: float, text: str, x: float = LEFT, **attributes: str) -> None:
+        canvas.setFont(font, size)
+        page.text(kind, x, y, printable(text), **attributes)
+
+    line("H1", STRONG, 24, TOP, say("title"))
+    line("P", STRONG, 15, TOP - 2 * LINE, facts.name)
+    line("P", TEXT, 11, TOP - 3 * LINE, say("has_taken_part"))
     place = TOP - 5 * LINE
-    for name, value in _rows(facts, texts, language):
-        page.setFont(TEXT, 11)
-        page.drawString(LEFT, place, printable(say(name)))
-        page.setFont(STRONG, 11)
-        page.drawString(VALUE_AT, place, printable(value))
-        place -= LINE
-    page.setFont(TEXT, 11)
-    page.drawString(LEFT, place - LINE, printable(say("issued", day=long_date(facts.issued_on, language))))
-    page.setFont(TEXT, 8)
-    page.drawString(LEFT, 20 * mm, printable(say("number", number=facts.certificate_id)))
-    page.showPage()
-    page.save()
+    with page.within("Table"):
+        for name, value in _rows(facts, texts, language):
+            with page.within("TR"):
+                line("TH", TEXT, 11, place, say(name), Scope="Row")
+                line("TD", STRONG, 11, place, value, VALUE_AT)
+            place -= LINE
+    line("P", TEXT, 11, place - LINE, say("issued", day=long_date(facts.issued_on, language)))
+    line("P", TEXT, 8, 20 * mm, say("number", number=facts.certificate_id))
+    page.finish()
+    canvas.save()
     return written.getvalue()
 
 
