@@ -210,6 +210,12 @@ def playbooks_on(day: date) -> tuple[Playbook, ...]:
     )
 
 
+def municipality_of(version: str) -> str | None:
+    """The municipality whose own way a version of a playbook names after its `+`; None where it names none."""
+    own = version.partition("+")[2]
+    return next((each.municipality for each in _loaded()[1] if each.version == own), None)
+
+
 def draft_due(registered_on: date, today: date, municipality: str | None = None) -> date:
     """By when an agreement should be drafted for a need registered on that day."""
     return max(today, registered_on + timedelta(days=playbook_on(today, municipality).rule(Task.AGREE).due_day))
