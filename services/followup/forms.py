@@ -135,6 +135,8 @@ _ALL = (
         ),
     ),
     Action("start", bodies.Start, "agreement", _TRIALS, (Input("on", "date"),)),
+    # The same, where another day has been confirmed: the counsellor is asked which one it was.
+    Action("wrong-start", bodies.Start, "agreement", _TRIALS, (Input("on", "date", hint="wrong_start"),)),
     Action("no-show", bodies.NoShow, "agreement", _TRIALS, (Input("on", "date"),)),
     Action(
         "check-in",
@@ -237,6 +239,8 @@ def offered(
         found = _in_trial(case, party)
     elif where == Status.CLOSED and counsellor:
         found = _closed(case, today)
+    elif where == Status.CLOSED and party == Party.EMPLOYER:
+        found = _disputes(case)
     not_mine = (
         counsellor and where != Status.ENDED and (counsellor_id is None or case.get("counsellor_id") != counsellor_id)
     )
@@ -252,13 +256,26 @@ def _in_trial(case: Case, party: Party | None) -> list[str]:
     extends = ["extend"] if party == (Party.DECISION_MAKER if decided else Party.COUNSELLOR) else []
     if party in (Party.EMPLOYER, Party.PARTICIPANT):
         voice = ["voice"] if party == Party.PARTICIPANT else []
-        return [*_changes(trial[1], party), *voice]
+        return [*_changes(trial[1], party), *voice, *(_disputes(case) if party == Party.EMPLOYER else [])]
     if party == Party.DECISION_MAKER:
         return [*extends, "shorten"]
     if party != Party.COUNSELLOR:
         return []
     talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
-    return [*(["settle"] if start_is_disputed(case) else []), "check-in", *extends, "shorten", *talk, "close"]
+    return [
+        *(["settle"] if start_is_disputed(case) else []),
+        "check-in",
+        *extends,
+        "shorten",
+        *talk,
+        "close",
+        *_disputes(case),
+    ]
+
+
+def _disputes(case: Case) -> list[str]:
+    """Whoever sees that the day of the start is wrong can say so, as long as nobody has."""
+    return [] if start_is_disputed(case) else ["wrong-start"]
 
 
 def _changes(trial: Mapping[str, Any], party: Party) -> list[str]:
@@ -277,7 +294,7 @@ def _closed(case: Case, today: date) -> list[str]:
     talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
     certificate = [] if "certificate" in trial[1] else ["certificate"]
     settle = ["settle"] if start_is_disputed(case) else []
-    return [*settle, *employment, *talk, *certificate, "reverse"]
+    return [*settle, *employment, *talk, *certificate, "reverse", *_disputes(case)]
 
 
 def body_of(action: Action, typed: Mapping[str, str], party: Party) -> dict[str, Any]:

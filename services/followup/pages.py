@@ -34,7 +34,15 @@ from services.followup.api.aftermath import (
     issue_certificate,
     reverse_outcome,
 )
-from services.followup.api.agreements import annul, approve, change_agreement, confirm_start, report_no_show, revoke
+from services.followup.api.agreements import (
+    annul,
+    approve,
+    change_agreement,
+    confirm_start,
+    report_no_show,
+    revoke,
+    say_start,
+)
 from services.followup.api.cases import CasePage, draft_agreement, own_cases, settle_start, take_case
 from services.followup.api.changes import answer_waiting, propose_change, shorten, voices
 from services.followup.api.trials import close, extend, hold_check_in, preview_extension
@@ -44,7 +52,16 @@ from services.followup.forms import ACTIONS, Action, body_of, offered
 from services.followup.places import place_of
 from services.followup.requests import Extension
 from services.followup.showing import history_for, trial_body, versions, with_notes
-from services.followup.steps import Group, group, live_agreement, next_step, status, trial_of, waiting_change
+from services.followup.steps import (
+    Group,
+    group,
+    live_agreement,
+    next_step,
+    start_is_disputed,
+    status,
+    trial_of,
+    waiting_change,
+)
 from services.followup.subjects import agreement_subject, trial_subject
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
@@ -57,6 +74,7 @@ _RUN: Mapping[str, Callable[..., Awaitable[Done]]] = {
     "approve": approve,
     "approve-for": approve,
     "start": confirm_start,
+    "wrong-start": say_start,
     "revoke": revoke,
     "annul": annul,
     "no-show": report_no_show,
@@ -109,6 +127,8 @@ def router(followup: Followup) -> APIRouter:
             groups=[(name.value, cases) for name, cases in by_group.items() if cases],
             is_party=party is not None,
             counts=[(name.value, len(cases)) for name, cases in by_group.items()],
+            # Candidates have a case, and no places.
+            has_places=party not in (None, Party.PARTICIPANT),
             is_counsellor=party == Party.COUNSELLOR,
             mine=mine,
             more=len(found) > SHOWN,
@@ -169,6 +189,7 @@ def case_page(followup: Followup) -> CasePage:
             trial_id=None if trial is None else trial[0],
             has_certificate=trial is not None and "certificate" in trial[1] and party in _CERTIFIED,
             change=None if trial is None else waiting_change(trial[1]),
+            disputed=trial[1].get("disputed", []) if trial is not None and start_is_disputed(case) else [],
             hours=None if agreement is None else _hours_on(case, agreement[0], today.isoformat()),
         )
 

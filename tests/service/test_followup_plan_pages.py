@@ -112,10 +112,14 @@ async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the
 
 async def test_the_counsellor_settles_by_a_form_which_of_two_days_it_was(world: World) -> None:
     case = await world.confirmed()
-    agreement_id, _ = await world.started(case)
+    await world.started(case)
     await world.day(date(2025, 2, 6))
-    other = await world.as_(EMPLOYER).post(f"/agreements/{agreement_id}/start", {"on": "2025-02-05"}, version=5)
-    assert other.status_code == 409, other.text
+    employer = await log_in(world, EMPLOYER)
+    told = await act(employer, case, "wrong-start", on="2025-02-05")
+    assert told.status_code == 303, plain(told.text)
+    theirs = plain((await employer.get(told.headers["Location"])).text)
+    assert "Avklar hvilken dag oppstarten var: Veileder" in theirs
+    assert "Annen dag som er oppgitt 5. februar 2025 (Arbeidsgiver)" in theirs
     await world.shown(case, lambda shown: shown["next_step"]["step"] == "settle_start")
     counsellor = await log_in(world, COUNSELLOR)
     asked = await counsellor.get(f"/cases/{case.match_id}/settle")

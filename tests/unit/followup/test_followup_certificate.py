@@ -70,7 +70,8 @@ def read_aloud(pdf: bytes) -> list[tuple[str, str]]:
             said[now[-1]] = said.get(now[-1], "") + found.strip()
 
     reader.pages[0].extract_text(visitor_operand_before=operand, visitor_text=text)
-    root = reader.trailer["/Root"]["/StructTreeRoot"]
+    catalogue: Any = reader.trailer["/Root"]
+    root = catalogue["/StructTreeRoot"]
     found: list[tuple[str, str]] = []
 
     def walk(element: Any, parent: Any, path: tuple[str, ...]) -> None:

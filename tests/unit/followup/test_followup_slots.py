@@ -26,7 +26,7 @@ from contracts.plans import (
 from contracts.vocabulary import DelayReason, Measure, Party, Task
 from services.followup.domain import playbook
 from services.followup.domain.clock import Look, check_ins, days_left, deadlines, promise_days
-from services.followup.domain.commands import LookAtCheckIns
+from services.followup.domain.commands import Command, LookAtCheckIns
 from services.followup.domain.decide import decide
 from services.followup.domain.moments import oslo_midnight
 from services.followup.domain.playbook import (
@@ -303,7 +303,7 @@ def test_a_case_and_its_timers_follow_the_playbook_of_the_municipality_of_the_wo
     own = WITHIN.model_copy(update={"valid_from": date(2000, 1, 1), "tasks": (confirms,)})
     known = (editions(), (own,))
     monkeypatch.setattr(playbook, "_loaded", lambda: known)
-    begun = [opened(municipality="3312"), drafting(), *approvals(), starting()]
+    begun: list[Command] = [opened(municipality="3312"), drafting(), *approvals(), starting()]
     assigned = [event for event in played(begun) if isinstance(event, TaskAssigned)]
     assert {event.municipality for event in assigned} == {"3312"}
     assert assigned[-1].responsible == "counsellor"
@@ -316,7 +316,7 @@ def test_a_case_and_its_timers_follow_the_playbook_of_the_municipality_of_the_wo
     missed = after(begun).when(decide, look).events[0]
     assert isinstance(missed, CheckInMissed)
     assert (missed.due_on, missed.playbook_version) == (due, "playbook-2000+3312-2026")
-    elsewhere = [opened(municipality="0301"), drafting(), *approvals(), starting()]
+    elsewhere: list[Command] = [opened(municipality="0301"), drafting(), *approvals(), starting()]
     after(elsewhere).when(decide, look).then()
 
 
