@@ -10,6 +10,7 @@ import io
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chassis.formats import Language, decimals, long_date
 from chassis.texts import Texts
 from contracts.codelists import municipalities, occupations
+from services.followup.showing import hours_on
 from services.followup.tagging import TaggedPage
 
 TEXT, STRONG = "Vera", "VeraBd"
@@ -52,13 +54,6 @@ class Facts:
     def of(cls, case: Mapping[str, Any], trial_id: str, name: str) -> Self:
         """The facts of a closed trial whose certificate has been issued."""
         trial = case["trials"][trial_id]
-        agreement = case["agreements"][trial["agreement_id"]]
-        # A change that was agreed for a day after the closing was never worked.
-        worked = sorted(
-            (each["effective_on"], each["hours_per_week"])
-            for each in trial.get("changes", [])
-            if each["state"] == "accepted" and each["effective_on"] <= trial["closed"]["on"]
-        )
         return cls(
             name=name,
             org_number=case["org_number"],
@@ -68,7 +63,8 @@ class Facts:
             intermediary=case["intermediary"],
             from_on=trial["on"],
             to_on=trial["closed"]["on"],
-            hours_per_week=worked[-1][1] if worked else agreement["hours_per_week"],
+            # A change that was agreed for a day after the closing was never worked.
+            hours_per_week=hours_on(case, trial["agreement_id"], date.fromisoformat(trial["closed"]["on"])),
             issued_on=trial["certificate"]["issued_on"],
             certificate_id=trial["certificate"]["certificate_id"],
         )

@@ -141,6 +141,17 @@ def versions(case: Mapping[str, Any], agreement_id: str) -> list[dict[str, Any]]
     return [{"number": number, **each} for number, each in enumerate(found, 1)]
 
 
+def hours_on(case: Mapping[str, Any], agreement_id: str, day: date) -> float:
+    """The hours that hold on a day: of what was agreed for that day or an earlier one, what was agreed last."""
+    hours = case["agreements"][agreement_id]["hours_per_week"]
+    trial = trial_of(case)
+    if trial is not None and trial[1]["agreement_id"] == agreement_id:
+        accepted = [each for each in trial[1].get("changes", []) if each["state"] == "accepted"]
+        begun = [each["hours_per_week"] for each in accepted if each["effective_on"] <= day.isoformat()]
+        hours = begun[-1] if begun else hours
+    return float(hours)
+
+
 def _decided(trial: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
     for each in trial.get("extensions", []):
         what = {"end_on": each["end_on"], "wage_subsidy_percent": each["wage_subsidy_percent"]}

@@ -140,6 +140,22 @@ async def test_the_counsellor_settles_by_a_form_which_of_two_days_it_was(world: 
     assert f"/slots/{case.slot_id}/done" not in done.text
 
 
+async def test_who_changes_an_agreement_begins_with_what_it_says_and_the_case_shows_what_it_says_now(
+    world: World,
+) -> None:
+    case = await world.confirmed()
+    await world.drafted(case)
+    counsellor = await log_in(world, COUNSELLOR)
+    asked = (await counsellor.get(f"/cases/{case.match_id}/change")).text
+    assert 'value="2025-02-03"' in asked
+    assert '<option value="work_training" selected>' in asked
+    typed = dict(re.findall(r'<input id="([a-z_]+)"[^>]* value="([^"]+)"', asked))
+    assert typed == {"start_on": "2025-02-03", "end_on": "2025-05-02", "hours_per_week": "37.5"}
+    changed = await act(counsellor, case, "change", **{**typed, "measure": "work_training", "hours_per_week": "30"})
+    assert changed.status_code == 303, plain(changed.text)
+    assert "Timer per uke 30,0 " in plain((await counsellor.get(changed.headers["Location"])).text)
+
+
 async def test_a_trial_is_changed_talked_about_certified_and_reversed_by_forms_alone(world: World) -> None:
     case = await world.confirmed()
     counsellor, employer = await log_in(world, COUNSELLOR), await log_in(world, EMPLOYER)
