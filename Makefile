@@ -8,7 +8,7 @@ CODE := contracts chassis services deploy tests benchmarks docs
 LONGEST := 350
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo engines test test-r chaos chaos-test bench image lint format clean
+.PHONY: help install run demo engines test test-r chaos bench image lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 10
@@ -31,9 +31,6 @@ chaos: $(INSTALLED) ## Kill, pause and restart everything under load, then check
 	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 test-r: $(INSTALLED) ## R's clients of the tables, where R can be had; says whether they ran, and why not
 	@$(PY) -m tests.clients.r
-
-chaos-test: $(INSTALLED) ## The short form of chaos as a test, on a machine that does nothing else
-	@$(PY) -m pytest -q -m chaos tests/chaos
 
 bench: $(INSTALLED) ## All benchmarks, or one: make bench NAME=append
 	@$(PY) -m benchmarks $(NAME)

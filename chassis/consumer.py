@@ -9,24 +9,24 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.message import StreamMessage
 
-from chassis import metrics
+from chassis import kafka, metrics
 from chassis.errors import Contended, LogBusy, LogUnavailable
 from chassis.keyring import KeyringUnavailable
-from chassis.lag import Lag
 from chassis.mongo import PyMongoError
+from chassis.standing import Standing
 
 MAX_RECORDS = 500
 MAX_POLL_SECONDS = 300.0
@@ -35,8 +35,6 @@ IDLE_MILLISECONDS = 20
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TRANSIENT = (PyMongoError, LogBusy, LogUnavailable, KeyringUnavailable, Contended)
 EXIT_FAULT = 70
-LOOK_SECONDS = 1.0
-STOP_SECONDS = 5.0
 RELEASE_SECONDS = 0.5
 
 log = structlog.get_logger()
@@ -76,33 +74,6 @@ def end_process(error: BaseException) -> None:
     os._exit(EXIT_FAULT)
 
 
-async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> bool:
-    """Stop a client of the broker, which may be away: then the library waits long, or raises what it has cancelled.
-
-    False: it did not stop in order.
-    """
-    task = asyncio.create_task(stopping)
-    # Waited for, not awaited: its cancellation would be taken for that of the caller, who has more to stop.
-    await asyncio.wait({task}, timeout=STOP_SECONDS)
-    if not task.done() or task.cancelled() or task.exception() is not None:
-        task.cancel()
-        log.warning("broker_left_without_notice", client=name)
-        return False
-    return True
-
-
-async def _abandon(consumer: AIOKafkaConsumer) -> None:
-    """End what goes on of a client that did not stop: its heartbeats would keep partitions that nobody reads."""
-    coordinator, names = consumer._coordinator, ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
-    found = [*(getattr(coordinator, name, None) for name in names), getattr(consumer._fetcher, "_fetch_task", None)]
-    # None of them where it was stopped before it had started.
-    if tasks := [task for task in found if task is not None]:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=STOP_SECONDS)
-    await consumer._client.close()
-
-
 class Reading(Protocol):
     """What a consumer does about its records (`chassis.reading.Reader`)."""
 
@@ -137,10 +108,9 @@ class BatchConsumer:
         self.handling_since: float | None = None
         self.joined = False
         """Whether the group has given this member its part (perhaps no partition)."""
-        self._moved: dict[TopicPartition, tuple[int, float]] = {}
-        """Where each partition stood when it was last seen to move or to be idle, and when that was."""
-        self._excused = 0.0
-        self.lag = Lag()
+        self.standing = Standing()
+        self._outside = False
+        """Whether it has left its group and could not join it again."""
         self._subscriber = broker.subscriber(
             *topics,
             batch=True,
@@ -171,9 +141,31 @@ class BatchConsumer:
         self._stopping = True
         if self._releasing is not None:
             self._releasing.cancel()
+        await self._leave()
+
+    async def _leave(self) -> None:
         consumer = self._subscriber.consumer
-        if not await stop_client(self.name, self._subscriber.stop()) and consumer is not None:
-            await _abandon(consumer)
+        if not await kafka.stop_client(self.name, self._subscriber.stop()) and consumer is not None:
+            await kafka.abandon(consumer)
+
+    async def rejoin(self) -> None:
+        """Leave the group and join it anew, with a new client: what the library does not recover from by itself.
+
+        Where the broker is away again, `stands_still` stays true, so that it is tried again.
+        """
+        log.warning("consumer_rejoins", consumer=self.name)
+        metrics.CONSUMER_REJOINS.labels(self.name).inc()
+        # What is cancelled with the client is folded again by the next one, and no fault.
+        self._stopping = self._outside = True
+        await self._leave()
+        self._stopping = False
+        self.standing.forget()
+        try:
+            await self._subscriber.start()
+        except (KafkaError, OSError) as error:
+            log.warning("rejoin_waits", consumer=self.name, error=type(error).__name__)
+        else:
+            self._outside = False
 
     async def _release_forever(self) -> None:
         while True:
@@ -210,7 +202,7 @@ class BatchConsumer:
         if not running:
             return
         for each in running:
-            self.lag.begin(TopicPartition(each.topic, each.partition), each.offset)
+            self.standing.lag.begin(TopicPartition(each.topic, each.partition), each.offset)
         self.handling_since = monotonic()
         # One for both: past the whole interval the group gives the partitions away in the middle of the batch.
         deadline = self.handling_since + MAX_POLL_SECONDS / 2
@@ -224,7 +216,7 @@ class BatchConsumer:
             for stopped in handled.stopped:
                 self._stop_partition(stopped)
             await self._commit(handled.offsets, deadline)
-            self.lag.done(handled.offsets)
+            self.standing.lag.done(handled.offsets)
 
     async def _until_done(self, action: Callable[[], Awaitable[Handled]], deadline: float) -> Handled:
         """Transient errors are tried again in place, within half of the poll interval; then the process ends."""
@@ -274,54 +266,45 @@ class BatchConsumer:
             else:
                 return
 
-    async def look(self) -> None:
-        """Note which partitions get on. The library goes on trying after most errors, and says nothing."""
+    def assignment(self) -> set[TopicPartition]:
+        """The partitions that the group has given this member."""
+        consumer = self._subscriber.consumer
+        return set() if consumer is None else set(consumer.assignment())
+
+    async def look(self, ends: Mapping[TopicPartition, int] | None) -> None:
+        """Note which partitions get on, where the broker says that they end there; None: it is away."""
         consumer = self._subscriber.consumer
         if consumer is None:
             return
-        now, moved, ends = monotonic(), {}, {}
-        for partition in consumer.assignment():
-            try:
-                position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
-                highwater = consumer.highwater(partition)
-            except (KafkaError, AssertionError, TimeoutError):
-                continue  # given away meanwhile, or just given: the next look will tell
-            self.lag.begin(partition, position)
-            if highwater is not None:
-                ends[partition] = highwater
-            before, since = self._moved.get(partition, (-1, now))
-            idle = highwater is None or position >= highwater or partition in self.stopped
-            moved[partition] = (position, now if idle or position != before else since)
-        self._moved = moved
-        # As the records told: asked for beside them, the client of a broker that is away does not stop in order.
-        self.lag.look(now, ends)
-
-    def measure(self) -> None:
-        """Set the gauges of how far this member was behind when it last looked."""
-        metrics.CONSUMER_LAG.labels(self.name).set(self.lag.events())
-        metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.lag.seconds(monotonic()))
-
-    def excuse(self) -> None:
-        """The broker does not answer: time up to now is nothing that this member could have got on in."""
-        self._excused = monotonic()
+        if ends is None:
+            self.standing.excuse()
+        else:
+            await self.standing.look(consumer, ends, self.stopped)
+        metrics.CONSUMER_LAG.labels(self.name).set(self.standing.lag.events())
+        metrics.CONSUMER_LAG_SECONDS.labels(self.name).set(self.standing.lag.seconds(monotonic()))
 
     def stuck(self, seconds: float) -> list[str]:
         """What has not got on for so long, one line each: a batch, or partitions that have more and give nothing."""
-        now = monotonic()
-        waited = {partition: now - max(since, self._excused) for partition, (_, since) in self._moved.items()}
         lines = [
             f"{self.name} has not moved on {partition.topic}/{partition.partition} for {int(for_seconds)} s"
-            for partition, for_seconds in waited.items()
+            for partition, for_seconds in self.standing.waited().items()
             if for_seconds > seconds
         ]
         # At one batch also means: its offsets wait for the broker.
-        if self.handling_since is not None and now - max(self.handling_since, self._excused) > seconds:
-            lines.append(f"{self.name} has been at one batch for {int(now - self.handling_since)} s")
+        since = self.handling_since
+        if since is not None and self.standing.for_seconds(since) > seconds:
+            lines.append(f"{self.name} has been at one batch for {int(monotonic() - since)} s")
         return lines
+
+    def stands_still(self, seconds: float) -> bool:
+        """Whether for so long it was given nothing of partitions that have more, with nothing in its own hands."""
+        given_nothing = max(self.standing.waited().values(), default=0.0) > seconds
+        return self._outside or (self.handling_since is None and given_nothing)
 
     def faults(self) -> list[str]:
         """What keeps this member from going on, one line each."""
-        return [
+        outside = [f"{self.name} has left its group and cannot join it again"] if self._outside else []
+        return outside + [
             f"{self.name} stopped at {name.topic}/{name.partition} offset {each.offset}: {each.reason}"
             for name, each in self.stopped.items()
         ]
@@ -342,5 +325,5 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library
         # A rebalance forgets pauses: what was stopped is fetched again from its committed offset, and stops again.
         self._consumer.joined = True
         self._consumer.stopped.clear()
-        self._consumer.lag.forget()
+        self._consumer.standing.lag.forget()
         metrics.STOPPED_PARTITIONS.labels(self._consumer.name).set(0)

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from chassis.errors import DependencyDown
-from chassis.kafka import client_options
+from chassis import kafka
 from chassis.settings import Settings
 from contracts import envelope
 from contracts.envelope import Undecodable
@@ -28,8 +27,7 @@ async def topic_heads(settings: Settings, topics: Iterable[str]) -> dict[str, in
         for topic in topics:
             heads.update(await topic_head(settings, topic))
     except (KafkaError, TimeoutError) as error:
-        where = settings.kafka_bootstrap_servers
-        raise DependencyDown(f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS") from error
+        raise kafka.away(settings) from error
     return heads
 
 
@@ -51,7 +49,7 @@ async def last_positions(settings: Settings, topic: str, records: int = 1) -> di
     Raises KafkaError and TimeoutError as long as it cannot be known: no broker, or partitions without a leader.
     """
     name = settings.topic(topic)
-    consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await consumer.start()

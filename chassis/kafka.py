@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from aiokafka.client import AIOKafkaClient
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
+from chassis.errors import DependencyDown
 from chassis.settings import Settings
+
+STOP_SECONDS = 5.0
+
+log = structlog.get_logger()
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -36,17 +43,33 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-async def answers(settings: Settings, seconds: float) -> bool:
-    """Whether the broker answers a client of its own within so many seconds."""
-    client = AIOKafkaClient(**client_options(settings))
+def away(settings: Settings) -> DependencyDown:
+    """What is said where the broker does not answer."""
+    where = settings.kafka_bootstrap_servers
+    return DependencyDown(f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS")
+
+
+async def ends(
+    settings: Settings, partitions: Iterable[TopicPartition], seconds: float
+) -> dict[TopicPartition, int] | None:
+    """Where these partitions end, as a client of its own is told within so many seconds; None: the broker is away.
+
+    A reader does not know: it hears of an end only with records, and of none where it stands still.
+    """
+    if not (wanted := list(partitions)):
+        return {}
+    client = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
     try:
         async with asyncio.timeout(seconds):
-            await client.bootstrap()
+            await client.start()
+            # Asked for a topic that the client has not been told of, it would wait for news of it.
+            client.assign(wanted)
+            found: dict[TopicPartition, int] = await client.end_offsets(wanted)
     except (KafkaError, OSError, TimeoutError):
-        return False
+        return None
     finally:
-        await client.close()
-    return True
+        await stop_client("ends", client.stop())
+    return found
 
 
 def security(settings: Settings) -> BaseSecurity | None:
@@ -62,3 +85,30 @@ def security(settings: Settings) -> BaseSecurity | None:
         ssl_context=context,
         use_ssl=settings.kafka_tls,
     )
+
+
+async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> bool:
+    """Stop a client of the broker, which may be away: then the library waits long, or raises what it has cancelled.
+
+    False: it did not stop in order.
+    """
+    task = asyncio.create_task(stopping)
+    # Waited for, not awaited: its cancellation would be taken for that of the caller, who has more to stop.
+    await asyncio.wait({task}, timeout=STOP_SECONDS)
+    if not task.done() or task.cancelled() or task.exception() is not None:
+        task.cancel()
+        log.warning("broker_left_without_notice", client=name)
+        return False
+    return True
+
+
+async def abandon(consumer: AIOKafkaConsumer) -> None:
+    """End what goes on of a client that did not stop: its heartbeats would keep partitions that nobody reads."""
+    coordinator, names = consumer._coordinator, ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+    found = [*(getattr(coordinator, name, None) for name in names), getattr(consumer._fetcher, "_fetch_task", None)]
+    # None of them where it was stopped before it had started.
+    if tasks := [task for task in found if task is not None]:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    await consumer._client.close()

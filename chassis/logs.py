@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +18,10 @@ from pydantic import ValidationError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 LEFT_OUT = "[left out]"
+LIBRARIES = ("aiokafka", "faststream", "httpx", "httpcore", "pymongo", "uvicorn", "asyncio")
+AGAIN_SECONDS = 10.0
+"""A library says the same again after so long. A client of a broker that is away repeats itself ten times a second."""
+FORGET_SECONDS = 60.0
 
 _PRIVATE = """
 address authorization birth_date body cookie csrf email form headers key national_id note notes password payload
@@ -109,6 +114,28 @@ class _Stdout:
         sys.stdout.flush()
 
 
+class _Sparing(logging.Filter):
+    """What a library says again and again is logged once in a while, with how often it was said meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in LIBRARIES:
+            return True
+        now, said = monotonic(), (record.name, record.getMessage())
+        self._said = {each: last for each, last in self._said.items() if now - last[0] < FORGET_SECONDS}
+        since, more = self._said.get(said, (-AGAIN_SECONDS, 0))
+        if now - since < AGAIN_SECONDS:
+            self._said[said] = (since, more + 1)
+            return False
+        self._said[said] = (now, 0)
+        if more:
+            record.msg, record.args = f"{said[1]} ({more} times more since then)", None
+        return True
+
+
 def configure_logs(service: str, *, level: str = "INFO") -> None:
     """Send everything that this process logs, through structlog or `logging`, to stdout as JSON lines."""
 
@@ -141,11 +168,12 @@ def configure_logs(service: str, *, level: str = "INFO") -> None:
             ],
         )
     )
+    handler.addFilter(_Sparing())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
     # Libraries at INFO log topics of every batch and addresses with their query; uvicorn's access log has raw paths.
-    for noisy in ("aiokafka", "faststream", "httpx", "httpcore", "pymongo", "uvicorn", "asyncio"):
+    for noisy in LIBRARIES:
         library = logging.getLogger(noisy)
         library.handlers = []
         library.propagate = True

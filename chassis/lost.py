@@ -14,8 +14,7 @@ from contextlib import suppress
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from chassis.errors import DependencyDown
-from chassis.kafka import client_options
+from chassis import kafka
 from chassis.mongo import Database
 from chassis.settings import Settings
 from contracts.envelope import Envelope, Undecodable, decode
@@ -56,7 +55,9 @@ async def topic_ends(settings: Settings, topic: str) -> dict[str, int]:
 
 async def _everything(settings: Settings, topic: str) -> AsyncIterator[Envelope]:
     """Every event of a topic as far as it goes now, partition by partition in order."""
-    consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        **kafka.client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest"
+    )
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await consumer.start()
@@ -73,7 +74,6 @@ async def _everything(settings: Settings, topic: str) -> AsyncIterator[Envelope]
                     with suppress(Undecodable):
                         yield decode(record.key, record.value, record.headers)
     except (KafkaError, TimeoutError) as error:
-        where = settings.kafka_bootstrap_servers
-        raise DependencyDown(f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS") from error
+        raise kafka.away(settings) from error
     finally:
         await consumer.stop()

@@ -90,6 +90,12 @@ STOPPED_PARTITIONS = Gauge(
     ("consumer",),
     registry=REGISTRY,
 )
+CONSUMER_REJOINS = Counter(
+    "dugnad_consumer_rejoins",
+    "Times that a consumer stood still without an error, and was made anew.",
+    ("consumer",),
+    registry=REGISTRY,
+)
 CONSUMER_LAG = Gauge(
     "dugnad_consumer_lag_events",
     "Events in this process's partitions that a projection or its reactions have not handled.",

@@ -15,13 +15,12 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from chassis import metrics, telemetry
+from chassis import kafka, metrics, telemetry
 from chassis.clock import Clock
 from chassis.commands import Commands
 from chassis.decisions import Answer, CommandContext, Decision, Loaded
 from chassis.errors import DependencyDown, TooLarge, Unserialisable
 from chassis.ids import new_id
-from chassis.kafka import client_options
 from chassis.keyring import KeyDestroyed, KeyUnknown
 from chassis.mongo import Database, DuplicateKeyError
 from chassis.parking import Parking
@@ -100,7 +99,7 @@ class Reactor:
         Else it would begin anew, and react today to what happened years ago.
         """
         await self.reader.parking.prepare()
-        consumer = AIOKafkaConsumer(**client_options(settings), group_id=group, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**kafka.client_options(settings), group_id=group, enable_auto_commit=False)
         try:
             await consumer.start()
             async with asyncio.timeout(settings.engine_timeout_seconds):
@@ -108,9 +107,7 @@ class Reactor:
                     while not await self._begun(consumer, group, settings.topic(topic), settings.partitions):  # noqa: ASYNC110
                         await asyncio.sleep(POLL_SECONDS)
         except (KafkaError, TimeoutError) as error:
-            where = settings.kafka_bootstrap_servers
-            message = f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS"
-            raise DependencyDown(message) from error
+            raise kafka.away(settings) from error
         finally:
             await consumer.stop()
 
@@ -123,8 +120,8 @@ class Reactor:
         missing = [each for each in partitions if await consumer.committed(each) is None]
         if begun and missing:
             raise OffsetsLost(
-                f"Group {group} has lost its offsets on {topic}: name the position to go on from with "
-                f"kafka-consumer-groups.sh --group {group} --topic {topic} --reset-offsets --to-offset N --execute"
+                f"Group {group} has lost its offsets on {topic}: say since when it is to react, with "
+                "`dugnad rewind SERVICE --since T`; what it has done already is not done again"
             )
         if missing:
             try:

@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from chassis import consumer, kafka
+from chassis import kafka
 from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.generations import Generation, Generations
 from chassis.heads import topic_heads
@@ -194,7 +194,7 @@ class Rebuild:
                     heads, asked = await self._heads(generation), monotonic()
         finally:
             await member.stop()
-            await consumer.stop_client(name, broker.stop())
+            await kafka.stop_client(name, broker.stop())
 
     async def _heads(self, generation: Generation) -> dict[str, int]:
         """The positions to come to. Asked of the broker also where they are given: it may be away."""

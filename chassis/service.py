@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from time import monotonic
@@ -39,6 +40,8 @@ from contracts.event import Event
 
 STUCK_SECONDS = 180.0
 """A batch that takes longer than this is no longer a slow one."""
+REJOIN_SECONDS = 40.0
+"""Longer than a group takes to settle after a member was killed in it."""
 PING_SECONDS = 2.0
 WATCH_SECONDS = 10.0
 FOLLOW_SECONDS = 0.5
@@ -217,7 +220,8 @@ class Service:
             # A topic made anew (`republish`) is only noticed so: by default its readers would rest for five minutes.
             metadata_max_age_ms=int(METADATA_SECONDS * 1000),
             apply_types=False,
-            logger=None,
+            # It goes on after an error of the client, again and again; without this nobody hears of any.
+            logger=logging.getLogger("faststream"),
         )
         for serving in self._projections:
             serving.join(broker)
@@ -230,9 +234,7 @@ class Service:
         try:
             await broker.start()
         except (KafkaError, OSError) as error:
-            where = settings.kafka_bootstrap_servers
-            message = f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS"
-            raise DependencyDown(message) from error
+            raise kafka.away(settings) from error
         for each in self._consumers:
             each.start_releasing()
 
@@ -253,7 +255,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*(each.stop() for each in self._consumers))
         if self._broker is not None:
-            await consumer.stop_client(self.name, self._broker.stop())
+            await kafka.stop_client(self.name, self._broker.stop())
         for timers in self._timers:
             await timers.stop()
         for eventlog in self._logs:
@@ -292,15 +294,7 @@ class Service:
 
         Raises PyMongoError.
         """
-        for each in self._consumers:
-            await each.look()
-            each.measure()
-        if any(each.stuck(WATCH_SECONDS / 2) for each in self._consumers) and not await kafka.answers(
-            self.settings, PING_SECONDS
-        ):
-            # Nor would it in a new process, which could not even start: commands are accepted in this one meanwhile.
-            for each in self._consumers:
-                each.excuse()
+        await self._look_at_consumers()
         for eventlog in self._logs:
             await measure_log(eventlog)
         for serving in self._projections:
@@ -308,6 +302,15 @@ class Service:
         for reader in (*(each.projector.reader for each in self._projections), *self._readers):
             await measure_parking(reader.name, reader.parking)
         await self._look_for_holes()
+
+    async def _look_at_consumers(self) -> None:
+        partitions = {partition for each in self._consumers for partition in each.assignment()}
+        ends = await kafka.ends(self.settings, partitions, PING_SECONDS)
+        for each in self._consumers:
+            await each.look(ends)
+            # Seen after the broker had been away: no error, no records. A new process would be the next cure.
+            if ends is not None and each.stands_still(REJOIN_SECONDS):
+                await each.rejoin()
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

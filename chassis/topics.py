@@ -14,8 +14,8 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
+from chassis import kafka
 from chassis.errors import DependencyDown
-from chassis.kafka import client_options
 from chassis.settings import Settings
 from contracts.registry import TOPICS
 
@@ -33,7 +33,7 @@ async def ensure_topics(settings: Settings, names: Iterable[str]) -> None:
     """
     wanted = [settings.topic(name) for name in names]
     milliseconds = int(settings.engine_timeout_seconds * 1000)
-    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=milliseconds)
+    admin = AIOKafkaAdminClient(**kafka.client_options(settings), request_timeout_ms=milliseconds)
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await admin.start()
@@ -45,8 +45,7 @@ async def ensure_topics(settings: Settings, names: Iterable[str]) -> None:
                 await asyncio.sleep(POLL_SECONDS)
                 present = await _partitions(admin)
     except (KafkaError, TimeoutError) as error:
-        where = settings.kafka_bootstrap_servers
-        raise DependencyDown(f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS") from error
+        raise kafka.away(settings) from error
     finally:
         await admin.close()
     for topic in wanted:

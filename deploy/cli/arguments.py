@@ -66,6 +66,11 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     going_on.add_argument("service", choices=WRITING)
     _confirmed(going_on)
 
+    rewind = _verb(verbs, "rewind", "let the reactions of a stopped service begin again with what was sent since then")
+    rewind.add_argument("service", choices=WRITING)
+    rewind.add_argument("--since", metavar="T", required=True, help="an instant; a little too early does no harm")
+    _confirmed(rewind)
+
     _release(verbs)
     export = _verb(verbs, "export", "facts and published tables as Parquet files, with a dictionary of their columns")
     export.add_argument("folder", metavar="FOLDER", help="a new or empty folder")

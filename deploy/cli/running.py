@@ -16,7 +16,18 @@ from aiokafka.errors import KafkaError
 
 from chassis.errors import DependencyDown
 from chassis.mongo import PyMongoError
-from deploy.cli import building, continuing, export, heads, parked, projections, release, republishing, status
+from deploy.cli import (
+    building,
+    continuing,
+    export,
+    heads,
+    parked,
+    projections,
+    release,
+    republishing,
+    rewinding,
+    status,
+)
 from deploy.cli.context import Context
 from deploy.cli.outcome import Wanting
 from deploy.cli.output import Output
@@ -33,6 +44,7 @@ _VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
     ("generations", None): projections.generations,
     ("republish", None): republishing.republish_service,
     ("continue", None): continuing.continue_service,
+    ("rewind", None): rewinding.rewind_service,
     ("export", None): export.export,
     ("release", "plan"): release.plan,
     ("release", "seal"): release.seal,

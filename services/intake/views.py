@@ -241,8 +241,8 @@ def _erased_keys(record: Record) -> Sequence[str]:
     return (record.event.candidate_id,) if isinstance(record.event, CandidateErased) else ()
 
 
-def _fold_erased(key: str, _: Document | None, record: Record) -> Document:
-    return {"candidate_id": key, "at": record.occurred.isoformat()}
+def _fold_erased(key: str, _: Document | None, __: Record) -> Document:
+    return {"candidate_id": key}
 
 
 ERASED = Projection(name="erased", topics=(TOPIC,), reads=(CandidateErased,), keys=_erased_keys, fold=_fold_erased)

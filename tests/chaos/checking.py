@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from tests.chaos.commands import Sent
 from tests.chaos.evidence import LOGS, VIEWS, Evidence
 
+_NEED = "NeedRegistered NeedRevised NeedWithdrawn NeedExpired"
 _CANDIDATE = """CandidateRegistered CandidateMapped QualificationAdded CandidateAssessed ReadinessRevoked ConsentGiven
-    ConsentWithdrawn AddressProtectionChanged"""
+    ConsentWithdrawn AddressProtectionChanged CandidateHandedOver CandidateMerged CandidateErased"""
 _MATCH = """CandidateMatched CandidateAsked CandidateAccepted CandidateDeclined CandidatePresented PresentationReversed
     EmployerResponded InterviewHeld MatchConfirmed MatchCancelled"""
 _AGREEMENT = """AgreementDrafted AgreementConcluded AgreementAnnulled NoShowReported TrialStarted TrialExtended
@@ -22,20 +23,34 @@ _AGREEMENT = """AgreementDrafted AgreementConcluded AgreementAnnulled NoShowRepo
 _LATER = """AnswerReversed ResponseReversed AgreementChanged AgreementExpired CheckInMissed TrialShortened
     OutcomeReversed EmploymentConfirmed"""
 _TASKS = "TaskAssigned TaskCompleted"
+_OF_CASES = """AgreementApproved ApprovalRevoked AgreementChanged AgreementExpiring AgreementExpired CaseTaken
+    CheckInHeld CheckInMissed VoiceGiven ChangeProposed ChangeAccepted ChangeDeclined TrialShortened OutcomeReversed
+    ClosingTalkHeld CertificateIssued EmploymentConfirmed"""
+_PLAN = "PlanMade PlanTaskCompleted DelayReported DeadlineApproaching DeadlineMissed PlanEnded"
+_OF_PLANS = """CandidateMatched CandidateAsked CandidateDeclined CandidatePresented PresentationReversed
+    EmployerResponded ResponseReversed InterviewHeld MatchConfirmed MatchCancelled AgreementChanged AgreementConcluded
+    AgreementAnnulled AgreementExpired NoShowReported TrialStarted"""
 
 READS: Mapping[str, tuple[str, str]] = {
-    "intake/needs": ("need_id", "NeedRegistered NeedWithdrawn"),
+    "intake/needs": ("need_id", _NEED),
     "intake/candidates": ("candidate_id", _CANDIDATE),
-    "matching/needs": ("need_id", "NeedRegistered NeedWithdrawn NeedAssigned"),
+    "intake/places": (
+        "need_id",
+        "NeedAssigned MatchConfirmed MatchCancelled TrialStarted TrialClosed NoShowReported",
+    ),
+    "intake/erased": ("candidate_id", "CandidateErased"),
+    "matching/needs": ("need_id", f"{_NEED} NeedAssigned"),
     "matching/pool": (
         "candidate_id",
         f"{_CANDIDATE} CandidateMatched MatchConfirmed MatchCancelled TrialStarted TrialClosed",
     ),
-    "matching/matches": ("match_id", f"{_MATCH} TrialStarted TrialClosed"),
+    "matching/matches": ("match_id", f"{_MATCH} AnswerReversed ResponseReversed TrialStarted TrialClosed"),
     "followup/cases": (
         "match_id",
-        f"MatchConfirmed MatchCancelled {_TASKS} {_AGREEMENT} AgreementApproved ApprovalRevoked CheckInHeld",
+        f"MatchConfirmed MatchCancelled {_TASKS} {_AGREEMENT} {_OF_CASES}",
     ),
+    "followup/plans": ("slot_id", f"NeedRegistered NeedWithdrawn NeedExpired {_OF_PLANS} {_PLAN}"),
+    "followup/assignments": ("need_id", "NeedAssigned"),
     "reporting/placement": (
         "slot_id",
         f"NeedRegistered NeedWithdrawn {_MATCH} {_AGREEMENT} {_LATER} DelayReported CheckInHeld",
@@ -44,7 +59,7 @@ READS: Mapping[str, tuple[str, str]] = {
     "reporting/workforce": ("org_number-year", "WorkforceReported"),
     "reporting/persons": (
         "candidate_id",
-        "BackgroundDeclared BackgroundWithdrawn AddressProtectionChanged CandidateMatched TrialStarted",
+        "BackgroundDeclared BackgroundWithdrawn AddressProtectionChanged CandidateErased CandidateMatched TrialStarted",
     ),
     "reporting/journey": ("partition key", "everything"),
 }
@@ -243,6 +258,13 @@ def _counted(view: str, document: Mapping[str, Any], events: Sequence[Event]) ->
         case "followup/cases":
             shown = [(each.source, each.position) for each in events if each.name not in _TASKS.split()]
             return sorted((each["source"], each["position"]) for each in document.get("history", [])), sorted(shown)
+        case "followup/plans":
+            completed = sorted(each.data["task"] for each in events if each.name == "PlanTaskCompleted")
+            delays = sum(each.name == "DelayReported" for each in events)
+            return (sorted(document.get("done", {})), len(document.get("delays", []))), (completed, delays)
+        case "intake/places":
+            matched = {each.data["match_id"] for each in events if each.name in ("MatchConfirmed", "MatchCancelled")}
+            return sorted(document["matches"]), sorted(matched)
         case "reporting/workforce":
             return document["head_count"], events[-1].data["head_count"]
         case "reporting/persons":

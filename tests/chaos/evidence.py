@@ -31,13 +31,22 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 """Service: the logs that it writes."""
 
 VIEWS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "intake": {"needs": ("intake",), "candidates": ("intake",)},
+    "intake": {
+        "needs": ("intake",),
+        "places": ("matching", "followup"),
+        "candidates": ("intake",),
+        "erased": ("intake",),
+    },
     "matching": {
         "needs": ("intake", "matching"),
         "pool": ("intake", "matching", "followup"),
         "matches": ("matching", "followup"),
     },
-    "followup": {"cases": ("matching", "followup")},
+    "followup": {
+        "cases": ("matching", "followup"),
+        "plans": ("intake", "matching", "followup"),
+        "assignments": ("matching",),
+    },
     "reporting": {
         "placement": ("intake", "matching", "followup"),
         "needs": ("matching",),

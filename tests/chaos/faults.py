@@ -31,6 +31,7 @@ ENGINE_PAUSE_SECONDS = (1.0, 3.0)
 METRICS_SECONDS = 0.5
 READY_SECONDS = 90.0
 _DROPPED = "dugnad_projection_records_total{"
+_REJOINS = "dugnad_consumer_rejoins_total{"
 _RELAY = "dugnad_relay_active{"
 
 Fault = Callable[[], Awaitable[None]]
@@ -54,6 +55,11 @@ class Faults:
     def duplicates_dropped(self) -> int:
         """Records that projections dropped as known, as far as their counters could be read."""
         return int(sum(each.get("dropped", 0) for each in self._counters.values()))
+
+    @property
+    def consumers_rejoined(self) -> int:
+        """Times that a consumer stood still and was made anew, as far as it could be read."""
+        return int(sum(each.get("rejoins", 0) for each in self._counters.values()))
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -190,12 +196,14 @@ class Faults:
             return
         if pid is None or pid != replica.process.pid:
             return
-        counted = {"dropped": 0.0, "relay": 0.0}
+        counted = {"dropped": 0.0, "relay": 0.0, "rejoins": 0.0}
         for line in text.splitlines():
             if line.startswith(_DROPPED) and 'outcome="dropped"' in line:
                 counted["dropped"] += float(line.rpartition(" ")[2])
             elif line.startswith(_RELAY):
                 counted["relay"] += float(line.rpartition(" ")[2])
+            elif line.startswith(_REJOINS):
+                counted["rejoins"] += float(line.rpartition(" ")[2])
         self._counters[replica.process.name, pid] = counted
 
     def _seen(self, replica: Replica) -> Mapping[str, float]:

@@ -60,6 +60,7 @@ class Outcome:
     evidence: Evidence = field(default_factory=Evidence)
     findings: list[str] = field(default_factory=list)
     dropped: int = 0
+    rejoined: int = 0
     mismatched: int = 0
     journeys: int = 0
 
@@ -87,6 +88,7 @@ class Outcome:
             *(f"  {times} x {what}" for what, times in sorted(self.ended.items())),
             f"events {events} ({', '.join(f'{source} {n}' for source, n in positions.items())})",
             f"sent to a topic more than once {repeats(self.evidence)}, duplicates dropped by views {self.dropped}",
+            f"consumers that stood still and were made anew {self.rejoined}",
             f"lost {sum(each.startswith('LOST') for each in self.findings)},"
             f" other findings {sum(not each.startswith('LOST') for each in self.findings)}",
         ]
@@ -119,7 +121,7 @@ async def run(engines: Engines, services: Services, prefix: str, plan: Plan, say
         await asyncio.sleep(1.0)
     outcome.sent, outcome.unanswered, outcome.mismatched = client.sent, client.unanswered, client.mismatched
     outcome.done, outcome.ended, outcome.dropped = faults.done, faults.ended, faults.duplicates_dropped
-    outcome.journeys = load.journeys
+    outcome.journeys, outcome.rejoined = load.journeys, faults.consumers_rejoined
     outcome.findings.extend(findings(client.sent, outcome.evidence))
     return outcome
 

@@ -18,7 +18,6 @@ from tests.chaos.running import Plan, run
 REPLICAS = 2
 
 
-@pytest.mark.chaos
 @pytest.mark.timeout(300)
 async def test_whatever_is_killed_paused_or_restarted_nothing_is_lost_doubled_or_out_of_order(
     engines: Engines, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]

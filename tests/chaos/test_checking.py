@@ -10,11 +10,22 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.checking import findings
+import services.followup.views
+import services.intake.views
+import services.matching.views
+import services.reporting.views
+from contracts.registry import SOURCES, topic_of
+from tests.chaos.checking import READS, findings
 from tests.chaos.commands import Sent
 from tests.chaos.evidence import LOGS, VIEWS, Evidence, Record, View
 
 SOURCE, TOPIC = "dugnad/intake", "dugnad.intake.v1"
+SERVED = {
+    "intake": services.intake.views.PROJECTIONS,
+    "matching": services.matching.views.PROJECTIONS,
+    "followup": services.followup.views.PROJECTIONS,
+    "reporting": services.reporting.views.PROJECTIONS,
+}
 AT = datetime(2025, 1, 13, 9, tzinfo=UTC)
 NEEDS = ("A", "B")
 
@@ -68,6 +79,7 @@ def _documents() -> dict[str, dict[str, dict[str, Any]]]:
     return {
         "intake/needs": {need: {"at": at[need], "version": 2} for need in NEEDS},
         "matching/needs": {need: {"at": at[need]} for need in NEEDS},
+        "followup/plans": {f"slot {need}": {"at": at[need]} for need in NEEDS},
         "reporting/placement": {f"slot {need}": {"at": at[need]} for need in NEEDS},
         "reporting/journey": {f"need:{need}": {"at": at[need], "events": events[need]} for need in NEEDS},
     }
@@ -212,3 +224,16 @@ def test_a_record_that_came_again_is_no_fault() -> None:
     sent, evidence = whole()
     _record_twice(sent, evidence)
     assert findings(sent, evidence) == []
+
+
+def test_the_check_knows_every_view_its_sources_and_what_it_reads() -> None:
+    """Written by hand, past the code; that is no reason to forget a view that has come since."""
+    checked = {f"{service}/{name}": set(sources) for service, views in VIEWS.items() for name, sources in views.items()}
+    served = {f"{service}/{each.name}": each for service, projections in SERVED.items() for each in projections}
+    topics = {source: topic_of(f"dugnad/{source}") for sources in checked.values() for source in sources}
+    assert {view: {topics[source] for source in sources} for view, sources in checked.items()} == {
+        view: set(each.topics) for view, each in served.items()
+    }
+    known = {event.__name__ for events in SOURCES.values() for event in events}
+    read = {view: known if names == "everything" else set(names.split()) for view, (_, names) in READS.items()}
+    assert read == {view: {event.__name__ for event in each.reads} for view, each in served.items()}

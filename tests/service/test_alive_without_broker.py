@@ -7,12 +7,14 @@ from time import monotonic
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from chassis import kafka
 from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.settings import Settings
+from chassis.topics import ensure_topics
+from contracts import intake
 from deploy.local.processes import free_port
 from tests.service.platform_helpers import reading_service
 
@@ -38,7 +40,7 @@ def member(monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
         return 1
 
     consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", Nothing())
-    held = SimpleNamespace(assignment=lambda: {BEHIND}, position=position, highwater=lambda _: 5)
+    held = SimpleNamespace(assignment=lambda: {BEHIND}, position=position)
     monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
     return consumer
 
@@ -50,10 +52,10 @@ async def test_time_without_a_broker_is_no_reason_to_restart_and_time_with_one_i
     monkeypatch.setattr("chassis.service.WATCH_SECONDS", STUCK)
     broker_is_there = False
 
-    async def answers(_: Settings, __: float) -> bool:
-        return broker_is_there
+    async def ends(_: Settings, partitions: Iterable[TopicPartition], __: float) -> dict[TopicPartition, int] | None:
+        return dict.fromkeys(partitions, 5) if broker_is_there else None
 
-    monkeypatch.setattr(kafka, "answers", answers)
+    monkeypatch.setattr(kafka, "ends", ends)
     service = reading_service(settings)
     service._reacting.append(member)
     begun = monotonic()
@@ -72,13 +74,18 @@ async def test_time_without_a_broker_is_no_reason_to_restart_and_time_with_one_i
 async def test_offsets_that_wait_for_the_broker_are_no_reason_to_restart(member: BatchConsumer) -> None:
     member.handling_since = monotonic() - 10
     assert [line.partition(" for ")[0] for line in member.stuck(1)] == ["c has been at one batch"]
-    member.excuse()
+    member.standing.excuse()
     assert member.stuck(1) == []
 
 
-async def test_a_broker_is_asked_whether_it_is_there(settings: Settings) -> None:
-    assert await kafka.answers(settings, 10)
+async def test_a_broker_is_asked_whether_it_is_there_and_where_its_partitions_end(settings: Settings) -> None:
+    await ensure_topics(settings, [intake.TOPIC])
+    empty, written = (TopicPartition(settings.topic(intake.TOPIC), number) for number in range(2))
+    async with AIOKafkaProducer(**kafka.client_options(settings)) as producer:
+        await producer.send_and_wait(written.topic, b"{}", partition=written.partition)
+    assert await kafka.ends(settings, [empty, written], 10) == {empty: 0, written: 1}
+    assert await kafka.ends(settings, [], 10) == {}
     away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{free_port()}"})
     begun = monotonic()
-    assert not await kafka.answers(away, 2)
+    assert await kafka.ends(away, [empty], 2) is None
     assert monotonic() - begun < 5

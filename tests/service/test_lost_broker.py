@@ -140,7 +140,7 @@ def clients_at_work() -> int:
 async def test_a_member_that_cannot_leave_its_group_in_order_leaves_nothing_behind_that_would_keep_partitions(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.consumer.STOP_SECONDS", 1.0)
+    monkeypatch.setattr("chassis.kafka.STOP_SECONDS", 1.0)
     before = clients_at_work()
     service, log = small_service(settings, figures())
     await service.start()

@@ -191,6 +191,8 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
         await moved.until("dugnad_parked_events")
         await service.measure()
         await moved.until("dugnad_parked_subjects")
+        await service._consumers[0].rejoin()
+        await moved.until("dugnad_consumer_rejoins")
         async with _halting(settings):
             await moved.until("dugnad_stopped_partitions", "dugnad_reactions", "dugnad_projection_records")
             await moved.until("dugnad_timers")

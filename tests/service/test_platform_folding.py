@@ -138,24 +138,30 @@ async def test_a_hole_that_lasts_is_an_alarm_until_it_is_filled(
 
 
 async def test_a_partition_that_has_more_and_gives_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    idle, moving, hanging = (TopicPartition("t", number) for number in range(3))
-    positions = {idle: 5, moving: 1, hanging: 1}
+    idle, moving, hanging, nowhere = (TopicPartition("t", number) for number in range(4))
+    positions: dict[TopicPartition, int | None] = {idle: 5, moving: 1, hanging: 1, nowhere: None}
 
     async def position(partition: TopicPartition) -> int:
-        return positions[partition]
+        if (known := positions[partition]) is None:
+            await asyncio.Event().wait()
+        assert known is not None
+        return known
 
     async def handle(_: Any) -> Handled:
         return Handled()
 
     consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", Handling(handle))
-    held = SimpleNamespace(assignment=lambda: set(positions), position=position, highwater=lambda _: 5)
+    held = SimpleNamespace(assignment=lambda: set(positions), position=position)
+    ends = dict.fromkeys(positions, 5)
     monkeypatch.setattr(consumer, "_subscriber", SimpleNamespace(consumer=held))
-    await consumer.look()
+    monkeypatch.setattr("chassis.standing.LOOK_SECONDS", 0.01)
+    await consumer.look(ends)
     begun = monotonic()
     while monotonic() - begun < 0.2:
-        positions[moving] += 1
-        await consumer.look()
-    assert [line.partition(" for ")[0] for line in consumer.stuck(0.1)] == ["c has not moved on t/2"]
-    positions[hanging] = 2
-    await consumer.look()
+        positions[moving] = (positions[moving] or 0) + 1
+        await consumer.look(ends)
+    lines = sorted(line.partition(" for ")[0] for line in consumer.stuck(0.1))
+    assert lines == ["c has not moved on t/2", "c has not moved on t/3"]
+    positions[hanging] = positions[nowhere] = 2
+    await consumer.look(ends)
     assert consumer.stuck(0.1) == []

@@ -95,7 +95,7 @@ async def test_a_reaction_group_that_has_lost_its_offsets_does_not_start_by_itse
     eventlog = small_service(settings)[1]
     await republish(eventlog, settings)  # deleting a topic removes the offsets of all groups on it
     again, _ = reacting(settings, withdraw_at(13))
-    with pytest.raises(OffsetsLost, match="--reset-offsets"):
+    with pytest.raises(OffsetsLost, match="dugnad rewind SERVICE --since"):
         await again.start()
     await again.stop()
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic
+from typing import TypeVar
 
 from aiokafka import AIOKafkaProducer
 
@@ -18,6 +20,7 @@ from chassis import mongo
 from chassis.clock import Clock
 from chassis.commands import Answer, Commands
 from chassis.consumer import Handled, Raw
+from chassis.errors import Contended, LogBusy, LogUnavailable
 from chassis.eventlog import EventLog, NewCommit, Stored
 from chassis.lease import Lease
 from chassis.reading import Reader
@@ -30,6 +33,7 @@ from tests.service.platform_helpers import INTAKE_EVENTS, context, figures, read
 WRITERS = 16
 SHARED_SUBJECTS = 4
 SHARED_EVERY = 25
+T = TypeVar("T")
 
 
 def say(**what: object) -> None:
@@ -55,6 +59,21 @@ def own_commit(number: str, writer: int, version: int) -> NewCommit:
     return NewCommit(made.claim, b"", {event.subject: version}, [event], answer, "test", "test")
 
 
+async def insist(action: Callable[[], Awaitable[T]]) -> T:
+    """As a client does: the same command again where the log is busy or does not tell what became of it."""
+    while True:
+        try:
+            return await action()
+        except (Contended, LogBusy, LogUnavailable):
+            await asyncio.sleep(0.1)
+
+
+async def append(eventlog: EventLog, commit: NewCommit) -> None:
+    """Store a commit that nobody else can be in the way of, though perhaps with its second try."""
+    outcome = await insist(lambda: eventlog.append(commit))
+    assert isinstance(outcome, Stored) or await insist(lambda: eventlog.find(commit.command)) is not None
+
+
 async def write(settings: Settings, number: str, seconds: str) -> None:
     """Sixteen writers, each on an own subject and now and then on one shared with all processes, until time is over."""
     async with opened(settings) as eventlog:
@@ -69,11 +88,12 @@ async def write(settings: Settings, number: str, seconds: str) -> None:
             version = 0
             while monotonic() < end:
                 # The own subject's version is known: nothing has to be loaded, and the log grows fast.
-                assert isinstance(await eventlog.append(own_commit(number, writer_number, version)), Stored)
+                await append(eventlog, own_commit(number, writer_number, version))
                 version += 1
                 done += 1
                 if version % SHARED_EVERY == 0:
-                    await report(commands, f"{writer_number % SHARED_SUBJECTS}", version)
+                    key, employer = f"{number}-{writer_number}-{version}", f"{writer_number % SHARED_SUBJECTS}"
+                    await insist(partial(report, commands, employer, version, key=key))
                     done += 1
 
         await asyncio.gather(*(writer(each) for each in range(WRITERS)))

@@ -19,6 +19,16 @@ from tests.system.system_helpers import system
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 NEED = {"occupation": "5223", "municipality": "3312"}
+WANTED = {
+    ("dugnad-intake", "POST /needs"),
+    ("dugnad-intake", "append"),
+    ("dugnad-intake", "publish"),
+    ("dugnad-intake", "fold needs"),
+    ("dugnad-matching", "react assign"),
+    ("dugnad-matching", "append"),
+    ("dugnad-followup", "react plan"),
+    ("dugnad-followup", "append"),
+}
 
 
 class Seen(NamedTuple):
@@ -49,9 +59,25 @@ class Collector:
             ]
 
     def named(self, service: str, name: str) -> Seen:
-        """The one span of this name."""
-        (found,) = [each for each in self.spans if (each.service, each.name) == (f"dugnad-{service}", name)]
-        return found
+        """A span of this name. A record that is sent or folded once more has one more, with the same parent."""
+        found = [each for each in self.spans if each.service == f"dugnad-{service}" and each.name == name]
+        assert len({each.parent for each in found}) == 1, (service, name, found)
+        return found[0]
+
+    def folded(self) -> set[tuple[str, str]]:
+        """What reporting has folded: name and parent."""
+        return {(each.name, each.parent) for each in self.spans if each.service == "dugnad-reporting"}
+
+    def complete(self) -> bool:
+        """Whether the command has been heard of wherever it is, and nothing hangs in the air.
+
+        Each process sends its spans when it likes: that the last service has told all says nothing of the first.
+        """
+        told = {(each.service, each.name) for each in self.spans}
+        known = {CALLER, *(each.id for each in self.spans)}
+        # Matching assigns the need and followup plans its slot, which are events of their own: reporting hears of all.
+        ways = {parent for name, parent in self.folded() if name == "fold journey"}
+        return len(ways) == 3 and told >= WANTED and {each.parent for each in self.spans} <= known
 
 
 @pytest.fixture
@@ -90,23 +116,22 @@ async def test_one_command_is_one_trace_from_http_through_four_services(
             }
             (await http.post("/needs", json=NEED, headers=headers)).raise_for_status()
 
-        async def everywhere() -> bool:
-            # Matching assigns the need, which is an event of its own: reporting hears of both.
-            folds = [each for each in collector.spans if each.service == "dugnad-reporting" and "fold" in each.name]
-            return len({each.parent for each in folds}) == 2
+        async def complete() -> bool:
+            return collector.complete()
 
-        await until(everywhere, "the trace has come to reporting on both ways", 60)
+        await until(
+            complete, "the trace has come to reporting on all three ways, and every process has told its part", 60
+        )
     request = collector.named("intake", "POST /needs")
     assert request.parent == CALLER
     appended = collector.named("intake", "append")
     assert appended.parent == request.id
     assert collector.named("intake", "publish").parent == appended.id
     assert collector.named("intake", "fold needs").parent == appended.id
-    reaction = next(each for each in collector.spans if each.service == "dugnad-matching" and "react" in each.name)
-    assert reaction.parent == appended.id
-    reacted = collector.named("matching", "append")
-    assert reacted.parent == reaction.id
-    folded = {(each.name, each.parent) for each in collector.spans if each.service == "dugnad-reporting"}
-    assert {("fold journey", appended.id), ("fold journey", reacted.id)} <= folded
-    # Nothing hangs in the air: every parent is a span that was sent, or the caller's.
-    assert {each.parent for each in collector.spans} <= {CALLER, *(each.id for each in collector.spans)}
+    for service, reaction in (("matching", "react assign"), ("followup", "react plan")):
+        reacted = collector.named(service, reaction)
+        assert reacted.parent == appended.id
+        answered = collector.named(service, "append")
+        assert answered.parent == reacted.id
+        assert ("fold journey", answered.id) in collector.folded()
+    assert ("fold journey", appended.id) in collector.folded()

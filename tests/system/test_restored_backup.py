@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chassis.clock import machine_now
 from chassis.mongo import Client, Database, database
 from chassis.settings import Settings
 from deploy.local.engines import Engines
@@ -134,3 +135,59 @@ async def test_the_runbook_brings_a_restored_database_back_and_no_position_is_gi
             return await listed(services.urls["intake"]) == everything
 
         await until(shown, "what was lost in the database is in the view", 30)
+
+
+async def assigned(log: Database) -> list[str]:
+    """The need of every assignment that matching's log has, in no particular order."""
+    commits = await log["commits"].find({}).to_list(None)
+    return [
+        each["data"]["need_id"]
+        for commit in commits
+        for each in commit["events"]
+        if each["type"].startswith("dugnad.NeedAssigned.")
+    ]
+
+
+@pytest.mark.timeout(240)
+async def test_reactions_that_a_restored_service_has_forgotten_are_done_again_and_no_other_twice(
+    engines: Engines, settings: Settings, tmp_path: Path, mongo: Client
+) -> None:
+    environ = {**os.environ, "DUGNAD_PREFIX": settings.prefix}
+    services = Services(engines.variables, folder=tmp_path, environ=environ, names=("intake", "matching"))
+    variables = {**environ, **engines.variables, **services.variables}
+    own = database(mongo, settings.database("matching"))
+    rewind = ("-m", "deploy.cli", "rewind", "matching", "--since")
+
+    async def are_assigned(needs: int) -> None:
+        async def there() -> bool:
+            return len(await assigned(own)) == needs
+
+        await until(there, f"{needs} needs are assigned", 60)
+
+    async with services:
+        await register(services.urls["intake"], 2)
+        await are_assigned(2)
+    backup, made_at = await _copy(own), machine_now()
+    async with services:
+        await register(services.urls["intake"], 2)
+        await are_assigned(4)
+        since = made_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        code, said = await command(variables, *rewind, since, "--yes")
+        assert code == 1
+        assert "a process of matching is in the group" in said
+    await _restore(own, backup)
+    code, said = await command(variables, "-m", "deploy.cli", "continue", "matching", "--yes")
+    assert code == 0, said
+    code, said = await command(variables, *rewind, since)
+    assert code == 2
+    assert "nothing was done: add --yes" in said
+    code, said = await command(variables, *rewind, since, "--yes")
+    assert code == 0, said
+    assert "back to" in said
+    code, said = await command(variables, *rewind, since, "--yes")
+    assert (code, said.count("nothing to do")) == (0, 1), said
+    async with services:
+        await are_assigned(4)
+        await register(services.urls["intake"], 1)
+        await are_assigned(5)
+    assert len(set(await assigned(own))) == 5

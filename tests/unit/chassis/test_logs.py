@@ -42,6 +42,31 @@ def test_lines_of_libraries_go_the_same_way(capsys: pytest.CaptureFixture[str]) 
     assert (line["event"], line["logger"]) == ("heartbeat failed for group", "aiokafka.consumer")
 
 
+def test_what_a_library_says_again_and_again_is_said_once_in_a_while_with_how_often(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("chassis.logs.monotonic", lambda: now)
+    away, library = "Unable connect to node with id %s", logging.getLogger("aiokafka.client")
+    for _ in range(100):
+        library.error(away, 1)
+        library.error(away, 2)
+        get_logger("chassis.consumer").warning("consumer_retries")
+    now += 11
+    library.error(away, 1)
+    now += 100
+    library.error(away, 2)
+    said = [line["event"] for line in lines(capsys) if line["event"] != "consumer_retries"]
+    one, two = "Unable connect to node with id 1", "Unable connect to node with id 2"
+    assert said == [one, two, f"{one} (99 times more since then)", two]
+
+
+def test_what_the_product_says_is_never_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        get_logger("chassis.consumer").warning("consumer_retries")
+    assert len(lines(capsys)) == 3
+
+
 @pytest.mark.parametrize(
     "text",
     [
