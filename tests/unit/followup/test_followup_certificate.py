@@ -60,6 +60,7 @@ def read_aloud(pdf: bytes) -> list[tuple[str, str]]:
 
     def operand(operator: bytes, operands: Any, _: Any, __: Any) -> None:
         if operator == b"BDC":
+            assert not now, "what belongs to two elements is read twice"
             now.append(int(operands[1]["/MCID"]))
         elif operator == b"EMC":
             now.pop()
@@ -71,6 +72,7 @@ def read_aloud(pdf: bytes) -> list[tuple[str, str]]:
 
     reader.pages[0].extract_text(visitor_operand_before=operand, visitor_text=text)
     catalogue: Any = reader.trailer["/Root"]
+    assert not now, "what is opened is closed"
     root = catalogue["/StructTreeRoot"]
     found: list[tuple[str, str]] = []
 

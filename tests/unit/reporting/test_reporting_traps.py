@@ -301,7 +301,10 @@ def test_a_start_on_the_wrong_day_restates_the_time_to_start_and_the_period_it_b
     (trial_before,), (trial_after,) = before[0].trials, after[0].trials
     assert (trial_before.missed, trial_after.missed) == ((date(2025, 2, 27),), ())
     # What somebody had declared when it was first recorded is what is told of them.
-    assert trial_after.recorded == trial_before.recorded
+    put_right = records(fo.SOURCE, [taken_back, right], first=3, recorded=datetime(2025, 3, 3, 9, tzinfo=UTC))
+    (document,) = fold_all(placement, [*happened(*begin, missed), *put_right]).values()
+    (whole,) = (fact.trials for fact in [slot(SLOT, document, None)] if fact is not None)
+    assert (whole[0].started_on, whole[0].recorded) == (date(2025, 2, 3), trial_before.recorded)
 
 
 def test_who_was_hired_by_mistake_is_not_counted_as_still_employed() -> None:
