@@ -15,20 +15,11 @@ from chassis.projection import Document, Record
 from contracts import followup, matching
 from contracts.matching import CandidateMatched, MatchCancelled
 from contracts.vocabulary import AnnulReason, Measure, Party
+from services.followup import steps
 from services.followup.core import access_ended
 from services.followup.domain.commands import Command
 from services.followup.showing import case_body, differences, versions
-from services.followup.steps import (
-    Group,
-    NextStep,
-    Status,
-    Step,
-    group,
-    next_step,
-    over_on,
-    start_is_disputed,
-    status,
-)
+from services.followup.steps import Group, NextStep, Status, Step, group, next_step, over_on, status
 from services.followup.views import CASES
 from tests.gwt import arrivals, folded, records
 from tests.unit.followup.followup_facts import (
@@ -134,7 +125,7 @@ def test_status_and_next_step_are_answered_at_every_moment_of_any_arrival(
         for case in folded(CASES, arrived[:count]).values():
             where = status(case)
             step = next_step(case, TODAY, None)
-            over = where == Status.ENDED or (where == Status.CLOSED and not start_is_disputed(case))
+            over = where == Status.ENDED or (where == Status.CLOSED and not steps.start_is_disputed(case))
             assert (step is None) == over
 
 

@@ -282,31 +282,6 @@ def test_a_reversed_outcome_restates_the_period_that_it_belonged_to() -> None:
     assert (ended["hired"], ended["education"], ended["total"]) == (0, 1, 1)
 
 
-def test_a_start_on_the_wrong_day_restates_the_time_to_start_and_the_period_it_belonged_to() -> None:
-    begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 30))]
-    missed = fo.CheckInMissed(**TRIAL, due_on=date(2025, 2, 27), playbook_version="1")
-    taken_back = fo.StartReversed(
-        **TRIAL,
-        reversed_on=date(2025, 3, 3),
-        on=date(2025, 1, 30),
-        reason="records_show",
-        check_in_not_missed_on=date(2025, 2, 27),
-    )
-    right = started(date(2025, 2, 3))
-    before, after = slots(*begin, missed), slots(*begin, missed, taken_back, right)
-    assert waiting(ventetid(before, Filter(), TODAY)) == {"15_28": 1}
-    assert waiting(ventetid(after, Filter(), TODAY)) == {"29_56": 1}
-    february = Filter(period=Period(2025, 2))
-    assert [stage(trakt(told, february), "started") for told in (before, after)] == [0, 1]
-    (trial_before,), (trial_after,) = before[0].trials, after[0].trials
-    assert (trial_before.missed, trial_after.missed) == ((date(2025, 2, 27),), ())
-    # What somebody had declared when it was first recorded is what is told of them.
-    put_right = records(fo.SOURCE, [taken_back, right], first=3, recorded=datetime(2025, 3, 3, 9, tzinfo=UTC))
-    (document,) = fold_all(placement, [*happened(*begin, missed), *put_right]).values()
-    (whole,) = (fact.trials for fact in [slot(SLOT, document, None)] if fact is not None)
-    assert (whole[0].started_on, whole[0].recorded) == (date(2025, 2, 3), trial_before.recorded)
-
-
 def test_who_was_hired_by_mistake_is_not_counted_as_still_employed() -> None:
     still = fo.EmploymentConfirmed(
         **TRIAL, after_months=3, employed=True, on=date(2025, 6, 30), confirmed_by="employer"
