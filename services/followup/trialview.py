@@ -47,7 +47,8 @@ def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
         case StartReversed():
             wrong = _told(event, "on", "reversed_on", "reason")
             missed = [day for day in trial.get("missed", []) if day != event.data()["check_in_not_missed_on"]]
-            return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed}
+            # What was said of the day has been settled; the history keeps that it was said.
+            return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed, "disputed": []}
         case CheckInHeld():
             held = {
                 "check_in_id": event.check_in_id,

@@ -187,8 +187,8 @@ def _check_ins_from(
     was_due, due = wrong.first_check_in_due(case.municipality), right.first_check_in_due(case.municipality)
     if due == was_due:
         return None, []
-    held, last_day = right.first_check_in_on, right.closed_on or right.end_on
-    missed = due < (held or command.today) and due <= last_day
+    looked = (right.first_check_in_on, right.closed_on, command.today)
+    missed = due < min(day for day in looked if day is not None) and due <= right.end_on
     said: list[CaseEvent] = [missed_check_in(case, agreement, right, due, right.started_on)] if missed else []
     owed = right.closed_on is None and right.check_in_owed(command.today, case.municipality) is not None
     if not owed:

@@ -231,6 +231,14 @@ def test_an_earlier_day_may_have_made_a_check_in_late_that_was_in_time() -> None
     assert [each.task for each in owed if isinstance(each, TaskAssigned)] == ["hold_check_in"]
 
 
+def test_a_check_in_that_was_due_on_the_day_of_the_closing_was_not_missed() -> None:
+    begun = [*CONCLUDED, starting(on=LATER, at=noon(LATER)), disputing(date(2025, 2, 3))]
+    for closed_on, missed in ((date(2025, 3, 3), []), (date(2025, 3, 4), [date(2025, 3, 3)])):
+        closed = closing(on=closed_on, at=noon(closed_on))
+        events = after([*begun, closed]).when(decide, settling(date(2025, 2, 3), date(2025, 4, 1))).events
+        assert [each.due_on for each in events if isinstance(each, CheckInMissed)] == missed
+
+
 def test_a_talk_before_the_right_day_is_no_check_in_of_the_trial() -> None:
     held = checking_in(held_on=date(2025, 2, 5), at=noon(date(2025, 2, 5)))
     trial = person_after(*STARTED, held, disputing(), settling()).trial("trial-A1")

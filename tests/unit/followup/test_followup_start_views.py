@@ -22,6 +22,7 @@ def test_a_day_that_was_put_right_is_shown_with_the_one_taken_back_and_both_stay
     trial = case["trials"]["trial-A1"]
     wrong = {"on": "2025-02-03", "reversed_on": "2025-03-09", "reason": "parties_agree"}
     assert trial["start_reversals"] == [{**wrong, "right_on": "2025-02-10", "end_on": "2025-05-02"}]
+    assert trial["disputed"] == []
     assert (trial["on"], trial["days_from_need"], trial["within_promise"]) == ("2025-02-10", 28, True)
     assert [each["check_in_id"] for each in trial["check_ins"]] == ["C1"]
     days = {each["event"]: each["on"] for each in case["history"]}
