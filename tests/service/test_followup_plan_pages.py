@@ -113,6 +113,7 @@ async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the
 async def test_the_counsellor_settles_by_a_form_which_of_two_days_it_was(world: World) -> None:
     case = await world.confirmed()
     await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
     await world.day(date(2025, 2, 6))
     employer = await log_in(world, EMPLOYER)
     told = await act(employer, case, "wrong-start", on="2025-02-05")
@@ -145,6 +146,7 @@ async def test_who_changes_an_agreement_begins_with_what_it_says_and_the_case_sh
 ) -> None:
     case = await world.confirmed()
     await world.drafted(case)
+    await world.shown(case, lambda shown: shown["status"] == "awaiting_approval")
     counsellor = await log_in(world, COUNSELLOR)
     asked = (await counsellor.get(f"/cases/{case.match_id}/change")).text
     assert 'value="2025-02-03"' in asked
