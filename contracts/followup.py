@@ -8,7 +8,11 @@ from __future__ import annotations
 from datetime import date
 from typing import ClassVar
 
-from contracts.event import Event
+from contracts.cases import CaseEvent as CaseEvent
+from contracts.cases import CaseTaken as CaseTaken
+from contracts.cases import TaskAssigned as TaskAssigned
+from contracts.cases import TaskCompleted as TaskCompleted
+from contracts.cases import TaskEvent as TaskEvent
 from contracts.plans import (
     DeadlineApproaching,
     DeadlineMissed,
@@ -27,50 +31,11 @@ from contracts.vocabulary import (
     ProgressCode,
     ReversalReasonCode,
     ShortenReasonCode,
-    TaskCode,
+    StartReversalReasonCode,
 )
 
 SOURCE = "dugnad/followup"
 TOPIC = "dugnad.followup.v1"
-
-
-class CaseEvent(Event):
-    """The case is the confirmed match: one person on one slot. The case's id is the match's."""
-
-    PARTITION_KEY: ClassVar[str] = "need:{need_id}"
-    PERSON: ClassVar[str | None] = "candidate_id"
-
-    match_id: str
-    need_id: str
-    slot_id: str
-    candidate_id: str
-    org_number: str
-
-
-class TaskEvent(CaseEvent):
-    SUBJECT: ClassVar[str] = "case:{match_id}"
-
-    task_id: str
-    task: TaskCode
-
-
-class TaskAssigned(TaskEvent):
-    responsible: PartyCode
-    due_on: date
-
-
-class TaskCompleted(TaskEvent):
-    completed_on: date
-
-
-class CaseTaken(CaseEvent):
-    """A counsellor of the intermediary sees to the case from now on."""
-
-    SUBJECT: ClassVar[str] = "case:{match_id}"
-
-    counsellor_id: str
-    """A random id; says nothing about the person."""
-    taken_on: date
 
 
 class AgreementEvent(CaseEvent):
@@ -171,7 +136,10 @@ class TrialEvent(CaseEvent):
 
 
 class TrialStarted(TrialEvent):
-    """The candidate showed up. Stops the slot's clock on the day `on`, whenever it is typed."""
+    """The candidate showed up. Stops the slot's clock on the day `on`, whenever it is typed.
+
+    The last one of a trial holds: after `StartReversed` it says the right day, with all that follows from it.
+    """
 
     on: date
     confirmed_by: PartyCode
@@ -182,6 +150,26 @@ class TrialStarted(TrialEvent):
     """Oslo days from the need's registration to `on`; at most 28 keeps the promise."""
     within_promise: bool
     rule_version: str
+
+
+class StartDisputed(TrialEvent):
+    """Somebody gives another day than the confirmed one, which stands until the counsellor has settled it."""
+
+    on: date
+    """The Oslo day on which the candidate showed up, as this party says."""
+    reported_by: PartyCode
+    reported_on: date
+
+
+class StartReversed(TrialEvent):
+    """The confirmed day was wrong; `TrialStarted` with the right one follows in the same commit. Sealed: `note`."""
+
+    reversed_on: date
+    on: date
+    """The day that never was the start."""
+    reason: StartReversalReasonCode
+    check_in_not_missed_on: date | None = None
+    """The due day of a check-in that was said to be missed, and that the right day makes due on another one."""
 
 
 class NoShowReported(AgreementEvent):
@@ -331,6 +319,8 @@ FollowupEvent = (
     | AgreementExpiring
     | AgreementExpired
     | TrialStarted
+    | StartDisputed
+    | StartReversed
     | NoShowReported
     | CheckInHeld
     | CheckInMissed

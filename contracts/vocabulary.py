@@ -241,6 +241,17 @@ class ReversalReason(StrEnum):
     OTHER = "other"
 
 
+class StartReversalReason(StrEnum):
+    """Why another day than the confirmed one is the day of the start."""
+
+    REGISTERED_BY_MISTAKE = "registered_by_mistake"
+    PARTIES_AGREE = "parties_agree"
+    """Employer and participant say the same."""
+    RECORDS_SHOW = "records_show"
+    """A timesheet, a plan of shifts or the like."""
+    OTHER = "other"
+
+
 class ConsentScope(StrEnum):
     """What a candidate has said yes to."""
 
@@ -284,6 +295,7 @@ DelayReasonCode = Annotated[str, Field(json_schema_extra=_values(DelayReason))]
 PlanEndReasonCode = Annotated[str, Field(json_schema_extra=_values(PlanEndReason))]
 ShortenReasonCode = Annotated[str, Field(json_schema_extra=_values(ShortenReason))]
 ReversalReasonCode = Annotated[str, Field(json_schema_extra=_values(ReversalReason))]
+StartReversalReasonCode = Annotated[str, Field(json_schema_extra=_values(StartReversalReason))]
 TaskCode = Annotated[str, Field(json_schema_extra=_values(Task))]
 ConsentScopeCode = Annotated[str, Field(json_schema_extra=_values(ConsentScope))]
 QualificationKindCode = Annotated[str, Field(json_schema_extra=_values(QualificationKind))]

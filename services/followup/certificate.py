@@ -10,6 +10,7 @@ import io
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any, Self
 
@@ -22,11 +23,15 @@ from reportlab.pdfgen.canvas import Canvas
 from chassis.formats import Language, decimals, long_date
 from chassis.texts import Texts
 from contracts.codelists import municipalities, occupations
+from services.followup.showing import hours_on
+from services.followup.tagging import TaggedPage
 
 TEXT, STRONG = "Vera", "VeraBd"
 """Bitstream Vera, which comes with the library and may be embedded."""
 LEFT, TOP, LINE = 25 * mm, 250 * mm, 9 * mm
 VALUE_AT = LEFT + 62 * mm
+_LANGUAGES: Mapping[Language, str] = {"nb": "nb-NO", "en": "en-GB"}
+"""As a PDF says its language (BCP 47)."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,6 @@ class Facts:
     def of(cls, case: Mapping[str, Any], trial_id: str, name: str) -> Self:
         """The facts of a closed trial whose certificate has been issued."""
         trial = case["trials"][trial_id]
-        agreement = case["agreements"][trial["agreement_id"]]
-        # A change that was agreed for a day after the closing was never worked.
-        worked = sorted(
-            (each["effective_on"], each["hours_per_week"])
-            for each in trial.get("changes", [])
-            if each["state"] == "accepted" and each["effective_on"] <= trial["closed"]["on"]
-        )
         return cls(
             name=name,
             org_number=case["org_number"],
@@ -65,42 +63,44 @@ class Facts:
             intermediary=case["intermediary"],
             from_on=trial["on"],
             to_on=trial["closed"]["on"],
-            hours_per_week=worked[-1][1] if worked else agreement["hours_per_week"],
+            # A change that was agreed for a day after the closing was never worked.
+            hours_per_week=hours_on(case, trial["agreement_id"], date.fromisoformat(trial["closed"]["on"])),
             issued_on=trial["certificate"]["issued_on"],
             certificate_id=trial["certificate"]["certificate_id"],
         )
 
 
 def certificate_pdf(facts: Facts, texts: Texts, language: Language) -> bytes:
-    """One page, A4."""
+    """One page, A4, tagged: a reader that speaks it finds a heading, sentences and a table with named rows."""
 
     def say(key: str, **params: object) -> str:
         return texts.say(language, f"certificate.{key}", **params)
 
     _fonts()
     written = io.BytesIO()
-    page = Canvas(written, pagesize=A4, invariant=True, lang=language)
-    page.setTitle(say("title"))
-    page.setSubject(say("title"))
-    page.setFont(STRONG, 24)
-    page.drawString(LEFT, TOP, printable(say("title")))
-    page.setFont(STRONG, 15)
-    page.drawString(LEFT, TOP - 2 * LINE, printable(facts.name))
-    page.setFont(TEXT, 11)
-    page.drawString(LEFT, TOP - 3 * LINE, printable(say("has_taken_part")))
+    canvas = Canvas(written, pagesize=A4, invariant=True, lang=_LANGUAGES[language], initialFontName=TEXT)
+    canvas.setTitle(say("title"))
+    canvas.setSubject(say("title"))
+    page = TaggedPage(canvas)
+
+    def line(kind: str, font: str, size: int, y: float, text: str, x: float = LEFT, **attributes: str) -> None:
+        canvas.setFont(font, size)
+        page.text(kind, x, y, printable(text), **attributes)
+
+    line("H1", STRONG, 24, TOP, say("title"))
+    line("P", STRONG, 15, TOP - 2 * LINE, facts.name)
+    line("P", TEXT, 11, TOP - 3 * LINE, say("has_taken_part"))
     place = TOP - 5 * LINE
-    for name, value in _rows(facts, texts, language):
-        page.setFont(TEXT, 11)
-        page.drawString(LEFT, place, printable(say(name)))
-        page.setFont(STRONG, 11)
-        page.drawString(VALUE_AT, place, printable(value))
-        place -= LINE
-    page.setFont(TEXT, 11)
-    page.drawString(LEFT, place - LINE, printable(say("issued", day=long_date(facts.issued_on, language))))
-    page.setFont(TEXT, 8)
-    page.drawString(LEFT, 20 * mm, printable(say("number", number=facts.certificate_id)))
-    page.showPage()
-    page.save()
+    with page.within("Table"):
+        for name, value in _rows(facts, texts, language):
+            with page.within("TR"):
+                line("TH", TEXT, 11, place, say(name), Scope="Row")
+                line("TD", STRONG, 11, place, value, VALUE_AT)
+            place -= LINE
+    line("P", TEXT, 11, place - LINE, say("issued", day=long_date(facts.issued_on, language)))
+    line("P", TEXT, 8, 20 * mm, say("number", number=facts.certificate_id))
+    page.finish()
+    canvas.save()
     return written.getvalue()
 
 

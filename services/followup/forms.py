@@ -19,7 +19,7 @@ from contracts.vocabulary import (
     Progress,
     ReversalReason,
     ShortenReason,
-    Task,
+    StartReversalReason,
 )
 from services.followup import requests as bodies
 from services.followup.domain.aftermath import EMPLOYMENT_MONTHS
@@ -31,6 +31,7 @@ from services.followup.steps import (
     answers_change,
     live_agreement,
     next_step,
+    start_is_disputed,
     status,
     trial_of,
     waiting_change,
@@ -71,7 +72,7 @@ _NOTE = Input("note", "note", False)
 
 
 def _values(
-    listed: type[Measure | Outcome | CloseReason | Progress | ShortenReason | ReversalReason],
+    listed: type[Measure | Outcome | CloseReason | Progress | ShortenReason | ReversalReason | StartReversalReason],
 ) -> tuple[str, ...]:
     return tuple(each.value for each in listed)
 
@@ -100,7 +101,17 @@ _ALL = (
     ),
     Action("change", bodies.NewAgreement, "agreement", ("agreements:write",), _CONTENT),
     Action("take", bodies.CaseTake, "case", ("agreements:write",), ()),
-    Action("settle", bodies.TaskDone, "case", ("agreements:write",), ()),
+    Action(
+        "settle",
+        bodies.StartSettled,
+        "case",
+        ("agreements:write",),
+        (
+            Input("on", "date"),
+            Input("reason", "choice", False, "start_reversal_reason", _values(StartReversalReason), "settle_reason"),
+            Input("note", "note", False, hint="note_close"),
+        ),
+    ),
     Action("approve", bodies.Approval, "agreement", _APPROVALS, (), lambda party: {"party": party.value}),
     Action(
         "approve-for",
@@ -124,6 +135,8 @@ _ALL = (
         ),
     ),
     Action("start", bodies.Start, "agreement", _TRIALS, (Input("on", "date"),)),
+    # The same, where another day has been confirmed: the counsellor is asked which one it was.
+    Action("wrong-start", bodies.Start, "agreement", _TRIALS, (Input("on", "date", hint="wrong_start"),)),
     Action("no-show", bodies.NoShow, "agreement", _TRIALS, (Input("on", "date"),)),
     Action(
         "check-in",
@@ -226,6 +239,8 @@ def offered(
         found = _in_trial(case, party)
     elif where == Status.CLOSED and counsellor:
         found = _closed(case, today)
+    elif where == Status.CLOSED and party == Party.EMPLOYER:
+        found = _disputes(case)
     not_mine = (
         counsellor and where != Status.ENDED and (counsellor_id is None or case.get("counsellor_id") != counsellor_id)
     )
@@ -241,15 +256,26 @@ def _in_trial(case: Case, party: Party | None) -> list[str]:
     extends = ["extend"] if party == (Party.DECISION_MAKER if decided else Party.COUNSELLOR) else []
     if party in (Party.EMPLOYER, Party.PARTICIPANT):
         voice = ["voice"] if party == Party.PARTICIPANT else []
-        return [*_changes(trial[1], party), *voice]
+        return [*_changes(trial[1], party), *voice, *(_disputes(case) if party == Party.EMPLOYER else [])]
     if party == Party.DECISION_MAKER:
         return [*extends, "shorten"]
     if party != Party.COUNSELLOR:
         return []
-    tasks = case.get("tasks", {}).values()
-    disputed = any(each.get("task") == Task.SETTLE_START_DATE and "completed_on" not in each for each in tasks)
     talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
-    return [*(["settle"] if disputed else []), "check-in", *extends, "shorten", *talk, "close"]
+    return [
+        *(["settle"] if start_is_disputed(case) else []),
+        "check-in",
+        *extends,
+        "shorten",
+        *talk,
+        "close",
+        *_disputes(case),
+    ]
+
+
+def _disputes(case: Case) -> list[str]:
+    """Whoever sees that the day of the start is wrong can say so, as long as nobody has."""
+    return [] if start_is_disputed(case) else ["wrong-start"]
 
 
 def _changes(trial: Mapping[str, Any], party: Party) -> list[str]:
@@ -267,7 +293,8 @@ def _closed(case: Case, today: date) -> list[str]:
     employment = ["employment"] if step is not None and step.step == Step.CONFIRM_EMPLOYMENT else []
     talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
     certificate = [] if "certificate" in trial[1] else ["certificate"]
-    return [*employment, *talk, *certificate, "reverse"]
+    settle = ["settle"] if start_is_disputed(case) else []
+    return [*settle, *employment, *talk, *certificate, "reverse", *_disputes(case)]
 
 
 def body_of(action: Action, typed: Mapping[str, str], party: Party) -> dict[str, Any]:

@@ -34,7 +34,15 @@ from services.followup.api.aftermath import (
     issue_certificate,
     reverse_outcome,
 )
-from services.followup.api.agreements import annul, approve, change_agreement, confirm_start, report_no_show, revoke
+from services.followup.api.agreements import (
+    annul,
+    approve,
+    change_agreement,
+    confirm_start,
+    report_no_show,
+    revoke,
+    say_start,
+)
 from services.followup.api.cases import CasePage, draft_agreement, own_cases, settle_start, take_case
 from services.followup.api.changes import answer_waiting, propose_change, shorten, voices
 from services.followup.api.trials import close, extend, hold_check_in, preview_extension
@@ -43,8 +51,17 @@ from services.followup.domain.subsidies import Plan, plan_of
 from services.followup.forms import ACTIONS, Action, body_of, offered
 from services.followup.places import place_of
 from services.followup.requests import Extension
-from services.followup.showing import history_for, trial_body, versions, with_notes
-from services.followup.steps import Group, group, live_agreement, next_step, status, trial_of, waiting_change
+from services.followup.showing import history_for, hours_on, trial_body, versions, with_notes
+from services.followup.steps import (
+    Group,
+    group,
+    live_agreement,
+    next_step,
+    start_is_disputed,
+    status,
+    trial_of,
+    waiting_change,
+)
 from services.followup.subjects import agreement_subject, trial_subject
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
@@ -57,6 +74,7 @@ _RUN: Mapping[str, Callable[..., Awaitable[Done]]] = {
     "approve": approve,
     "approve-for": approve,
     "start": confirm_start,
+    "wrong-start": say_start,
     "revoke": revoke,
     "annul": annul,
     "no-show": report_no_show,
@@ -109,6 +127,8 @@ def router(followup: Followup) -> APIRouter:
             groups=[(name.value, cases) for name, cases in by_group.items() if cases],
             is_party=party is not None,
             counts=[(name.value, len(cases)) for name, cases in by_group.items()],
+            # Candidates have a case, and no places.
+            has_places=party not in (None, Party.PARTICIPANT),
             is_counsellor=party == Party.COUNSELLOR,
             mine=mine,
             more=len(found) > SHOWN,
@@ -121,7 +141,7 @@ def router(followup: Followup) -> APIRouter:
         case = await followup.case(principal, match_id)
         if action not in await _offered(followup, principal, case) or action not in ACTIONS:
             return respond_page(f"/cases/{match_id}")
-        return await _form(followup, request, case, ACTIONS[action])
+        return await _form(followup, request, case, ACTIONS[action], _as_it_is(case) if action == "change" else None)
 
     @routes.post("/cases/{match_id}/{action}")
     async def send(request: Request, match_id: str, action: str, principal: Reader, context: Creating) -> Response:
@@ -169,17 +189,11 @@ def case_page(followup: Followup) -> CasePage:
             trial_id=None if trial is None else trial[0],
             has_certificate=trial is not None and "certificate" in trial[1] and party in _CERTIFIED,
             change=None if trial is None else waiting_change(trial[1]),
-            hours=None if agreement is None else _hours_on(case, agreement[0], today.isoformat()),
+            disputed=trial[1].get("disputed", []) if trial is not None and start_is_disputed(case) else [],
+            hours=None if agreement is None else hours_on(case, agreement[0], today),
         )
 
     return page
-
-
-def _hours_on(case: Document, agreement_id: str, day: str) -> float:
-    """The hours that hold on a day: those of the agreement, or the accepted change that has begun."""
-    known = versions(case, agreement_id)
-    begun = [each for each in known if each["effective_on"] <= day] or known[:1]
-    return float((begun[-1] if begun else case["agreements"][agreement_id])["hours_per_week"])
 
 
 _CERTIFIED = (Party.COUNSELLOR, Party.PARTICIPANT)
@@ -288,10 +302,18 @@ async def _form(
         typed=typed or {},
         preview=preview,
         agreement=_decided_on(case, action),
-        change=None if (trial := trial_of(case)) is None else waiting_change(trial[1]),
+        trial=None if (trial := trial_of(case)) is None else trial[1],
+        change=None if trial is None else waiting_change(trial[1]),
         # A sentence about what the form does not ask for has no field to lead to.
         errors={name if name in inputs else "main": sentence for name, sentence in (errors or {}).items()},
     )
+
+
+def _as_it_is(case: Document) -> dict[str, str]:
+    """The content that is to be changed, as somebody would type it; the wage is sealed and is asked for again."""
+    live = live_agreement(case)
+    names = ("measure", "start_on", "end_on", "hours_per_week")
+    return {} if live is None else {name: str(live[1][name]) for name in names}
 
 
 def _decided_on(case: Document, action: Action) -> Mapping[str, Any] | None:

@@ -12,14 +12,19 @@ from chassis.formats import Language
 from contracts.codelists import municipalities, occupations
 
 
+def name_of(municipality: str) -> str:
+    """What a municipality is called."""
+    found = municipalities().get(municipality)
+    return municipality if found is None else found.name
+
+
 def place_of(said: Mapping[str, Any] | None, language: Language) -> dict[str, str]:
     """Occupation and municipality of a need or a match; dashes where the need has not been heard of."""
     if said is None:
         return {"occupation": "–", "municipality": "–"}
     occupation = occupations().get(said["occupation"])
-    municipality = municipalities().get(said["municipality"])
     name = "" if occupation is None else (occupation.name_en if language == "en" else "") or occupation.name_nb
     return {
         "occupation": name or said["occupation"],
-        "municipality": said["municipality"] if municipality is None else municipality.name,
+        "municipality": name_of(said["municipality"]),
     }

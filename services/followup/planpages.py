@@ -26,9 +26,10 @@ from contracts.vocabulary import DelayReason, Party
 from services.followup import requests as bodies
 from services.followup.api.slots import SlotPage, complete_plan_task, own_slot, own_slots, report_delay
 from services.followup.core import Followup, party_of
+from services.followup.domain.playbook import municipality_of
 from services.followup.domain.slot import BY_PEOPLE
-from services.followup.places import place_of
-from services.followup.plan import ClockClass, figures, open_task, plan_tasks, slot_clock
+from services.followup.places import name_of, place_of
+from services.followup.plan import ClockClass, TaskState, figures, open_task, plan_tasks, slot_clock
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
 Planner = Annotated[Principal, Depends(require("trials:write"))]
@@ -137,7 +138,10 @@ def _render(
     tasks = plan_tasks(slot, today)
     clock = slot_clock(slot, today)
     goes_on = clock.state in (ClockClass.RUNNING, ClockClass.OVERDUE) and "trials:write" in principal.scopes
-    by_hand: list[Any] = [each.value for each in BY_PEOPLE if each not in slot.get("done", {})]
+    # Also what is done since something later is, or since somebody else told so, is done.
+    left = {each.task for each in tasks if each.state != TaskState.DONE}
+    by_hand = [each.value for each in BY_PEOPLE if each in left]
+    own = municipality_of(slot["plan"]["playbook_version"])
     return web_of(request).pages.render(
         request,
         "slot.html",
@@ -147,6 +151,7 @@ def _render(
         clock=clock,
         tasks=tasks,
         place=place_of(slot.get("need"), language_of(request)),
+        own_way=None if own is None else name_of(own),
         completes=by_hand if goes_on and party == Party.COUNSELLOR else [],
         delays=[each.value for each in DelayReason] if goes_on else [],
         typed=typed,

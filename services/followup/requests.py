@@ -24,6 +24,7 @@ from contracts.vocabulary import (
     Progress,
     ReversalReason,
     ShortenReason,
+    StartReversalReason,
     Task,
 )
 
@@ -194,8 +195,15 @@ class CaseTake(StrictModel):
     """Nothing has to be said."""
 
 
-class TaskDone(StrictModel):
-    """Nothing has to be said."""
+class StartSettled(StrictModel):
+    """Which day the start was, where two have been given."""
+
+    on: date
+    """The day on which the candidate showed up: the confirmed one, or another one."""
+    reason: StartReversalReason | None = None
+    """Why it was another day than the confirmed one; needed then, and only then."""
+    note: Note | None = None
+    """Needed for `other`."""
 
 
 class PlanTaskDone(StrictModel):

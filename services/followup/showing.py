@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from contracts.followup import CheckInHeld, ClosingTalkHeld, TrialClosed
+from contracts.followup import CheckInHeld, ClosingTalkHeld, StartReversed, TrialClosed
 from contracts.vocabulary import Party, Task
 from services.followup.core import Found
 from services.followup.steps import agreement_status, live_agreement, next_step, status, trial_of, waiting_for
@@ -134,9 +134,22 @@ def versions(case: Mapping[str, Any], agreement_id: str) -> list[dict[str, Any]]
     for on, effective_on, what in sorted(_decided(trial[1]), key=lambda each: each[0]):
         # What an extension says holds from the day after the old last day.
         begins = effective_on or (date.fromisoformat(last["end_on"]) + timedelta(days=1)).isoformat()
+        if what.items() <= last.items():
+            continue
         last = {**last, **what, "on": on, "effective_on": begins}
         found.append(last)
     return [{"number": number, **each} for number, each in enumerate(found, 1)]
+
+
+def hours_on(case: Mapping[str, Any], agreement_id: str, day: date) -> float:
+    """The hours that hold on a day: of what was agreed for that day or an earlier one, what was agreed last."""
+    hours = case["agreements"][agreement_id]["hours_per_week"]
+    trial = trial_of(case)
+    if trial is not None and trial[1]["agreement_id"] == agreement_id:
+        accepted = [each for each in trial[1].get("changes", []) if each["state"] == "accepted"]
+        begun = [each["hours_per_week"] for each in accepted if each["effective_on"] <= day.isoformat()]
+        hours = begun[-1] if begun else hours
+    return float(hours)
 
 
 def _decided(trial: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
@@ -145,6 +158,9 @@ def _decided(trial: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[s
         yield each["extended_on"], None, what
     for each in trial.get("shortenings", []):
         yield each["shortened_on"], each["shortened_on"], {"end_on": each["end_on"]}
+    for each in trial.get("start_reversals", []):
+        # From another first day the measure may have to end earlier.
+        yield each["reversed_on"], each["reversed_on"], {"end_on": each["end_on"]}
     for each in trial.get("changes", []):
         if each["state"] == "accepted":
             yield each["answered_on"], each["effective_on"], {"hours_per_week": each["hours_per_week"]}
@@ -162,11 +178,14 @@ def with_notes(body: Mapping[str, Any], found: Found) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     agreed: dict[str, Any] = {}
     closing = talk = None
+    reversals: list[Any] = []
     for event in found.loaded.events:
         note = None if event.sealed is None else event.sealed.get("note")
         if isinstance(event, CheckInHeld):
             notes[event.check_in_id] = note
             agreed[event.check_in_id] = None if event.sealed is None else event.sealed.get("agreed")
+        elif isinstance(event, StartReversed):
+            reversals.append(note)
         elif isinstance(event, TrialClosed):
             closing = note
         elif isinstance(event, ClosingTalkHeld):
@@ -177,7 +196,8 @@ def with_notes(body: Mapping[str, Any], found: Found) -> dict[str, Any]:
     ]
     closed = {"closed": {**body["closed"], "note": closing}} if "closed" in body else {}
     talked = {"closing_talk": {"held_on": body["closing_talk_on"], "note": talk}} if "closing_talk_on" in body else {}
-    return {**body, "check_ins": check_ins, **closed, **talked}
+    starts = [{**each, "note": note} for each, note in zip(body.get("start_reversals", []), reversals, strict=True)]
+    return {**body, "check_ins": check_ins, **closed, **talked, **({"start_reversals": starts} if starts else {})}
 
 
 def _ids(found: Found) -> dict[str, Any]:

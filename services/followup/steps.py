@@ -17,10 +17,6 @@ from services.followup.domain.aftermath import EMPLOYMENT_MONTHS
 from services.followup.domain.playbook import playbook_on
 
 Case = Mapping[str, Any]
-EMPLOYMENT_ASKED_FOR = timedelta(weeks=2)
-"""So long there is to find out whether somebody is still employed."""
-VOICE_ANSWERED = timedelta(days=3)
-"""Within so many days the counsellor gets in touch with a candidate who has said how it goes."""
 
 
 class Status(StrEnum):
@@ -129,7 +125,7 @@ def next_step(case: Case, today: date, party: Party | None) -> NextStep | None:
         return None
     if where in (Status.IN_TRIAL, Status.CLOSED):
         assert trial is not None
-        return _in_trial(case, trial[1], today, party) if where == Status.IN_TRIAL else _after(trial[1], today)
+        return _in_trial(case, trial[1], today, party) if where == Status.IN_TRIAL else _after(case, trial[1], today)
     if where == Status.AWAITING_AGREEMENT:
         return NextStep(Step.DRAFT, (Party.COUNSELLOR,), _due(case, Task.DRAFT_AGREEMENT, _promise(case)))
     live = live_agreement(case)
@@ -141,24 +137,41 @@ def next_step(case: Case, today: date, party: Party | None) -> NextStep | None:
     return NextStep(Step.CONFIRM_START, (Party.EMPLOYER, Party.COUNSELLOR), due_on)
 
 
+def start_is_disputed(case: Case) -> bool:
+    """Whether the counsellor has to settle which day the start was."""
+    return _is_open(case, Task.SETTLE_START_DATE)
+
+
+def _municipality(case: Case) -> str | None:
+    match = case.get("match")
+    return None if match is None else match.get("municipality")
+
+
+def _settling(case: Case, today: date) -> NextStep:
+    return NextStep(Step.SETTLE_START, (Party.COUNSELLOR,), _due(case, Task.SETTLE_START_DATE, today))
+
+
 def _in_trial(case: Case, trial: Mapping[str, Any], today: date, party: Party | None) -> NextStep:
-    if _is_open(case, Task.SETTLE_START_DATE):
-        return NextStep(Step.SETTLE_START, (Party.COUNSELLOR,), _due(case, Task.SETTLE_START_DATE, today))
+    if start_is_disputed(case):
+        return _settling(case, today)
     if _is_open(case, Task.HOLD_CHECK_IN):
         return NextStep(Step.CHECK_IN, (Party.COUNSELLOR,), _due(case, Task.HOLD_CHECK_IN, today))
     # Others are not even told that the candidate has said something.
     if party == Party.COUNSELLOR and (said_on := unheard_voice(trial)) is not None:
-        return NextStep(Step.HEAR_VOICE, (Party.COUNSELLOR,), said_on + VOICE_ANSWERED)
+        within = playbook_on(said_on, _municipality(case)).voice_answered_within_days
+        return NextStep(Step.HEAR_VOICE, (Party.COUNSELLOR,), said_on + timedelta(days=within))
     if (change := waiting_change(trial)) is not None:
         return NextStep(Step.ANSWER_CHANGE, (answers_change(change),), date.fromisoformat(change["effective_on"]))
     end_on = date.fromisoformat(trial["end_on"])
     if today >= end_on:
         return NextStep(Step.CLOSE, (Party.COUNSELLOR,), end_on)
-    return NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), min(check_in_due(trial), end_on))
+    return NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), min(check_in_due(trial, _municipality(case)), end_on))
 
 
-def _after(trial: Mapping[str, Any], today: date) -> NextStep | None:
+def _after(case: Case, trial: Mapping[str, Any], today: date) -> NextStep | None:
     """Whether somebody who was hired is still employed is asked once so many months have passed."""
+    if start_is_disputed(case):
+        return _settling(case, today)
     if trial["closed"]["outcome"] != Outcome.HIRED:
         return None
     confirmed = trial.get("employment", [])
@@ -167,19 +180,19 @@ def _after(trial: Mapping[str, Any], today: date) -> NextStep | None:
     asked = [months for months in EMPLOYMENT_MONTHS if months not in {each["after_months"] for each in confirmed}]
     if not asked:
         return None
-    due_on = add_months(date.fromisoformat(trial["closed"]["on"]), asked[0])
-    return (
-        NextStep(Step.CONFIRM_EMPLOYMENT, (Party.COUNSELLOR,), due_on + EMPLOYMENT_ASKED_FOR)
-        if due_on <= today
-        else None
-    )
+    asked_on = add_months(date.fromisoformat(trial["closed"]["on"]), asked[0])
+    if asked_on > today:
+        return None
+    within = playbook_on(asked_on, _municipality(case)).employment_asked_within_days
+    return NextStep(Step.CONFIRM_EMPLOYMENT, (Party.COUNSELLOR,), asked_on + timedelta(days=within))
 
 
-def check_in_due(trial: Mapping[str, Any]) -> date:
-    """By when the next check-in is to be held."""
+def check_in_due(trial: Mapping[str, Any], municipality: str | None) -> date:
+    """By when the next check-in is to be held. A talk before the start, which may have been moved, is none."""
     started_on = date.fromisoformat(trial["on"])
-    held = max((date.fromisoformat(each["held_on"]) for each in trial["check_ins"]), default=None)
-    return playbook_on(held or started_on).check_in_due(Measure(trial["measure"]), started_on, held)
+    days = [date.fromisoformat(each["held_on"]) for each in trial["check_ins"]]
+    held = max((day for day in days if day >= started_on), default=None)
+    return playbook_on(held or started_on, municipality).check_in_due(Measure(trial["measure"]), started_on, held)
 
 
 def unheard_voice(trial: Mapping[str, Any]) -> date | None:

@@ -19,6 +19,8 @@ from contracts.followup import (
     ClosingTalkHeld,
     EmploymentConfirmed,
     OutcomeReversed,
+    StartDisputed,
+    StartReversed,
     TrialClosed,
     TrialEvent,
     TrialExtended,
@@ -35,7 +37,18 @@ def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
     match event:
         case TrialStarted():
             kept = {name: value for name, value in event.data().items() if name not in _IDS}
-            return {**kept, "check_ins": [], "extensions": []}
+            # The right day of a start that was reversed: what has been held and decided since stays.
+            reversals = _with_right_day(trial.get("start_reversals", []), kept["on"], kept["end_on"])
+            parts = {"check_ins": trial.get("check_ins", []), "extensions": trial.get("extensions", [])}
+            return {**kept, **parts, **({"start_reversals": reversals} if reversals else {})}
+        case StartDisputed():
+            other = _told(event, "on", "reported_by", "reported_on")
+            return {"disputed": [*trial.get("disputed", []), other]}
+        case StartReversed():
+            wrong = _told(event, "on", "reversed_on", "reason")
+            missed = [day for day in trial.get("missed", []) if day != event.data()["check_in_not_missed_on"]]
+            # What was said of the day has been settled; the history keeps that it was said.
+            return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed, "disputed": []}
         case CheckInHeld():
             held = {
                 "check_in_id": event.check_in_id,
@@ -58,6 +71,11 @@ def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
             return {"shortenings": [*trial.get("shortenings", []), shortened], "end_on": shortened["end_on"]}
         case _:
             return _ending(trial, event)
+
+
+def _with_right_day(reversals: list[dict[str, Any]], on: str, end_on: str) -> list[dict[str, Any]]:
+    """The last reversal with what holds instead."""
+    return [*reversals[:-1], {**reversals[-1], "right_on": on, "end_on": end_on}] if reversals else []
 
 
 def _ending(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:

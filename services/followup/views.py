@@ -174,7 +174,12 @@ def _history(before: Document, record: Record) -> list[dict[str, Any]]:
         "by": _by(record.event),
     }
     # Two topics arrive in any order: sorted by what does not depend on it.
-    return sorted([*history, entry], key=lambda each: (each["recorded"], each["source"], each["position"]))
+    return sorted([*history, entry], key=_order)
+
+
+def _order(entry: dict[str, Any]) -> tuple[Any, ...]:
+    # What followup did about a confirmation in the same millisecond comes after it.
+    return entry["recorded"], entry["event"] != MatchConfirmed.__name__, entry["source"], entry["position"]
 
 
 def _by(event: Event) -> str | None:
@@ -196,6 +201,6 @@ CASES = Projection(
         ("candidate_id", "match_id"),
         ("counsellor_id", "match_id"),
     ),
-    version=2,
+    version=3,
 )
 PROJECTIONS = (CASES, PLANS, ASSIGNMENTS)

@@ -60,8 +60,8 @@ def router(followup: Followup) -> APIRouter:
         try:
             voice = NewVoice.model_validate({**said, "talk": typed.get("talk") == "yes"})
         except ValidationError as error:
-            wrong = {str(each["loc"][0]) for each in error.errors()}
-            sentences = {name: words["too_long" if name == "text" else "choose"] for name in wrong}
+            wrong = {str(each["loc"][0]): each["type"] for each in error.errors()}
+            sentences = {name: words[_fault(name, kind)] for name, kind in wrong.items()}
             return _page(request, match_id, words, typed, sentences)
         await give_voice(followup, principal, replace(context, wait=0), trial_id, voice)
         return respond_page(f"/cases/{match_id}/voice?form={words['language']}&sent=true")
@@ -76,6 +76,13 @@ async def _trial_id(followup: Followup, principal: Principal, match_id: str) -> 
     if trial is None or status(case) != Status.IN_TRIAL or not principal.is_candidate(case["candidate_id"]):
         raise NotFound
     return trial[0]
+
+
+def _fault(name: str, kind: str) -> str:
+    """Which sentence of the form says what is wrong."""
+    if name != "text":
+        return "choose"
+    return "too_long" if kind == "string_too_long" else "sign"
 
 
 def _words(request: Request, chosen: str | None) -> Mapping[str, str]:

@@ -77,11 +77,19 @@ def _started(event: fo.TrialStarted, record: Record) -> Fields:
         "match_id": event.match_id,
         "measure": event.measure,
         "started_on": _text(event.on),
-        "started_recorded": instant_text(record.recorded),
+        # The first one tells which declaration held: a day that is put right later changes nothing about a person.
+        "starts_recorded": [instant_text(record.recorded)],
         "started_position": record.position,
         "end_on": _text(event.end_on),
         "rule_version": event.rule_version,
     }
+
+
+def _start_reversed(event: fo.StartReversed, _: Record) -> Fields:
+    # The right day follows as another start of the same trial.
+    not_missed = event.check_in_not_missed_on
+    missed = {} if not_missed is None else {"missed": {not_missed.isoformat(): False}}
+    return {"start_reversed_on": _text(event.reversed_on), **missed}
 
 
 _MATCH = ("matches", "match_id")
@@ -146,8 +154,9 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
     ),
     fo.NoShowReported: (_AGREEMENT, lambda e, r: {"no_show_on": _text(e.on), "no_show_position": r.position}),
     fo.TrialStarted: (_TRIAL, _started),
+    fo.StartReversed: (_TRIAL, _start_reversed),
     fo.CheckInHeld: (_TRIAL, lambda e, _: {"held": [_text(e.held_on)]}),
-    fo.CheckInMissed: (_TRIAL, lambda e, _: {"missed": [_text(e.due_on)]}),
+    fo.CheckInMissed: (_TRIAL, lambda e, _: {"missed": {e.due_on.isoformat(): True}}),
     fo.TrialExtended: (_TRIAL, lambda e, _: {"extended": [_text(e.extended_on)], "end_on": _text(e.end_on)}),
     fo.TrialShortened: (
         _TRIAL,
@@ -216,7 +225,7 @@ placement = Projection(
     reads=(*_OF_NEED, *_OF_SLOT, DelayReported),
     keys=_placement_keys,
     fold=_placement,
-    version=2,
+    version=3,
 )
 
 

@@ -20,12 +20,12 @@ _MATCH = """CandidateMatched CandidateAsked CandidateAccepted CandidateDeclined 
     EmployerResponded InterviewHeld MatchConfirmed MatchCancelled"""
 _AGREEMENT = """AgreementDrafted AgreementConcluded AgreementAnnulled NoShowReported TrialStarted TrialExtended
     TrialClosed"""
-_LATER = """AnswerReversed ResponseReversed AgreementChanged AgreementExpired CheckInMissed TrialShortened
-    OutcomeReversed EmploymentConfirmed"""
+_LATER = """AnswerReversed ResponseReversed AgreementChanged AgreementExpired CheckInMissed StartReversed
+    TrialShortened OutcomeReversed EmploymentConfirmed"""
 _TASKS = "TaskAssigned TaskCompleted"
 _OF_CASES = """AgreementApproved ApprovalRevoked AgreementChanged AgreementExpiring AgreementExpired CaseTaken
-    CheckInHeld CheckInMissed VoiceGiven ChangeProposed ChangeAccepted ChangeDeclined TrialShortened OutcomeReversed
-    ClosingTalkHeld CertificateIssued EmploymentConfirmed"""
+    StartDisputed StartReversed CheckInHeld CheckInMissed VoiceGiven ChangeProposed ChangeAccepted ChangeDeclined
+    TrialShortened OutcomeReversed ClosingTalkHeld CertificateIssued EmploymentConfirmed"""
 _PLAN = "PlanMade PlanTaskCompleted DelayReported DeadlineApproaching DeadlineMissed PlanEnded"
 _OF_PLANS = """CandidateMatched CandidateAsked CandidateDeclined CandidatePresented PresentationReversed
     EmployerResponded ResponseReversed InterviewHeld MatchConfirmed MatchCancelled AgreementChanged AgreementConcluded

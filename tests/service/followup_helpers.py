@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from time import monotonic
 from typing import Any, TypeVar, get_args
@@ -213,3 +213,22 @@ async def running(settings: Settings) -> AsyncIterator[World]:
                 yield world
     finally:
         await writer.stop()
+
+
+@asynccontextmanager
+async def another(world: World) -> AsyncIterator[World]:
+    """A second instance of followup on the same engines: it shares no lock and no memory with the first.
+
+    Its clock stands where the first one's stood when it began.
+    """
+    tokens = ServiceTokens(world.settings, "followup")
+    async with httpx.AsyncClient(transport=_Transport(world.line)) as client:
+        keyring = RemoteKeyring(world.settings.intake_url, tokens, client=client)
+        app = create_app(world.settings, keyring, IntakePersons(world.settings.intake_url, tokens, client=client))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://followup-2.test") as http,
+        ):
+            answer = await http.put("/dev/clock", json={"now": world.writer.clock.now().isoformat()})
+            assert answer.status_code == 200, answer.text
+            yield replace(world, app=app, http=http)

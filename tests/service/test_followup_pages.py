@@ -153,7 +153,7 @@ async def test_a_case_goes_from_agreement_to_job_by_forms_alone(world: World) ->
     assert "Fikk jobben" in plain(page.text)
     assert "Godt i gang" not in (await employer.get(f"/cases/{case.match_id}")).text
     own = await candidate.get(f"/cases/{case.match_id}", headers={"Accept-Language": "en"})
-    assert "There is nothing more to do in this case." in plain(own.text)
+    assert "There is nothing to do in this case now." in plain(own.text)
     assert "3. februar 2025 Kandidaten er på plass Arbeidsgiver" in plain((await candidate.get(page.url.path)).text)
 
 

@@ -38,6 +38,8 @@ async def test_the_clock_shows_each_place_with_its_day_and_next_task_and_a_slot_
     page = await counsellor.get(f"/slots/{slot_id}")
     Outline(page.text).check()
     assert "Foreslå en kandidat Veileder 18. januar 2025 Senere" in plain(page.text)
+    assert "Plan Felles plan for alle kommuner" in plain(page.text)
+    assert "playbook-" not in page.text
     path = f"/slots/{slot_id}/done"
     typed = {"task": "contact_employer", "on": "2025-01-13"}
     done = await counsellor.post(path, data={**form(page.text, path), **typed})
@@ -48,6 +50,10 @@ async def test_the_clock_shows_each_place_with_its_day_and_next_task_and_a_slot_
     assert wrong.status_code == 422
     Outline(wrong.text).check()
     assert "Datoen er ikke kommet ennå" in plain(wrong.text)
+
+    # What is done is offered no more, whether somebody said so here or something later is done.
+    assert '<option value="contact_employer"' not in shown.text
+    assert '<option value="meet"' in shown.text
 
     theirs = await employer.get(f"/slots/{slot_id}")
     assert f"/slots/{slot_id}/done" not in theirs.text
@@ -81,7 +87,13 @@ async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the
     hidden = form(arabic.text, path)
     missing = await candidate.post(f"{path}?form=ar", data={**hidden, "talk": "yes"})
     assert missing.status_code == 422
-    assert "اختر إجابة." in missing.text
+    # All that concerns the form is in its own language: heading, links and sentences.
+    within = missing.text[missing.text.index('<div lang="ar" dir="rtl">') : missing.text.index("</main>")]
+    assert 'id="errors-title">يجب تصحيح ما يلي قبل المتابعة<' in within
+    assert '<a href="#well">كيف تسير الأمور في العمل: الرجاء اختيار إجابة.</a>' in within
+    assert re.findall("[a-zæøå]+", plain(within).lower()) == []
+    kept = await candidate.post(f"{path}?form=uk", data={**hidden, "text": "it is required now"})
+    assert "it is required now" in kept.text
     said = {"well": "good", "help": "no", "talk": "yes", "text": "Jeg trives"}
     sent = await candidate.post(f"{path}?form=ar", data={**form(missing.text, path), **said})
     assert sent.status_code == 303, sent.text
@@ -96,6 +108,54 @@ async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the
     assert "Jeg trives" in read.text
     assert "Jeg trives" not in (await employer.get(f"/cases/{case.match_id}")).text
     assert (await employer.get(path)).status_code == 403
+
+
+async def test_the_counsellor_settles_by_a_form_which_of_two_days_it_was(world: World) -> None:
+    case = await world.confirmed()
+    await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
+    await world.day(date(2025, 2, 6))
+    employer = await log_in(world, EMPLOYER)
+    told = await act(employer, case, "wrong-start", on="2025-02-05")
+    assert told.status_code == 303, plain(told.text)
+    theirs = plain((await employer.get(told.headers["Location"])).text)
+    assert "Avklar hvilken dag oppstarten var: Veileder" in theirs
+    assert "Annen dag som er oppgitt 5. februar 2025 (Arbeidsgiver)" in theirs
+    await world.shown(case, lambda shown: shown["next_step"]["step"] == "settle_start")
+    counsellor = await log_in(world, COUNSELLOR)
+    asked = await counsellor.get(f"/cases/{case.match_id}/settle")
+    Outline(asked.text).check()
+    assert "Bekreftet dag 3. februar 2025 (Arbeidsgiver)" in plain(asked.text)
+    assert "Annen dag som er oppgitt 5. februar 2025 (Arbeidsgiver)" in plain(asked.text)
+    wrong = await act(counsellor, case, "settle", on="2025-02-05")
+    assert wrong.status_code == 422
+    assert "hvorfor det var en annen dag" in plain(wrong.text)
+    right = await act(counsellor, case, "settle", on="2025-02-05", reason="records_show")
+    assert right.status_code == 303, plain(right.text)
+    page = await counsellor.get(right.headers["Location"])
+    Outline(page.text).check()
+    assert "På plass 5. februar 2025" in plain(page.text)
+    assert "Omgjort startdag 3. februar 2025: Timelister eller vaktplaner viser det" in plain(page.text)
+    assert "Startdagen ble omgjort" in plain(page.text)
+    done = await counsellor.get(f"/slots/{case.slot_id}")
+    assert f"/slots/{case.slot_id}/done" not in done.text
+
+
+async def test_who_changes_an_agreement_begins_with_what_it_says_and_the_case_shows_what_it_says_now(
+    world: World,
+) -> None:
+    case = await world.confirmed()
+    await world.drafted(case)
+    await world.shown(case, lambda shown: shown["status"] == "awaiting_approval")
+    counsellor = await log_in(world, COUNSELLOR)
+    asked = (await counsellor.get(f"/cases/{case.match_id}/change")).text
+    assert 'value="2025-02-03"' in asked
+    assert '<option value="work_training" selected>' in asked
+    typed = dict(re.findall(r'<input id="([a-z_]+)"[^>]* value="([^"]+)"', asked))
+    assert typed == {"start_on": "2025-02-03", "end_on": "2025-05-02", "hours_per_week": "37.5"}
+    changed = await act(counsellor, case, "change", **{**typed, "measure": "work_training", "hours_per_week": "30"})
+    assert changed.status_code == 303, plain(changed.text)
+    assert "Timer per uke 30,0 " in plain((await counsellor.get(changed.headers["Location"])).text)
 
 
 async def test_a_trial_is_changed_talked_about_certified_and_reversed_by_forms_alone(world: World) -> None:

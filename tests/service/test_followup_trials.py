@@ -131,9 +131,23 @@ async def test_a_second_start_date_is_409_and_raises_a_task_that_the_counsellor_
     assert code(await sent(world, COUNSELLOR, path, {"on": "2025-02-04"})) == (409, "start_date_differs")
     task = next(t for t in shown["tasks"] if t["task"] == "settle_start_date")
     completion = f"/cases/{case.match_id}/tasks/{task['task_id']}/completion"
-    answer = await world.as_(COUNSELLOR).post(completion, {})
+    assert shown["trial"]["disputed"] == [
+        {"on": "2025-02-04", "reported_by": "counsellor", "reported_on": "2025-02-05"}
+    ]
+    unreasoned = await world.as_(COUNSELLOR).post(completion, {"on": "2025-02-04"})
+    assert code(unreasoned) == (422, "start_reason_missing")
+    right = {"on": "2025-02-04", "reason": "records_show", "note": "Vaktplanen viser det."}
+    answer = await world.as_(COUNSELLOR).post(completion, right)
     assert answer.status_code == 201, answer.text
-    await world.shown(case, lambda shown: shown["next_step"]["step"] == "follow_up")
+    shown = await world.shown(case, lambda shown: shown["next_step"]["step"] == "follow_up")
+    trial = shown["trial"]
+    assert (trial["on"], trial["days_from_need"], shown["next_step"]["due_on"]) == ("2025-02-04", 22, "2025-03-04")
+    assert [each["on"] for each in shown["history"] if each["event"] == "TrialStarted"] == ["2025-02-03", "2025-02-04"]
+    counsellor = world.as_(COUNSELLOR)
+    told = (await counsellor.get(f"/trials/{trial['trial_id']}", notes="true")).json()
+    assert told["start_reversals"][0]["note"] == "Vaktplanen viser det."
+    slot = (await counsellor.get(f"/slots/{case.slot_id}")).json()
+    assert (slot["clock"]["day"], slot["clock"]["state"]) == (22, "kept")
 
 
 async def test_agreements_of_one_person_that_are_concluded_at_once_never_overlap(world: World) -> None:

@@ -33,9 +33,10 @@ from services.followup.domain.commands import (
     RevokeApproval,
 )
 from services.followup.domain.guards import found_agreement
+from services.followup.domain.start import differs
 from services.followup.domain.subsidies import plan_of
-from services.followup.domain.trial import differs
 from services.followup.showing import agreement_body, differences, versions
+from services.followup.steps import trial_of
 from services.followup.subjects import agreement_subject, slot_subject, trial_subject
 from services.followup.subsidyshowing import NO_STORE, plan_body
 
@@ -188,7 +189,23 @@ async def annul(
 async def confirm_start(
     followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.Start
 ) -> Done:
-    """Confirm the start; its trial is the answer's subject."""
+    """Confirm the start; its trial is the answer's subject. Raises Refused where another day has been confirmed.
+
+    What was said is stored all the same, and the task that asks which day it was; the day that was confirmed stands.
+    """
+    done = await say_start(followup, principal, context, agreement_id, body)
+    if done.answer.body.get("differs"):
+        found = await followup.agreement(principal, agreement_id, context)
+        _, agreement = found_agreement(await followup.person(found.drafted.candidate_id), agreement_id)
+        assert agreement.trial is not None, "else nothing would differ"
+        raise differs(agreement.trial.started_on)
+    return done
+
+
+async def say_start(
+    followup: Followup, principal: Principal, context: CommandContext, agreement_id: str, body: bodies.Start
+) -> Done:
+    """The same for somebody who knows that another day may have been confirmed, and wants to say so."""
     found = await followup.agreement(principal, agreement_id, context)
     registered = await followup.registered(found.drafted.match_id)
     trial_id = new_id()
@@ -215,15 +232,10 @@ async def confirm_start(
         }
         return Answer(told, f"/trials/{trial_id}", trial_subject(trial_id))
 
-    names = [*found.subjects, trial_subject(trial_id), slot_subject(found.drafted.slot_id)]
-    done = await followup.run(context, names, found.drafted.candidate_id, command, answer)
-    if done.answer.body.get("differs"):
-        # The task that asks which day it was is stored; the day that was confirmed stands.
-        person = await followup.person(found.drafted.candidate_id)
-        _, agreement = found_agreement(person, agreement_id)
-        assert agreement.trial is not None, "else nothing would differ"
-        raise differs(agreement.trial.started_on)
-    return done
+    started_before = trial_of(found.document)
+    trial = trial_subject(trial_id if started_before is None else started_before[0])
+    names = [*found.subjects, trial, slot_subject(found.drafted.slot_id)]
+    return await followup.run(context, names, found.drafted.candidate_id, command, answer)
 
 
 async def report_no_show(

@@ -5,7 +5,7 @@ Invariant: a list holds the caller's cases alone, whatever is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import NotFound, Principal, require
-from chassis.commands import Answer, CommandContext, Done
+from chassis.commands import Answer, CommandContext, Decision, Done, Loaded
 from chassis.freshness import Fresh
 from chassis.ids import new_id
 from chassis.pages import wants_page
@@ -22,14 +22,26 @@ from chassis.problems import Problem
 from chassis.projection import Document
 from chassis.requests import Id
 from chassis.respond import Creating, Paged, Paging, resource, respond
+from contracts.event import Event
+from contracts.followup import TrialStarted
 from contracts.refused import Refused
 from contracts.rulepacks import RulePack
 from contracts.vocabulary import Party, Task
 from services.followup.core import Followup, acting, party_of
-from services.followup.domain.commands import Command, CompleteTask, Draft, TakeCase
-from services.followup.requests import CaseTake, NewAgreement, TaskDone
+from services.followup.domain.commands import Draft, SettleStart, TakeCase
+from services.followup.domain.decide import decide
+from services.followup.domain.slot import MoveStart, decide_slot
+from services.followup.requests import CaseTake, NewAgreement, StartSettled
 from services.followup.showing import case_body, tasks_of
-from services.followup.subjects import agreement_subject, case_subject, person_subject
+from services.followup.subjects import (
+    agreement_subject,
+    case_subject,
+    person_of,
+    person_subject,
+    slot_in,
+    slot_subject,
+    trial_subject,
+)
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
 Drafter = Annotated[Principal, Depends(require("agreements:write"))]
@@ -79,10 +91,14 @@ def router(followup: Followup, page_of: CasePage) -> APIRouter:
         return respond(await take_case(followup, principal, context, match_id, body))
 
     @routes.post(
-        "/cases/{match_id}/tasks/{task_id}/completion", status_code=201, summary="Say that a task has been settled"
+        "/cases/{match_id}/tasks/{task_id}/completion",
+        status_code=201,
+        summary="Settle which day the start was: the one task that no other event completes",
     )
-    async def completion(match_id: str, task_id: Id, body: TaskDone, principal: Drafter, context: Creating) -> Response:  # noqa: ARG001 - checked to be empty
-        return respond(await complete_task(followup, principal, context, match_id, task_id))
+    async def completion(
+        match_id: str, task_id: Id, body: StartSettled, principal: Drafter, context: Creating
+    ) -> Response:
+        return respond(await settle_task(followup, principal, context, match_id, task_id, body))
 
     return routes
 
@@ -96,35 +112,62 @@ async def take_case(
     command = TakeCase(
         at=followup.service.clock.now(), match_id=match_id, acting=acting(principal), counsellor_id=counsellor_id
     )
-    return await _on_case(followup, context, case, command)
-
-
-async def complete_task(
-    followup: Followup, principal: Principal, context: CommandContext, match_id: str, task_id: str
-) -> Done:
-    """Complete a task that nothing else completes."""
-    case = await followup.case(principal, match_id, context)
-    command = CompleteTask(
-        at=followup.service.clock.now(), match_id=match_id, acting=acting(principal), task_id=task_id
-    )
-    return await _on_case(followup, context, case, command)
-
-
-async def settle_start(
-    followup: Followup, principal: Principal, context: CommandContext, match_id: str, _: TaskDone
-) -> Done:
-    """The page's way to the same: the task that asks which of two days it was."""
-    case = await followup.case(principal, match_id, context)
-    task_id = next((each["task_id"] for each in tasks_of(case) if each["task"] == Task.SETTLE_START_DATE), "")
-    return await complete_task(followup, principal, context, match_id, task_id)
-
-
-async def _on_case(followup: Followup, context: CommandContext, case: Document, command: Command) -> Done:
-    match_id, person = case["match_id"], case["candidate_id"]
+    person = case["candidate_id"]
     answer = Answer({"match_id": match_id}, f"/cases/{match_id}", case_subject(match_id))
     return await followup.run(
         context, [case_subject(match_id), person_subject(person)], person, command, lambda _: answer
     )
+
+
+async def settle_task(
+    followup: Followup, principal: Principal, context: CommandContext, match_id: str, task_id: str, body: StartSettled
+) -> Done:
+    """Say which of two days the start was. Whatever follows from another day is said in the same commit."""
+    case = await followup.case(principal, match_id, context)
+    person, slot_id = case["candidate_id"], case["slot_id"]
+    command = SettleStart(
+        at=followup.service.clock.now(),
+        match_id=match_id,
+        acting=acting(principal),
+        task_id=task_id,
+        check_in_task_id=new_id(),
+        registered_on=date.fromisoformat(case["match"]["registered_on"]),
+        on=body.on,
+        reason=body.reason,
+        note=body.note,
+    )
+    answer = Answer({"match_id": match_id, "on": body.on.isoformat()}, f"/cases/{match_id}", case_subject(match_id))
+    # From the log: the view may not know yet of the trial whose start it is.
+    known = (await followup.person(person)).cases.get(match_id)
+    trials = [] if known is None else [each.trial for each in known.agreements.values() if each.trial is not None]
+    names = [
+        case_subject(match_id),
+        person_subject(person),
+        slot_subject(slot_id),
+        *(trial_subject(each.trial_id) for each in trials),
+    ]
+
+    def decided(loaded: Mapping[str, Loaded]) -> Decision:
+        events: list[Event] = [*decide(command, person_of(loaded[person_subject(person)]))]
+        if any(isinstance(each, TrialStarted) for each in events):
+            move = MoveStart(at=command.at, slot_id=slot_id, on=body.on)
+            events += decide_slot(move, slot_in(loaded, slot_id))
+        return Decision(events, answer)
+
+    commands = followup.service.commands(followup.log)
+    hashed_for = None if body.note is None else person
+    # What is sealed with the agreement says how long the measure may last.
+    return await commands.run(context, names, decided, person=hashed_for, unseal=True)
+
+
+async def settle_start(
+    followup: Followup, principal: Principal, context: CommandContext, match_id: str, body: StartSettled
+) -> Done:
+    """The page's way to the same: the open task that asks which of two days it was."""
+    case = await followup.case(principal, match_id, context)
+    open_ones = [each for each in tasks_of(case) if "completed_on" not in each]
+    task_id = next((each["task_id"] for each in open_ones if each["task"] == Task.SETTLE_START_DATE), "")
+    return await settle_task(followup, principal, context, match_id, task_id, body)
 
 
 async def own_cases(followup: Followup, principal: Principal, where: dict[str, Any], page: Paging) -> list[Document]:

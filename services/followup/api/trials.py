@@ -147,4 +147,5 @@ async def close(
 
 
 def _started(found: Found) -> TrialStarted:
-    return next(event for event in found.loaded.events if isinstance(event, TrialStarted))
+    # The last one holds: an earlier one may have been reversed.
+    return [event for event in found.loaded.events if isinstance(event, TrialStarted)][-1]

@@ -20,7 +20,7 @@ from contracts.followup import (
 )
 from contracts.refused import Refused
 from contracts.vocabulary import CloseReason, Outcome, Party, ReversalReason
-from services.followup.domain.cases import complete_all, ids_of
+from services.followup.domain.cases import complete_at_closing, ids_of
 from services.followup.domain.commands import (
     Close,
     ConfirmEmployment,
@@ -69,7 +69,7 @@ def close(command: Close, person: Person) -> list[CaseEvent]:
         sealed=None if command.note is None else {"note": command.note},
         occurred=occurred,
     )
-    return [closed, *complete_all(case, command.today)]
+    return [closed, *complete_at_closing(case, command.today)]
 
 
 def hold_closing_talk(command: HoldClosingTalk, person: Person) -> list[CaseEvent]:

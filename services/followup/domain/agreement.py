@@ -115,7 +115,8 @@ def draft(command: Draft, person: Person) -> list[CaseEvent]:
 
 def _ask_for_approvals(case: Case, command: Content) -> TaskAssigned:
     due = before_start_due(command.start_on, command.today)
-    return assign(case, command.task_id, Task.APPROVE_AGREEMENT, playbook_on(command.today).drafts, due)
+    drafts = playbook_on(command.today, case.municipality).drafts
+    return assign(case, command.task_id, Task.APPROVE_AGREEMENT, drafts, due)
 
 
 def change(command: Change, person: Person) -> list[CaseEvent]:
@@ -161,7 +162,7 @@ def look_at_draft(command: LookAtDraft, person: Person) -> list[CaseEvent]:
         rule_version=pack.version,
         occurred=occurred,
     )
-    drafts = playbook_on(command.today).drafts
+    drafts = playbook_on(command.today, case.municipality).drafts
     again = assign(case, command.task_id, Task.DRAFT_AGREEMENT, drafts, command.today)
     return [expired, *complete_all(case, command.today), again]
 
@@ -219,6 +220,7 @@ def _conclude(command: Approve, person: Person, case: Case, agreement: Agreement
         person, agreement.measure, (agreement.start_on, agreement.end_on), besides=agreement.agreement_id, fields=()
     )
     due = before_start_due(agreement.start_on, command.today)
+    confirms = playbook_on(command.today, case.municipality).confirms_start
     return [
         AgreementConcluded(
             **ids_of(case),
@@ -230,7 +232,7 @@ def _conclude(command: Approve, person: Person, case: Case, agreement: Agreement
             rule_version=RulePack.at(agreement.start_on).version,
         ),
         *complete_all(case, command.today),
-        assign(case, command.task_id, Task.CONFIRM_START, playbook_on(command.today).confirms_start, due),
+        assign(case, command.task_id, Task.CONFIRM_START, confirms, due),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import TypedDict
 from contracts.followup import AgreementAnnulled, CaseEvent, CaseTaken, TaskAssigned, TaskCompleted
 from contracts.refused import Refused
 from contracts.vocabulary import Party, Task
-from services.followup.domain.commands import CompleteTask, EndCases, OpenCase, TakeCase
+from services.followup.domain.commands import EndCases, OpenCase, TakeCase
 from services.followup.domain.guards import only
 from services.followup.domain.playbook import draft_due, playbook_on
 from services.followup.domain.state import Case, OpenTask, Person, Stage
@@ -40,7 +40,14 @@ def ids_of(case: Case | OpenCase) -> CaseIds:
 
 def assign(case: Case | OpenCase, task_id: str, task: Task, responsible: Party, due_on: date) -> TaskAssigned:
     """A task for somebody."""
-    return TaskAssigned(**ids_of(case), task_id=task_id, task=task, responsible=responsible, due_on=due_on)
+    return TaskAssigned(
+        **ids_of(case),
+        task_id=task_id,
+        task=task,
+        responsible=responsible,
+        due_on=due_on,
+        municipality=case.municipality,
+    )
 
 
 def complete(case: Case, task: OpenTask, today: date) -> TaskCompleted:
@@ -51,6 +58,11 @@ def complete(case: Case, task: OpenTask, today: date) -> TaskCompleted:
 def complete_all(case: Case, today: date) -> list[TaskCompleted]:
     """All open tasks of a case."""
     return [complete(case, task, today) for task in case.tasks]
+
+
+def complete_at_closing(case: Case, today: date) -> list[TaskCompleted]:
+    """All open tasks of a case but the one that asks which day the start was: that is settled, never dropped."""
+    return [complete(case, task, today) for task in case.tasks if task.task != Task.SETTLE_START_DATE]
 
 
 def complete_kind(case: Case, kind: Task, today: date) -> list[TaskCompleted]:
@@ -76,18 +88,6 @@ def take_case(command: TakeCase, person: Person) -> list[CaseEvent]:
     if case.counsellor_id == command.counsellor_id:
         raise Refused("case_is_yours")
     return [CaseTaken(**ids_of(case), counsellor_id=command.counsellor_id, taken_on=command.today)]
-
-
-def complete_task(command: CompleteTask, person: Person) -> list[CaseEvent]:
-    """Which of two start dates it was has been settled; every other task is completed by what it waits for."""
-    only(command.acting, Party.COUNSELLOR)
-    case = person.cases.get(command.match_id)
-    task = next((each for each in case.tasks if each.task_id == command.task_id), None) if case is not None else None
-    if case is None or task is None:
-        raise Refused("task_unknown", status=404)
-    if task.task != Task.SETTLE_START_DATE:
-        raise Refused("task_completes_itself")
-    return [complete(case, task, command.today)]
 
 
 def end_cases(command: EndCases, person: Person) -> list[CaseEvent]:

@@ -46,7 +46,7 @@ def extend(command: Extend, person: Person) -> list[CaseEvent]:
     rules.check_overlap(
         person, measure, (trial.started_on, command.end_on), besides=agreement.agreement_id, fields=("/end_on",)
     )
-    if (owed := trial.check_in_owed(command.today)) is not None:
+    if (owed := trial.check_in_owed(command.today, case.municipality)) is not None:
         raise Refused("check_in_owed", due_on=owed)
     wanted = command.wage_subsidy_percent
     if wanted is None and rules.leaves_a_choice(pack, measure):

@@ -25,7 +25,7 @@ from contracts.plans import PlanMade
 from contracts.rulepacks import RulePack
 from contracts.vocabulary import Measure
 from services.followup.domain.moments import oslo_midnight
-from services.followup.domain.playbook import playbook_on
+from services.followup.domain.playbook import playbook_on, playbooks_on
 from services.followup.domain.slot import MISSED_DAY
 
 _ONE_DAY = timedelta(days=1)
@@ -71,20 +71,25 @@ def expiries(event: Event) -> Iterator[Look]:
 
 
 def check_ins(event: Event) -> Iterator[Look]:
-    """A trial's: the day after the one by which the next check-in is to be held."""
+    """A trial's: the day after the one by which the next check-in is to be held.
+
+    Which municipality and which measure it is the trial knows: any day that it may be by then is found by looking.
+    """
     match event:
         case TrialStarted():
-            yield Look(playbook_on(event.on).check_in_due(Measure(event.measure), event.on, None) + _ONE_DAY)
+            measure = Measure(event.measure)
+            due = {each.check_in_due(measure, event.on, None) for each in playbooks_on(event.on)}
         case CheckInHeld():
-            # Which measure it is, and since when, the trial knows: any that is due by then is found by looking.
-            playbook = playbook_on(event.held_on)
-            due = {playbook.check_in_due(measure, event.held_on, event.held_on) for measure in Measure}
-            yield from (Look(day + _ONE_DAY) for day in sorted(due))
+            held_on = event.held_on
+            due = {
+                each.check_in_due(measure, held_on, held_on) for each in playbooks_on(held_on) for measure in Measure
+            }
         case TrialExtended():
             # A check-in may have become due after the old last day, which nobody looked at then.
-            yield Look(event.extended_on + _ONE_DAY)
+            due = {event.extended_on}
         case _:
             return
+    yield from (Look(day + _ONE_DAY) for day in sorted(due))
 
 
 def promise_days(registered_on: date, today: date) -> int:

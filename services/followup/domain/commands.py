@@ -21,6 +21,7 @@ from contracts.vocabulary import (
     Progress,
     ReversalReason,
     ShortenReason,
+    StartReversalReason,
 )
 
 
@@ -69,12 +70,19 @@ class TakeCase(Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompleteTask(Asked):
-    """Somebody says that a task is done which no other event completes."""
+class SettleStart(Asked):
+    """The counsellor says which day the start was: the confirmed one, or another one."""
 
     match_id: str
     acting: Party
     task_id: str
+    check_in_task_id: str
+    """For the task to hold a check-in that is owed by the right day."""
+    registered_on: date
+    on: date
+    reason: StartReversalReason | None = None
+    """Why it was another day; needed then, and only then."""
+    note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +292,7 @@ class ConfirmEmployment(OfTrial):
 Command = (
     OpenCase
     | TakeCase
-    | CompleteTask
+    | SettleStart
     | EndCases
     | Draft
     | Change

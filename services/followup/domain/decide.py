@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from contracts.followup import CaseEvent
-from services.followup.domain import aftermath, agreement, cases, changes, trial
+from services.followup.domain import aftermath, agreement, cases, changes, start, trial
 from services.followup.domain.commands import (
     Annul,
     AnswerChange,
@@ -16,7 +16,6 @@ from services.followup.domain.commands import (
     Change,
     Close,
     Command,
-    CompleteTask,
     ConfirmEmployment,
     ConfirmStart,
     Draft,
@@ -33,6 +32,7 @@ from services.followup.domain.commands import (
     ReportNoShow,
     ReverseOutcome,
     RevokeApproval,
+    SettleStart,
     Shorten,
     TakeCase,
 )
@@ -46,8 +46,6 @@ def decide(command: Command, person: Person) -> list[CaseEvent]:
             return cases.open_case(command, person)
         case TakeCase():
             return cases.take_case(command, person)
-        case CompleteTask():
-            return cases.complete_task(command, person)
         case EndCases():
             return cases.end_cases(command, person)
         case Draft():
@@ -63,9 +61,11 @@ def decide(command: Command, person: Person) -> list[CaseEvent]:
         case Annul():
             return agreement.annul(command, person)
         case ConfirmStart():
-            return trial.confirm_start(command, person)
+            return start.confirm_start(command, person)
         case ReportNoShow():
-            return trial.report_no_show(command, person)
+            return start.report_no_show(command, person)
+        case SettleStart():
+            return start.settle_start(command, person)
         case HoldCheckIn():
             return trial.hold_check_in(command, person)
         case LookAtCheckIns():

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveInt, model_validator
 
 from contracts.days import PROMISE_DAYS, add_months
 from contracts.plans import PlannedTask
@@ -77,12 +77,21 @@ def _every_task(value: object) -> object:
 
 
 class Override(_Data):
-    """What a municipality does otherwise."""
+    """What a municipality does otherwise: any of its tasks, of its check-ins by measure, and of its times to answer."""
 
     version: str
     valid_from: date
     municipality: str
-    tasks: tuple[TaskRule, ...]
+    tasks: tuple[TaskRule, ...] = ()
+    check_ins: Mapping[Measure, CheckInRule] = {}
+    voice_answered_within_days: PositiveInt | None = None
+    employment_asked_within_days: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Override:
+        if not (self.tasks or self.check_ins or self.voice_answered_within_days or self.employment_asked_within_days):
+            raise ValueError("an override names what is done otherwise")
+        return self
 
 
 class Playbook(_Data):
@@ -95,6 +104,10 @@ class Playbook(_Data):
     """On the beginning of these days it is said that the promise date comes near."""
     tasks: Annotated[tuple[TaskRule, ...], BeforeValidator(_every_task)]
     check_ins: Mapping[Measure, CheckInRule]
+    voice_answered_within_days: PositiveInt
+    """Within so many days the counsellor gets in touch with a candidate who has said how it goes."""
+    employment_asked_within_days: PositiveInt
+    """So long there is to find out whether somebody is still employed, once it is asked."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> Playbook:
@@ -138,9 +151,17 @@ class Playbook(_Data):
     def with_override(self, own: Override) -> Playbook:
         """This edition as a municipality does it."""
         otherwise = {each.task: each for each in own.tasks}
-        tasks = [otherwise.get(each.task, each).model_dump() for each in self.tasks]
+        named = own.model_dump(
+            include={"voice_answered_within_days", "employment_asked_within_days"}, exclude_none=True
+        )
         return Playbook.model_validate(
-            {**self.model_dump(), "version": f"{self.version}+{own.version}", "tasks": tasks}
+            {
+                **self.model_dump(),
+                **named,
+                "version": f"{self.version}+{own.version}",
+                "tasks": [otherwise.get(each.task, each).model_dump() for each in self.tasks],
+                "check_ins": {**self.check_ins, **own.check_ins},
+            }
         )
 
 
@@ -179,6 +200,20 @@ def editions() -> tuple[Playbook, ...]:
 def playbook_on(day: date, municipality: str | None = None) -> Playbook:
     """The edition in force on a day, in a municipality."""
     return choose(*_loaded(), day, municipality)
+
+
+def playbooks_on(day: date) -> tuple[Playbook, ...]:
+    """The edition in force on a day, in general and as each municipality that differs does it that day."""
+    editions, overrides = _loaded()
+    return tuple(
+        choose(editions, overrides, day, each) for each in (None, *sorted({o.municipality for o in overrides}))
+    )
+
+
+def municipality_of(version: str) -> str | None:
+    """The municipality whose own way a version of a playbook names after its `+`; None where it names none."""
+    own = version.partition("+")[2]
+    return next((each.municipality for each in _loaded()[1] if each.version == own), None)
 
 
 def draft_due(registered_on: date, today: date, municipality: str | None = None) -> date:

@@ -16,12 +16,17 @@ Period = tuple[date, date]
 """First and last day, both included."""
 
 
-def first_start(person: Person, org_number: str, measure: Measure, start_on: date) -> date:
-    """The first start of this person in this measure with this employer; `start_on` where there was none before."""
+def first_start(person: Person, org_number: str, measure: Measure, start_on: date, *, besides: str = "") -> date:
+    """The first start of this person in this measure with this employer; `start_on` where there was none before.
+
+    `besides`: an agreement whose own start is not asked for, since it is in question.
+    """
     earlier = [
         agreement.trial.started_on
         for agreement in person.agreements()
-        if agreement.trial is not None and agreement.org_number == org_number and agreement.measure == measure
+        if agreement.trial is not None
+        and (agreement.org_number, agreement.measure) == (org_number, measure)
+        and agreement.agreement_id != besides
     ]
     return min([*earlier, start_on])
 

@@ -86,6 +86,13 @@ class SayDeadline(OfSlot):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MoveStart(OfSlot):
+    """Somebody started on another day than was confirmed."""
+
+    on: date
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompletePlanTask(OfSlot):
     acting: Party
     task: Task
@@ -102,7 +109,7 @@ class ReportDelay(OfSlot):
     from_on: date
 
 
-SlotCommand = MakePlan | EndPlan | SayDeadline | CompletePlanTask | ReportDelay
+SlotCommand = MakePlan | EndPlan | SayDeadline | MoveStart | CompletePlanTask | ReportDelay
 
 
 def slot_of(slot_id: str, events: Iterable[Event]) -> Slot:
@@ -138,6 +145,8 @@ def decide_slot(command: SlotCommand, slot: Slot) -> list[SlotEvent]:
             return _end(command, slot)
         case SayDeadline():
             return _say(command, slot)
+        case MoveStart():
+            return _move(command, slot)
         case CompletePlanTask():
             return _complete(command, slot)
         case ReportDelay():
@@ -182,16 +191,27 @@ def _say(command: SayDeadline, slot: Slot) -> list[SlotEvent]:
     if slot.registered_on is None or slot.started or slot.ended or command.day in slot.said:
         return []
     on = slot.registered_on + timedelta(days=command.day)
-    promise = promise_date(slot.registered_on)
     if command.today < on:
         return []
+    return [_deadline(command, slot, slot.registered_on, command.day)]
+
+
+def _move(command: MoveStart, slot: Slot) -> list[SlotEvent]:
+    """While a start was known nobody said that the promise was missed; by the right day it may have been."""
+    if slot.registered_on is None or MISSED_DAY in slot.said or command.on <= promise_date(slot.registered_on):
+        return []
+    return [_deadline(command, slot, slot.registered_on, MISSED_DAY)]
+
+
+def _deadline(command: OfSlot, slot: Slot, registered_on: date, day: int) -> SlotEvent:
+    on, promise = registered_on + timedelta(days=day), promise_date(registered_on)
     ids = {"slot_id": command.slot_id, "need_id": slot.need_id, "org_number": slot.org_number}
     # It happened when the day began, however late the clock of this process came to it.
     occurred = oslo_midnight(on)
-    if command.day == MISSED_DAY:
-        return [DeadlineMissed(**ids, on=on, promise_date=promise, occurred=occurred)]
+    if day == MISSED_DAY:
+        return DeadlineMissed(**ids, on=on, promise_date=promise, occurred=occurred)
     left = (promise - on).days
-    return [DeadlineApproaching(**ids, day=command.day, days_left=left, on=on, promise_date=promise, occurred=occurred)]
+    return DeadlineApproaching(**ids, day=day, days_left=left, on=on, promise_date=promise, occurred=occurred)
 
 
 def _open(slot: Slot) -> None:

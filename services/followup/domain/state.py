@@ -116,6 +116,8 @@ class Case:
     slot_id: str
     candidate_id: str
     org_number: str
+    municipality: str | None = None
+    """Whose playbook the case follows; None where it was opened before that was said."""
     tasks: tuple[OpenTask, ...] = ()
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     counsellor_id: str | None = None
@@ -173,7 +175,7 @@ def _evolve_case(case: Case, event: CaseEvent) -> Case:
     match event:
         case TaskAssigned():
             task = OpenTask(event.task_id, event.task, event.responsible, event.due_on)
-            return replace(case, tasks=(*case.tasks, task))
+            return replace(case, tasks=(*case.tasks, task), municipality=case.municipality or event.municipality)
         case TaskCompleted():
             return replace(case, tasks=tuple(task for task in case.tasks if task.task_id != event.task_id))
         case CaseTaken():
@@ -268,7 +270,7 @@ def _evolve_agreement(agreement: Agreement, event: BeforeStart) -> Agreement:
 
 
 def _evolve_trial(agreement: Agreement, event: TrialEvent) -> Agreement:
-    if isinstance(event, TrialStarted):
+    if isinstance(event, TrialStarted) and agreement.trial is None:
         return replace(agreement, stage=Stage.STARTED, trial=started_trial(event))
     assert agreement.trial is not None, "an event of a trial that has not started"
     stage = Stage.CLOSED if isinstance(event, TrialClosed) else agreement.stage

@@ -1,6 +1,6 @@
-"""Trials while they run: the confirmed start, no-show, check-ins and those that were missed.
+"""Trials while they run: check-ins, and those that were missed.
 
-Invariant: one start per agreement, on a day that has come; after the closing there is nothing but reading.
+Invariant: it is said once of a check-in that it was missed; after the closing there is nothing but reading.
 """
 
 from __future__ import annotations
@@ -9,94 +9,16 @@ from datetime import date, timedelta
 
 from pydantic import JsonValue
 
-from contracts.days import promise_date
-from contracts.followup import CaseEvent, CheckInHeld, CheckInMissed, NoShowReported, TrialStarted
+from contracts.followup import CaseEvent, CheckInHeld, CheckInMissed
 from contracts.refused import Refused
-from contracts.rulepacks import RulePack
 from contracts.vocabulary import Party, Task
-from services.followup.domain import rules
-from services.followup.domain.cases import assign, complete_all, complete_kind, ids_of
-from services.followup.domain.commands import ConfirmStart, HoldCheckIn, LookAtCheckIns, ReportNoShow
-from services.followup.domain.guards import found_agreement, found_trial, must_be, only
+from services.followup.domain.cases import assign, complete_kind, ids_of
+from services.followup.domain.commands import HoldCheckIn, LookAtCheckIns
+from services.followup.domain.guards import found_trial, only
 from services.followup.domain.moments import happened, oslo_midnight
 from services.followup.domain.playbook import playbook_on
 from services.followup.domain.state import Agreement, Case, Person, Stage
-
-ON_THE_SPOT = (Party.EMPLOYER, Party.COUNSELLOR)
-"""Who can say whether somebody came."""
-
-
-def _within(agreement: Agreement, on: date) -> None:
-    if not agreement.start_on <= on <= agreement.end_on:
-        raise Refused("outside_agreement", ["/on"], status=422, start_on=agreement.start_on, end_on=agreement.end_on)
-
-
-def confirm_start(command: ConfirmStart, person: Person) -> list[CaseEvent]:
-    """The candidate showed up: this stops the slot's clock on that day, whenever it is typed."""
-    case, agreement = found_agreement(person, command.agreement_id)
-    must_be(agreement, Stage.CONCLUDED, Stage.STARTED)
-    only(command.acting, *ON_THE_SPOT)
-    occurred = happened(command.on, command.at, "/on")
-    if agreement.stage == Stage.STARTED:
-        return _second_start(command, case, agreement)
-    _within(agreement, command.on)
-    if command.on < command.registered_on:
-        raise Refused("start_before_need", ["/on"], status=422, registered_on=command.registered_on)
-    measure = agreement.measure
-    rules.check_overlap(
-        person, measure, (command.on, agreement.end_on), besides=agreement.agreement_id, fields=("/on",)
-    )
-    first = rules.first_start(person, case.org_number, measure, command.on)
-    started = TrialStarted(
-        **ids_of(case),
-        trial_id=command.trial_id,
-        agreement_id=agreement.agreement_id,
-        on=command.on,
-        confirmed_by=command.acting,
-        measure=measure,
-        end_on=agreement.end_on,
-        wage_subsidy_percent=rules.percent_at_start(agreement, command.on, first),
-        days_from_need=(command.on - command.registered_on).days,
-        within_promise=command.on <= promise_date(command.registered_on),
-        rule_version=RulePack.at(command.on).version,
-        occurred=occurred,
-    )
-    return [started, *complete_all(case, command.today)]
-
-
-def _second_start(command: ConfirmStart, case: Case, agreement: Agreement) -> list[CaseEvent]:
-    """Another day than the one confirmed: the first one stands, and the counsellor has to find out.
-
-    The caller is told so (409 `start_date_differs`) although the task is stored.
-    """
-    assert agreement.trial is not None, "it has started"
-    if command.on == agreement.trial.started_on:
-        raise Refused("already_started")
-    if case.open_task(Task.SETTLE_START_DATE) is not None:
-        raise differs(agreement.trial.started_on)
-    return [assign(case, command.task_id, Task.SETTLE_START_DATE, Party.COUNSELLOR, command.today)]
-
-
-def differs(started_on: date) -> Refused:
-    """The refusal of a second day."""
-    return Refused("start_date_differs", ["/on"], started_on=started_on)
-
-
-def report_no_show(command: ReportNoShow, person: Person) -> list[CaseEvent]:
-    """Nobody came on the agreed day: the agreement leads nowhere, and the slot's clock goes on."""
-    case, agreement = found_agreement(person, command.agreement_id)
-    must_be(agreement, Stage.CONCLUDED)
-    only(command.acting, *ON_THE_SPOT)
-    occurred = happened(command.on, command.at, "/on")
-    _within(agreement, command.on)
-    no_show = NoShowReported(
-        **ids_of(case),
-        agreement_id=agreement.agreement_id,
-        on=command.on,
-        reported_by=command.acting,
-        occurred=occurred,
-    )
-    return [no_show, *complete_all(case, command.today)]
+from services.followup.domain.trialstate import Trial
 
 
 def hold_check_in(command: HoldCheckIn, person: Person) -> list[CaseEvent]:
@@ -132,17 +54,22 @@ def look_at_check_ins(command: LookAtCheckIns, person: Person) -> list[CaseEvent
     if found is None or found[1].stage != Stage.STARTED or command.today < command.on:
         return []
     case, agreement, trial = found
-    due = trial.check_in_owed(command.on)
+    due = trial.check_in_owed(command.on, case.municipality)
     if due is None or due in trial.missed:
         return []
-    missed = CheckInMissed(
-        **ids_of(case),
-        trial_id=trial.trial_id,
-        agreement_id=agreement.agreement_id,
-        due_on=due,
-        playbook_version=playbook_on(trial.last_check_in_on or trial.started_on).version,
-        occurred=oslo_midnight(due + timedelta(days=1)),
-    )
+    missed = missed_check_in(case, agreement, trial, due, trial.last_check_in_on or trial.started_on)
     if case.open_task(Task.HOLD_CHECK_IN) is not None:
         return [missed]
     return [missed, assign(case, command.task_id, Task.HOLD_CHECK_IN, Party.COUNSELLOR, command.today)]
+
+
+def missed_check_in(case: Case, agreement: Agreement, trial: Trial, due_on: date, since: date) -> CheckInMissed:
+    """That it has not been held. `since`: the day from which the playbook counted."""
+    return CheckInMissed(
+        **ids_of(case),
+        trial_id=trial.trial_id,
+        agreement_id=agreement.agreement_id,
+        due_on=due_on,
+        playbook_version=playbook_on(since, case.municipality).version,
+        occurred=oslo_midnight(due_on + timedelta(days=1)),
+    )

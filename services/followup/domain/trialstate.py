@@ -18,6 +18,8 @@ from contracts.followup import (
     CheckInMissed,
     ClosingTalkHeld,
     EmploymentConfirmed,
+    StartDisputed,
+    StartReversed,
     TrialClosed,
     TrialEvent,
     TrialExtended,
@@ -51,7 +53,8 @@ class Trial:
     """From which day which per cent was agreed: the start, and each extension."""
     agreed_hours: tuple[tuple[date, float], ...] = ()
     """From which day which other hours per week were agreed, in the order of the days."""
-    last_check_in_on: date | None = None
+    held_on: tuple[date, ...] = ()
+    """The days of check-ins, in their order."""
     missed: frozenset[date] = frozenset()
     """Due days of check-ins that it has been said of that they were missed."""
     proposal: Proposal | None = None
@@ -64,15 +67,33 @@ class Trial:
     employment: Mapping[int, bool] = field(default_factory=dict)
     """By months after the closing: whether still employed."""
 
+    disputed: frozenset[tuple[date, str]] = frozenset()
+    """Other days that somebody gave for the start, with who did."""
+
     @property
-    def check_in_due(self) -> date:
+    def last_check_in_on(self) -> date | None:
+        """The last one; a talk before the start is none of the trial's."""
+        return max((day for day in self.held_on if day >= self.started_on), default=None)
+
+    @property
+    def first_check_in_on(self) -> date | None:
+        """The first one."""
+        return min((day for day in self.held_on if day >= self.started_on), default=None)
+
+    def first_check_in_due(self, municipality: str | None) -> date:
+        """By when the first check-in is to be held, as it follows from the start."""
+        return playbook_on(self.started_on, municipality).check_in_due(self.measure, self.started_on, None)
+
+    def check_in_due(self, municipality: str | None) -> date:
         """By when the next check-in is to be held, also where the trial ends before."""
         known = self.last_check_in_on
-        return playbook_on(known or self.started_on).check_in_due(self.measure, self.started_on, known)
+        if known is None:
+            return self.first_check_in_due(municipality)
+        return playbook_on(known, municipality).check_in_due(self.measure, self.started_on, known)
 
-    def check_in_owed(self, today: date) -> date | None:
+    def check_in_owed(self, today: date, municipality: str | None) -> date | None:
         """The day by which a check-in should have been held and was not; None where none is owed."""
-        due = self.check_in_due
+        due = self.check_in_due(municipality)
         return due if due < today and due <= self.end_on else None
 
 
@@ -82,11 +103,29 @@ def started_trial(event: TrialStarted) -> Trial:
     return Trial(event.trial_id, Measure(event.measure), event.on, event.end_on, percent, ((event.on, percent),))
 
 
+def _started_again(trial: Trial, event: TrialStarted) -> Trial:
+    """The same trial from its right day on: what was held, agreed and decided since stays."""
+    later = trial.agreed_percents[1:]
+    return replace(
+        trial,
+        started_on=event.on,
+        end_on=event.end_on,
+        wage_subsidy_percent=trial.wage_subsidy_percent if later else event.wage_subsidy_percent,
+        agreed_percents=((event.on, event.wage_subsidy_percent), *later),
+    )
+
+
 def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
     """The trial after one more event; what decides nothing changes nothing."""
     match event:
+        case TrialStarted():
+            return _started_again(trial, event)
+        case StartDisputed():
+            return replace(trial, disputed=trial.disputed | {(event.on, event.reported_by)})
+        case StartReversed():
+            return replace(trial, disputed=frozenset(), missed=trial.missed - {event.check_in_not_missed_on})
         case CheckInHeld():
-            return replace(trial, last_check_in_on=max(event.held_on, trial.last_check_in_on or event.held_on))
+            return replace(trial, held_on=tuple(sorted((*trial.held_on, event.held_on))))
         case CheckInMissed():
             return replace(trial, missed=trial.missed | {event.due_on})
         case ChangeProposed():

@@ -181,11 +181,11 @@ def _trials(doc: Doc, mistaken: Iterable[str]) -> list[Trial]:
                 trial_id=trial_id,
                 measure=trial["measure"],
                 started_on=started_on,
-                recorded=trial["started_recorded"],
+                recorded=trial["starts_recorded"][0],
                 closed_on=_day(trial, "closed_on"),
                 outcome=trial.get("outcome"),
                 held=_days(trial, "held"),
-                missed=tuple(dict.fromkeys(_days(trial, "missed"))),
+                missed=tuple(date.fromisoformat(due) for due, missed in trial.get("missed", {}).items() if missed),
                 extended=_days(trial, "extended"),
                 shortened=tuple(
                     (date.fromisoformat(each["on"]), each["reason"]) for each in trial.get("shortened", ())

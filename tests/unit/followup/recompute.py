@@ -35,10 +35,11 @@ def _named(records: Iterable[Any], *names: str) -> list[Any]:
 
 def recompute(records: list[Any], today: date, *, without_delayed: bool = False) -> Recomputed:
     """Each slot from the day of its registration to its first start, its withdrawal, or today."""
+    # The last one of a trial holds: one before it was on a wrong day.
+    trials = {record.event.trial_id: record.event for record in _named(records, "TrialStarted")}
     started: dict[str, date] = {}
-    for record in _named(records, "TrialStarted"):
-        slot_id, on = record.event.slot_id, record.event.on
-        started[slot_id] = min(started.get(slot_id, on), on)
+    for trial in trials.values():
+        started[trial.slot_id] = min(started.get(trial.slot_id, trial.on), trial.on)
     withdrawn = {slot_id for record in _named(records, "NeedWithdrawn") for slot_id in record.event.slot_ids}
     waited = {
         record.event.slot_id for record in _named(records, "DelayReported") if record.event.caused_by == "employer"
@@ -71,6 +72,8 @@ def deadlines_are_right(records: list[Any]) -> int:
     silenced: dict[str, int] = {}
     for record in _named(records, "TrialStarted", "PlanEnded"):
         silenced.setdefault(record.event.slot_id, record.position)
+    # While a start on a wrong day was known nothing was said; by the right day the promise may have been missed.
+    moved = {r.event.slot_id: r.position for r in _named(records, "StartReversed")}
     said: dict[str, list[int]] = {}
     for record in _named(records, "DeadlineApproaching", "DeadlineMissed"):
         event = record.event
@@ -78,7 +81,8 @@ def deadlines_are_right(records: list[Any]) -> int:
         assert day == getattr(event, "day", 29)
         assert record.occurred.astimezone(OSLO) == datetime(event.on.year, event.on.month, event.on.day, tzinfo=OSLO)
         assert record.recorded >= record.occurred
-        assert record.position < silenced.get(event.slot_id, record.position + 1)
+        late = type(event).__name__ == "DeadlineMissed" and record.position > moved.get(event.slot_id, record.position)
+        assert late or record.position < silenced.get(event.slot_id, record.position + 1)
         said.setdefault(event.slot_id, []).append(day)
     for slot_id in registered:
         days = said.get(slot_id, [])
@@ -140,6 +144,30 @@ def missed_check_ins(records: list[Any], patience: int = 0) -> set[tuple[str, da
     return missed
 
 
+def starts_that_were_moved(records: list[Any]) -> int:
+    """Each reversal takes the day back that held, and the right one follows at once; the promise judges that one."""
+    holds: dict[str, Any] = {}
+    registered = {r.event.slot_ids[0]: r.event.registered_on for r in _named(records, "NeedRegistered")}
+    missed = {r.event.slot_id for r in _named(records, "DeadlineMissed")}
+    reversed_: dict[str, int] = {}
+    moved = 0
+    for record in records:
+        event, kind = record.event, type(record.event).__name__
+        if kind == "StartReversed":
+            assert holds.pop(event.trial_id).on == event.on
+            reversed_[event.trial_id] = record.position
+        elif kind == "TrialStarted":
+            assert event.trial_id not in holds
+            holds[event.trial_id] = event
+            taken = (event.on - registered[event.slot_id]).days
+            assert (event.days_from_need, event.within_promise) == (taken, taken <= 28)
+            if event.trial_id in reversed_:
+                assert record.position == reversed_[event.trial_id] + 1
+                assert event.within_promise or event.slot_id in missed
+                moved += 1
+    return moved
+
+
 def approvals_are_in_order(records: list[Any]) -> int:
     """Of every concluded agreement: employer and participant, then counsellor, then decision maker, once each."""
     given: dict[str, list[str]] = {}
@@ -165,8 +193,9 @@ def periods_that_overlap(records: list[Any]) -> list[tuple[str, str]]:
     """Pairs of trials of one person, both of measures that exclude one another, that share a day."""
     closed = {r.event.trial_id: r.event.on for r in _named(records, "TrialClosed")}
     periods: dict[str, list[tuple[date, date, str]]] = {}
-    for record in _named(records, "TrialStarted"):
-        event = record.event
+    # Of a start that was put right only the right day is a day of the person's.
+    trials = {record.event.trial_id: record.event for record in _named(records, "TrialStarted")}
+    for event in trials.values():
         if event.measure in EXCLUSIVE:
             last = closed.get(event.trial_id, event.end_on)
             periods.setdefault(event.candidate_id, []).append((event.on, last, event.trial_id))

@@ -23,7 +23,16 @@ from contracts.matching import (
     MatchCancelled,
     MatchConfirmed,
 )
-from contracts.vocabulary import AnnulReason, CloseReason, DelayReason, Measure, Outcome, Party, Progress
+from contracts.vocabulary import (
+    AnnulReason,
+    CloseReason,
+    DelayReason,
+    Measure,
+    Outcome,
+    Party,
+    Progress,
+    StartReversalReason,
+)
 from services.followup.domain.commands import (
     Approve,
     Close,
@@ -33,10 +42,12 @@ from services.followup.domain.commands import (
     HoldCheckIn,
     OpenCase,
     ReportNoShow,
+    SettleStart,
 )
 from services.followup.domain.slot import (
     EndPlan,
     MakePlan,
+    MoveStart,
     ReportDelay,
 )
 from tests.unit.followup.followup_facts import FIT
@@ -88,7 +99,7 @@ class Story:
         )
         world.elsewhere(intake.SOURCE, need, now)
         world.at(now + world.late(), self.plan)
-        if self.chance.random() < 0.15:
+        if self.chance.random() < 0.4:
             world.at(now + self._days(1, 25), self.delay)
         if self.chance.random() < 0.1:
             world.at(now + self._days(1, 45), self.withdraw)
@@ -250,8 +261,46 @@ class Story:
         if started is not None:
             for index in range(self.chance.randint(0, 4)):
                 self.world.at(now + self._days(5, 120), partial(self.check_in, index))
+            if self.chance.random() < 0.4:
+                self.world.at(now + self._days(1, 40), lambda then: self.dispute(started, then))
             last = datetime(started.end_on.year, started.end_on.month, started.end_on.day, 10, tzinfo=UTC)
             self.world.at(max(now, last) + self._days(0, 9), lambda then: self.close(started.end_on, then))
+
+    def dispute(self, started: followup.TrialStarted, now: datetime) -> None:
+        """The counsellor has another day, settles which it was some days later, and mostly it was the other one."""
+        other = started.on + timedelta(days=self.chance.choice([-1, 1, 2, 3, 6]))
+        usual: dict[str, Any] = {"acting": Party.COUNSELLOR, "registered_on": self.registered_on}
+        task_id = f"Y{self.number}"
+        self.world.person(
+            self.candidate_id,
+            ConfirmStart(
+                **usual,
+                at=now,
+                agreement_id=self.agreement_id,
+                actor="the counsellor",
+                trial_id="unused",
+                on=other,
+                task_id=task_id,
+            ),
+            now,
+        )
+        stands = self.chance.random() < 0.2
+        later = now + self._days(0, 5)
+        self.world.at(later, lambda then: self.settle(started.on if stands else other, usual, task_id, then))
+
+    def settle(self, on: date, usual: dict[str, Any], task_id: str, now: datetime) -> None:
+        command = SettleStart(
+            **usual,
+            at=now,
+            match_id=self.match_id,
+            task_id=task_id,
+            check_in_task_id=f"Z{self.number}",
+            on=on,
+            reason=self.chance.choice([StartReversalReason.PARTIES_AGREE, StartReversalReason.RECORDS_SHOW, None]),
+        )
+        events = self.world.person(self.candidate_id, command, now)
+        if any(isinstance(event, followup.TrialStarted) for event in events):
+            self.world.slot(MoveStart(at=now, slot_id=self.slot_id, on=on), now)
 
     def check_in(self, index: int, now: datetime) -> None:
         command = HoldCheckIn(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import pypdf
 import pytest
 
+from chassis.formats import Language
 from chassis.texts import Texts
 from services.followup import app
 from services.followup.certificate import Facts, certificate_pdf, printable
@@ -48,6 +50,68 @@ def test_the_fonts_are_in_the_file_and_the_same_facts_give_the_same_bytes() -> N
     used = [fonts[name].get_object() for name in fonts]
     embedded = [font for font in used if "/FontDescriptor" in font and "/FontFile2" in font["/FontDescriptor"]]
     assert len(embedded) == 2
+
+
+def read_aloud(pdf: bytes) -> list[tuple[str, str]]:
+    """What a screen reader says: the text of each leaf of the structure tree, with the types from the root to it."""
+    reader = pypdf.PdfReader(io.BytesIO(pdf))
+    said: dict[int, str] = {}
+    now: list[int] = []
+
+    def operand(operator: bytes, operands: Any, _: Any, __: Any) -> None:
+        if operator == b"BDC":
+            assert not now, "what belongs to two elements is read twice"
+            now.append(int(operands[1]["/MCID"]))
+        elif operator == b"EMC":
+            now.pop()
+
+    def text(found: str, *_: Any) -> None:
+        if found.strip():
+            assert now, f"outside the structure: {found}"
+            said[now[-1]] = said.get(now[-1], "") + found.strip()
+
+    reader.pages[0].extract_text(visitor_operand_before=operand, visitor_text=text)
+    catalogue: Any = reader.trailer["/Root"]
+    assert not now, "what is opened is closed"
+    root = catalogue["/StructTreeRoot"]
+    found: list[tuple[str, str]] = []
+
+    def walk(element: Any, parent: Any, path: tuple[str, ...]) -> None:
+        here = (*path, str(element["/S"]).lstrip("/"))
+        assert element["/P"] == parent
+        kids = element["/K"]
+        if isinstance(kids, int):
+            found.append(("/".join(here), said.pop(kids)))
+            assert root["/ParentTree"]["/Nums"][1][kids].get_object() == element
+            return
+        for kid in kids:
+            walk(kid.get_object(), element, here)
+
+    walk(root["/K"].get_object(), root, ())
+    assert said == {}, "every text is in the tree"
+    return found
+
+
+@pytest.mark.parametrize(("language", "spoken"), [("nb", "nb-NO"), ("en", "en-GB")])
+def test_the_certificate_is_tagged_with_language_and_title_and_reads_in_order(language: Language, spoken: str) -> None:
+    pdf = certificate_pdf(FACTS, TEXTS, language)
+    catalogue: Any = pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]
+    assert (catalogue["/Lang"], bool(catalogue["/MarkInfo"]["/Marked"])) == (spoken, True)
+    assert bool(catalogue["/ViewerPreferences"]["/DisplayDocTitle"])
+    page: Any = pypdf.PdfReader(io.BytesIO(pdf)).pages[0]
+    assert (page["/StructParents"], page["/Tabs"]) == (0, "/S")
+    told = read_aloud(pdf)
+    assert told[:3] == [
+        ("Document/H1", TEXTS.say(language, "certificate.title")),
+        ("Document/P", "Åse Bjørnæs"),
+        ("Document/P", TEXTS.say(language, "certificate.has_taken_part")),
+    ]
+    assert told[3:5] == [
+        ("Document/Table/TR/TH", TEXTS.say(language, "certificate.employer")),
+        ("Document/Table/TR/TD", "315486890"),
+    ]
+    assert [path.rpartition("/")[2] for path, _ in told[3:-2]] == ["TH", "TD"] * 8
+    assert told[-1][1].endswith(FACTS.certificate_id)
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,9 @@ OFFERS: list[tuple[list[Command], dict[Party, list[str]]]] = [
     (
         STARTED,
         {
-            Party.EMPLOYER: ["propose-change"],
+            Party.EMPLOYER: ["propose-change", "wrong-start"],
             Party.PARTICIPANT: ["propose-change", "voice"],
-            Party.COUNSELLOR: ["check-in", "extend", "shorten", *TALK_AND_CLOSE],
+            Party.COUNSELLOR: ["check-in", "extend", "shorten", *TALK_AND_CLOSE[:-1], "wrong-start", "take"],
             Party.DECISION_MAKER: ["shorten"],
         },
     ),
@@ -87,8 +87,21 @@ OFFERS: list[tuple[list[Command], dict[Party, list[str]]]] = [
             Party.DECISION_MAKER: ["shorten"],
         },
     ),
-    ([*STARTED, closing()], {Party.COUNSELLOR: ["closing-talk", "certificate", "reverse", "take"]}),
-    ([*STARTED, TALK, closing(at=noon(date(2025, 5, 3))), CERTIFICATE], {Party.COUNSELLOR: ["reverse", "take"]}),
+    (
+        [*STARTED, closing()],
+        {
+            Party.EMPLOYER: ["wrong-start"],
+            Party.COUNSELLOR: ["closing-talk", "certificate", "reverse", "wrong-start", "take"],
+        },
+    ),
+    (
+        [*STARTED, TALK, closing(at=noon(date(2025, 5, 3))), CERTIFICATE],
+        {Party.EMPLOYER: ["wrong-start"], Party.COUNSELLOR: ["reverse", "wrong-start", "take"]},
+    ),
+    (
+        [*STARTED, starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4))), TALK, closing(at=noon(date(2025, 5, 3)))],
+        {Party.COUNSELLOR: ["settle", "certificate", "reverse", "take"]},
+    ),
     ([*CONCLUDED, annulling()], {}),
 ]
 

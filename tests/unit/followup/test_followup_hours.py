@@ -8,10 +8,12 @@ from datetime import date
 from contracts.vocabulary import Party
 from services.followup.domain.commands import Command, Draft
 from services.followup.domain.subsidies import plan_of
-from tests.unit.followup.followup_facts import after, noon
-from tests.unit.followup.test_followup_changes import WAGE
+from services.followup.showing import hours_on
+from tests.unit.followup.followup_facts import STARTED, after, drafting, noon, opened
+from tests.unit.followup.test_followup_changes import WAGE, changing
 from tests.unit.followup.test_followup_extensions import SUBSIDY
 from tests.unit.followup.test_followup_running import answering, proposing
+from tests.unit.followup.test_followup_views import case_of
 
 
 def told(*more: Command) -> list[tuple[date, date, int | None]]:
@@ -52,3 +54,16 @@ def test_a_change_that_nobody_has_accepted_changes_nothing() -> None:
     asked = proposing(effective_on=date(2026, 2, 16), at=noon(date(2026, 1, 12)))
     declined = answering(Party.PARTICIPANT, accepted=False, at=noon(date(2026, 1, 13)))
     assert told(asked) == told() == told(asked, declined)
+
+
+def test_the_hours_of_a_case_are_those_that_were_agreed_last_of_what_has_begun() -> None:
+    changed = case_of(opened(), drafting(), changing(hours_per_week=30.0))
+    assert hours_on(changed, "A1", date(2025, 1, 25)) == 30.0, "the draft says so, long before its first day"
+    later = proposing(effective_on=date(2025, 4, 1), hours_per_week=20.0)
+    story = [*STARTED, later, answering(Party.PARTICIPANT)]
+    days = (date(2025, 3, 31), date(2025, 4, 1))
+    assert [hours_on(case_of(story), "A1", day) for day in days] == [37.5, 20.0]
+    # What is agreed last holds from its day on, also where something for later had been agreed before.
+    sooner = proposing(change_id="X2", effective_on=date(2025, 3, 20), hours_per_week=25.0)
+    both = [*story, sooner, answering(Party.PARTICIPANT, change_id="X2")]
+    assert [hours_on(case_of(both), "A1", day) for day in days] == [25.0, 25.0]

@@ -135,7 +135,12 @@ def test_a_confirmed_match_opens_the_case_and_claims_match_person_and_need() -> 
     claimed, decided = SmallLog().hear(confirmed(), Occasion(noon(date(2025, 1, 20)), lambda: "T1"))
     assert claimed == ["case:M1", "candidate:K1", "need:N1", "slot:slot-of-M1"]
     assert decided[0] == TaskAssigned(
-        **IDS, task_id="T1", task="draft_agreement", responsible="counsellor", due_on=date(2025, 2, 3)
+        **IDS,
+        task_id="T1",
+        task="draft_agreement",
+        responsible="counsellor",
+        due_on=date(2025, 2, 3),
+        municipality="3312",
     )
     assert isinstance(decided[1], PlanMade)
     assert (decided[1].slot_id, decided[1].promise_date) == ("slot-of-M1", date(2025, 2, 10))

@@ -19,6 +19,7 @@ from tests.unit.followup.recompute import (
     missed_check_ins,
     periods_that_overlap,
     recompute,
+    starts_that_were_moved,
 )
 from tests.unit.followup.simulation import simulate
 
@@ -101,6 +102,11 @@ def test_every_deadline_is_said_once_on_its_day_and_never_after_a_start(told: li
     assert deadlines_are_right(told) > CASES
 
 
+def test_every_start_that_was_put_right_is_judged_by_the_right_day(world: World, told: list[Record]) -> None:
+    assert starts_that_were_moved(told) > 30
+    assert {"start_date_differs", "start_reason_missing", "outside_agreement"} & set(world.refused)
+
+
 def test_every_draft_that_nobody_touched_expired_after_its_warnings(told: list[Record]) -> None:
     followup = [record for record in told if record.source == "dugnad/followup"]
     assert drafts_expire_when_nobody_touches_them(followup) > 10
@@ -112,8 +118,14 @@ def test_every_check_in_that_was_not_held_in_time_is_said_to_be_missed_and_no_ot
         for record in told
         if type(record.event).__name__ == "TrialStarted" and record.event.data()["measure"] == "work_training"
     }
-    events = [record.event.data() for record in told if type(record.event).__name__ == "CheckInMissed"]
-    said = [(each["trial_id"], date.fromisoformat(each["due_on"])) for each in events if each["trial_id"] in trials]
+    said: list[tuple[str, date]] = []
+    for record in told:
+        each, kind = record.event.data(), type(record.event).__name__
+        if kind == "CheckInMissed" and each["trial_id"] in trials:
+            said.append((each["trial_id"], date.fromisoformat(each["due_on"])))
+        elif kind == "StartReversed" and each["check_in_not_missed_on"] is not None:
+            # Taken back with the day that it was counted from.
+            said.remove((each["trial_id"], date.fromisoformat(each["check_in_not_missed_on"])))
     assert len(said) == len(set(said)) > 50
     assert set(said) <= missed_check_ins(told)
     # Timers were at most some three days late: what nobody held for longer has been said.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.days import OSLO, oslo_day, promise_date
+from contracts.followup import CheckInMissed, TaskAssigned, TrialStarted
 from contracts.plans import (
     DeadlineApproaching,
     DeadlineMissed,
@@ -22,10 +23,22 @@ from contracts.plans import (
     PlannedTask,
     PlanTaskCompleted,
 )
-from contracts.vocabulary import DelayReason, Party, Task
-from services.followup.domain.clock import Look, days_left, deadlines, promise_days
+from contracts.vocabulary import DelayReason, Measure, Party, Task
+from services.followup.domain import playbook
+from services.followup.domain.clock import Look, check_ins, days_left, deadlines, promise_days
+from services.followup.domain.commands import Command, LookAtCheckIns
+from services.followup.domain.decide import decide
 from services.followup.domain.moments import oslo_midnight
-from services.followup.domain.playbook import Override, Playbook, TaskRule, choose, editions, playbook_on
+from services.followup.domain.playbook import (
+    CheckInRule,
+    Interval,
+    Override,
+    Playbook,
+    TaskRule,
+    choose,
+    editions,
+    playbook_on,
+)
 from services.followup.domain.slot import (
     MISSED_DAY,
     UNKNOWN,
@@ -39,7 +52,19 @@ from services.followup.domain.slot import (
     evolve_slot,
 )
 from tests.gwt import Given, given
-from tests.unit.followup.followup_facts import IDS, ORG, REGISTERED, STARTED, noon, played
+from tests.unit.followup.followup_facts import (
+    IDS,
+    ORG,
+    REGISTERED,
+    STARTED,
+    after,
+    approvals,
+    drafting,
+    noon,
+    opened,
+    played,
+    starting,
+)
 
 SLOT: dict[str, str] = {"slot_id": "S1", "need_id": "N1", "org_number": ORG}
 MADE = MakePlan(**SLOT, intermediary="nav", municipality="3312", registered_on=REGISTERED, at=noon(REGISTERED))
@@ -241,6 +266,58 @@ def test_a_municipality_overrides_what_it_names_from_its_day_on() -> None:
     assert rule(date(2025, 12, 31), "3312") == ("playbook-2000", Party.COUNSELLOR, 2)
     assert rule(date(2026, 1, 1), "0301") == rule(date(2026, 1, 1), None) == ("playbook-2000", Party.COUNSELLOR, 2)
     assert choose(editions(), [OWN], date(2026, 1, 1), "3312").rule(Task.PROPOSE).due_day == 5
+
+
+WITHIN = Override(
+    version="3312-2026",
+    valid_from=date(2026, 1, 1),
+    municipality="3312",
+    check_ins={Measure.WORK_TRAINING: CheckInRule(first=Interval(weeks=2), every=Interval(weeks=3))},
+    voice_answered_within_days=1,
+    employment_asked_within_days=7,
+)
+
+
+def test_a_municipality_has_its_own_check_ins_and_times_to_answer_and_the_rest_is_the_edition() -> None:
+    own, general = (choose(editions(), [WITHIN], date(2026, 1, 5), where) for where in ("3312", "0301"))
+    start = date(2026, 1, 5)
+    assert own.check_in_due(Measure.WORK_TRAINING, start, None) == start + timedelta(weeks=2)
+    assert own.check_in_due(Measure.WORK_TRAINING, start, start) == start + timedelta(weeks=3)
+    assert own.check_ins[Measure.SUMMER_JOB] == general.check_ins[Measure.SUMMER_JOB]
+    assert (own.voice_answered_within_days, own.employment_asked_within_days) == (1, 7)
+    assert (general.voice_answered_within_days, general.employment_asked_within_days) == (3, 14)
+    assert (own.approaching_days, own.tasks) == (general.approaching_days, general.tasks)
+
+
+def test_an_override_that_names_nothing_or_no_time_at_all_stops_the_start() -> None:
+    usual = {"version": "1", "valid_from": date(2026, 1, 1), "municipality": "3312"}
+    for named in ({}, {"voice_answered_within_days": 0}, {"approaching_days": [7]}):
+        with pytest.raises(ValidationError):
+            Override.model_validate({**usual, **named})
+
+
+def test_a_case_and_its_timers_follow_the_playbook_of_the_municipality_of_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    confirms = TaskRule(task=Task.START, responsible=Party.COUNSELLOR, due_day=28)
+    own = WITHIN.model_copy(update={"valid_from": date(2000, 1, 1), "tasks": (confirms,)})
+    known = (editions(), (own,))
+    monkeypatch.setattr(playbook, "_loaded", lambda: known)
+    begun: list[Command] = [opened(municipality="3312"), drafting(), *approvals(), starting()]
+    assigned = [event for event in played(begun) if isinstance(event, TaskAssigned)]
+    assert {event.municipality for event in assigned} == {"3312"}
+    assert assigned[-1].responsible == "counsellor"
+    started = next(event for event in played(begun) if isinstance(event, TrialStarted))
+    due = started.on + timedelta(weeks=2)
+    assert due + timedelta(days=1) in {look.on for look in check_ins(started)}
+    look = LookAtCheckIns(
+        trial_id="trial-A1", on=due + timedelta(days=1), task_id="T", at=noon(due + timedelta(days=1))
+    )
+    missed = after(begun).when(decide, look).events[0]
+    assert isinstance(missed, CheckInMissed)
+    assert (missed.due_on, missed.playbook_version) == (due, "playbook-2000+3312-2026")
+    elsewhere: list[Command] = [opened(municipality="0301"), drafting(), *approvals(), starting()]
+    after(elsewhere).when(decide, look).then()
 
 
 def test_an_edition_that_does_not_hold_together_stops_the_start() -> None:

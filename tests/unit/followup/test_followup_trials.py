@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -14,13 +13,12 @@ from contracts.days import oslo_day
 from contracts.followup import (
     CheckInHeld,
     NoShowReported,
-    TaskAssigned,
     TaskCompleted,
     TrialClosed,
     TrialStarted,
 )
 from contracts.vocabulary import CloseReason, Measure, Outcome, Party
-from services.followup.domain.commands import Command, CompleteTask
+from services.followup.domain.commands import Command
 from services.followup.domain.decide import decide
 from tests.unit.followup.followup_facts import (
     CONCLUDED,
@@ -120,26 +118,6 @@ def test_the_start_lies_within_the_agreement() -> None:
             "outside_agreement", ["/on"], status=422
         )
     assert after(CONCLUDED).when(decide, starting(on=date(2025, 5, 2), at=noon(date(2025, 5, 4)))).events
-
-
-def test_the_same_start_twice_is_refused_and_a_second_date_asks_the_counsellor_to_settle_it() -> None:
-    after(STARTED).when(decide, starting(at=noon(date(2025, 2, 4)))).then_refused("already_started")
-    other = starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4)))
-    asked = TaskAssigned(
-        **IDS, task_id="A1-settle", task="settle_start_date", responsible="counsellor", due_on=date(2025, 2, 4)
-    )
-    after(STARTED).when(decide, other).then(asked)
-    after(STARTED, other).when(decide, other).then_refused("start_date_differs", ["/on"], status=409)
-
-
-def test_the_counsellor_settles_which_day_it_was_and_completes_no_other_task_by_hand() -> None:
-    disputed = [*STARTED, starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 4)))]
-    settle = CompleteTask(match_id="M1", task_id="A1-settle", acting=Party.COUNSELLOR, at=noon(date(2025, 2, 5)))
-    done = TaskCompleted(**IDS, task_id="A1-settle", task="settle_start_date", completed_on=date(2025, 2, 5))
-    after(disputed).when(decide, settle).then(done)
-    after(disputed, settle).when(decide, settle).then_refused("task_unknown", status=404)
-    after(disputed).when(decide, replace(settle, acting=Party.EMPLOYER)).then_refused("not_yours_to_say")
-    after(CONCLUDED).when(decide, replace(settle, task_id="A1-start")).then_refused("task_completes_itself")
 
 
 def test_nothing_starts_that_is_not_concluded_or_did_not_begin() -> None:
@@ -259,8 +237,9 @@ def test_what_is_other_is_explained_in_a_sealed_note() -> None:
 
 def test_after_the_closing_there_is_nothing_but_reading() -> None:
     closed = [*STARTED, closing()]
-    for command in (checking_in(at=noon(date(2025, 5, 3))), extending(), closing(), starting(), annulling()):
+    for command in (checking_in(at=noon(date(2025, 5, 3))), extending(), closing(), annulling()):
         after(closed).when(decide, command).then_refused("trial_closed")
+    after(closed).when(decide, starting()).then_refused("already_started")
     for command in (checking_in("T9"), extending("T9"), closing("T9")):
         after(closed).when(decide, command).then_refused("trial_unknown", status=404)
 

@@ -1,0 +1,50 @@
+"""A start on the wrong day: the right one restates the figures, and nothing else about the person."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from chassis.projection import fold_all
+from contracts import followup as fo
+from services.reporting.domain.facts import slot
+from services.reporting.domain.filters import Filter
+from services.reporting.domain.overview import trakt, ventetid
+from services.reporting.domain.periods import Period
+from services.reporting.views import placement
+from tests.gwt import records
+from tests.unit.reporting.test_reporting_traps import (
+    SLOT,
+    TODAY,
+    TRIAL,
+    happened,
+    registered,
+    slots,
+    stage,
+    started,
+    waiting,
+)
+
+
+def test_a_start_on_the_wrong_day_restates_the_time_to_start_and_the_period_it_belonged_to() -> None:
+    begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 30))]
+    missed = fo.CheckInMissed(**TRIAL, due_on=date(2025, 2, 27), playbook_version="1")
+    taken_back = fo.StartReversed(
+        **TRIAL,
+        reversed_on=date(2025, 3, 3),
+        on=date(2025, 1, 30),
+        reason="records_show",
+        check_in_not_missed_on=date(2025, 2, 27),
+    )
+    right = started(date(2025, 2, 3))
+    before, after = slots(*begin, missed), slots(*begin, missed, taken_back, right)
+    assert waiting(ventetid(before, Filter(), TODAY)) == {"15_28": 1}
+    assert waiting(ventetid(after, Filter(), TODAY)) == {"29_56": 1}
+    february = Filter(period=Period(2025, 2))
+    assert [stage(trakt(told, february), "started") for told in (before, after)] == [0, 1]
+    (trial_before,), (trial_after,) = before[0].trials, after[0].trials
+    assert (trial_before.missed, trial_after.missed) == ((date(2025, 2, 27),), ())
+    # What somebody had declared when it was first recorded is what is told of them.
+    put_right = records(fo.SOURCE, [taken_back, right], first=3, recorded=datetime(2025, 3, 3, 9, tzinfo=UTC))
+    (document,) = fold_all(placement, [*happened(*begin, missed), *put_right]).values()
+    (whole,) = (fact.trials for fact in [slot(SLOT, document, None)] if fact is not None)
+    assert (whole[0].started_on, whole[0].recorded) == (date(2025, 2, 3), trial_before.recorded)
