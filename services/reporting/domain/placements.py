@@ -15,7 +15,7 @@ from services.reporting.domain import definitions as d
 from services.reporting.domain.counting import DAYS, Cells, Coordinates, Counted, Derived, Spec
 from services.reporting.domain.cube import Content, Number
 from services.reporting.domain.facts import Slot
-from services.reporting.domain.periods import Frequency
+from services.reporting.domain.periods import Frequency, Periods
 from services.reporting.domain.rounding import median, one_decimal, share
 from services.reporting.domain.table import Kind, Note
 from services.reporting.domain.variables import INTERMEDIARY, MEASURE, REGION, intermediary_of, measure_of
@@ -41,7 +41,7 @@ def _due(slot: Slot, today: date) -> bool:
     return not slot.withdrawn and (slot.start is not None or today > slot.promise_date)
 
 
-def waiting(slots: Iterable[Slot], today: date, frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
+def waiting(slots: Iterable[Slot], today: date, frequency: Periods = Frequency.MONTH) -> Iterator[Counted]:
     """Slots by time from need to confirmed start, in the period in which the need was registered."""
     for slot in slots:
         at = _at(slot, slot.measure, frequency.code(slot.registered_on))
@@ -103,7 +103,7 @@ VENTETID = Spec(
 )
 
 
-def funnel(slots: Iterable[Slot], frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
+def funnel(slots: Iterable[Slot], frequency: Periods = Frequency.MONTH) -> Iterator[Counted]:
     """Each stage in the period of its own day. A need counts under the measure that the employer had in mind."""
     needs: set[str] = set()
     for slot in slots:

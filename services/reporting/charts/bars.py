@@ -1,0 +1,96 @@
+"""Bars that lie: a row per category, its label above, its number at the end of the bar.
+
+Invariant: bars are proportional to their numbers from a common zero; what is hidden or unknown has no bar but says so
+in words, and is never drawn as nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from markupsafe import Markup
+
+from services.reporting.charts.svg import across, down, element, frame, line, text
+
+LONGEST = 0.78
+"""The part of the width that the longest bar takes: the rest is for its number."""
+_LABEL, _BAR, _BETWEEN, _AFTER = 1.4, 1.15, 0.25, 0.75
+_MARK = 1.9
+"""Heights in lines: of a label, of a bar, between the bars of a row, after a row, of a mark between rows."""
+_AIR = "0.5em"
+
+
+class Fill(StrEnum):
+    """How a bar looks; each differs from the others without colour, too."""
+
+    FULL = "full"
+    HATCHED = "hatched"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """`value` None: hidden or unknown, and `words` say which."""
+
+    value: int | Decimal | None
+    words: str
+    fill: Fill = Fill.FULL
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    label: str
+    bars: Sequence[Bar]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A line between rows: what it stands after, and what it is."""
+
+    after: int
+    """How many rows stand above it."""
+    words: str
+
+
+def bars(chart_id: str, title: str, description: str, rows: Sequence[Row], mark: Mark | None = None) -> Markup:
+    """The chart. Raises ValueError for a number below 0, of which there can be none."""
+    numbers = [bar.value for row in rows for bar in row.bars if bar.value is not None]
+    if any(number < 0 for number in numbers):
+        raise ValueError("a bar cannot be shorter than nothing")
+    most = max((Decimal(number) for number in numbers), default=Decimal(0))
+    parts: list[Markup] = []
+    y = 0.0
+    for index, row in enumerate(rows):
+        if mark is not None and mark.after == index:
+            parts += _mark(mark.words, y)
+            y += _MARK
+        parts.append(text(row.label, "0", down(y + 1), "label"))
+        y += _LABEL
+        top = y
+        for bar in row.bars:
+            parts += _bar(chart_id, bar, y, most)
+            y += _BAR + _BETWEEN
+        parts.append(line("0", down(top - _BETWEEN / 2), "0", down(y - _BETWEEN / 2), "zero"))
+        y += _AFTER
+    return frame(chart_id, title, description, y, parts)
+
+
+def _bar(chart_id: str, bar: Bar, y: float, most: Decimal) -> Iterator[Markup]:
+    part = 0.0 if not bar.value or not most else float(Decimal(bar.value) / most) * LONGEST
+    if part:
+        fill = {"fill": f"url(#{chart_id}-hatching)"} if bar.fill is Fill.HATCHED else {}
+        yield element(
+            "rect", x="0", y=down(y), width=across(part), height=down(_BAR), class_=f"bar {bar.fill.value}", **fill
+        )
+    words = "value" if bar.value is not None else "value missing"
+    yield text(bar.words, across(part), down(y + 0.92), words, dx=_AIR)
+
+
+def _mark(words: str, y: float) -> list[Markup]:
+    return [
+        line("0", down(y + 0.2), "100%", down(y + 0.2), "mark"),
+        text(words, "100%", down(y + 1.4), "marked", text_anchor="end"),
+    ]

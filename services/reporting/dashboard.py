@@ -1,0 +1,215 @@
+"""What the page shows: sections of charts, each over the table of the same numbers.
+
+Invariant: a chart is drawn from the rows of the table below it and from nothing else; a number that there is not is
+said, never drawn as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from chassis.formats import Language, percent
+from chassis.texts import Texts
+from services.reporting.charts.bars import Bar, Fill, Mark, Row, bars
+from services.reporting.charts.lines import Series, lines, top_of
+from services.reporting.domain.placements import WAITING_CLASSES, WAITING_CODES
+from services.reporting.domain.table import Cell, Column, Kind, Table
+from services.reporting.domain.workforce import CHARACTERISTICS
+from services.reporting.presenting import ShownTable, shown, table_title, written
+from services.reporting.reading import Overview, Read
+
+MOST_EMPLOYERS = 6
+"""More charts than these side by side compare nothing."""
+_WITHIN = WAITING_CLASSES.index(("15_28", 28)) + 1
+_OF_EMPLOYEES = tuple(name for name, whole in CHARACTERISTICS.items() if whole == "head_count")
+_OF_IMMIGRANTS = tuple(name for name in CHARACTERISTICS if name not in _OF_EMPLOYEES)
+_FILLS = (Fill.FULL, Fill.HATCHED)
+_OF_WAITING = dict(zip(WAITING_CODES, (*[Fill.FULL] * _WITHIN, *[Fill.HATCHED] * 2, Fill.OPEN, Fill.OPEN), strict=True))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chart and its table."""
+
+    id: str
+    heading: str | None
+    chart: Markup | None
+    said: str | None
+    """What a reader has to know of the chart, or why there is none."""
+    table: ShownTable
+
+
+@dataclass(frozen=True)
+class Section:
+    """`unavailable`: why there is nothing at all; `empty`: what to do to get figures."""
+
+    id: str
+    title: str
+    tiles: Sequence[tuple[str, str]] = ()
+    parts: Sequence[Part] = ()
+    definitions: Sequence[tuple[str, str, str]] = ()
+    """Name, sentence and version."""
+    notes: Sequence[str] = ()
+    empty: str | None = None
+    unavailable: str | None = None
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """Writes in one language."""
+
+    texts: Texts
+    language: Language
+
+    def sections(self, overview: Overview) -> list[Section]:
+        """All of the page, in its order."""
+        return [
+            self._section([overview.waiting], self._plain(overview.waiting, _OF_WAITING)),
+            self._section([overview.funnel], self._plain(overview.funnel)),
+            self._section([overview.outcomes], self._plain(overview.outcomes)),
+            self._diversity(overview.diversity),
+            self._workforce(overview.workforce),
+            self._section([overview.follow_up], self._plain(overview.follow_up)),
+        ]
+
+    def _say(self, key: str, **params: object) -> str:
+        return self.texts.say(self.language, key, **params)
+
+    def _shown(self, table: Table, read: Read) -> ShownTable:
+        return shown(Read(table, read.complete_to), self.texts, self.language)
+
+    def _section(self, reads: Sequence[Read], parts: Sequence[Part]) -> Section:
+        """Of one table, or of one table in several cuts; its definitions and notes are said once."""
+        shown_tables = [self._shown(read.table, read) for read in reads]
+        whole = shown_tables[0]
+        definitions = dict.fromkeys(each for read in reads for each in read.table.definitions)
+        notes = dict.fromkeys(note for each in shown_tables for note in each.notes)
+        return Section(
+            id=whole.id,
+            title=whole.title,
+            tiles=whole.figures,
+            parts=() if whole.empty else parts,
+            definitions=[
+                (
+                    self._say(f"definition_name.{each.name}"),
+                    self._say(each.text_key),
+                    self._say("report.version", version=each.version),
+                )
+                for each in definitions
+            ],
+            notes=[*notes, *whole.complete],
+            empty=whole.empty,
+        )
+
+    def _plain(self, read: Read, fills: dict[str, Fill] | None = None) -> list[Part]:
+        """One column of codes, one of numbers."""
+        table = read.table
+        category, *_ = table.columns
+        rows = [row for row in table.rows if row[category.id] != "total"]
+        fill = fills or {}
+        drawn = [
+            Row(
+                written(row[category.id], category, self.texts, self.language),
+                self._bars(table.columns[1:], row, [fill.get(str(row[category.id]), Fill.FULL)]),
+            )
+            for row in rows
+        ]
+        mark = Mark(_WITHIN, self._say("report.promise_line")) if table.id == "ventetid" else None
+        return [self._bar_part(table.id, None, drawn, self._shown(table, read), mark)]
+
+    def _bars(self, columns: Sequence[Column], row: dict[str, Cell] | object, fills: Sequence[Fill]) -> list[Bar]:
+        assert isinstance(row, dict)
+        found = []
+        for column, fill in zip(columns, fills, strict=True):
+            value = row[column.id]
+            words = self._say("report.missing") if value is None else written(value, column, self.texts, self.language)
+            if len(columns) > 1:
+                words = f"{self._say(f'column.{column.id}')}: {words}"
+            found.append(Bar(value if isinstance(value, (int, Decimal)) else None, words, fill))
+        return found
+
+    def _bar_part(
+        self, part_id: str, heading: str | None, rows: Sequence[Row], table: ShownTable, mark: Mark | None = None
+    ) -> Part:
+        title, description = self._named(heading or table.title)
+        return Part(part_id, heading, bars(f"chart-{part_id}", title, description, rows, mark), None, table)
+
+    def _named(self, title: str) -> tuple[str, str]:
+        return self._say("report.chart", title=title), self._say("report.chart_below")
+
+    def _diversity(self, reads: Sequence[Read] | None) -> Section:
+        if reads is None:
+            title = table_title(self.texts, self.language, "mangfold")
+            return Section("mangfold", title, unavailable=self._say("report.unavailable"))
+        parts = []
+        for read in reads:
+            category, *numbers = read.table.columns
+            rows = [
+                Row(written(row[category.id], category, self.texts, self.language), self._bars(numbers, row, _FILLS))
+                for row in read.table.rows
+                if row[category.id] != "total"
+            ]
+            heading = self._say(f"column.{category.id}")
+            parts.append(self._bar_part(f"mangfold-{category.id}", heading, rows, self._shown(read.table, read)))
+        return self._section(reads, parts)
+
+    def _workforce(self, read: Read) -> Section:
+        table = read.table
+        employers = sorted({str(row["org_number"]) for row in table.rows})
+        if len(employers) > MOST_EMPLOYERS:
+            said = self._say("report.choose_employer", number=len(employers))
+            return self._section([read], [Part(table.id, None, None, said, self._shown(table, read))])
+        parts = [
+            self._shares(read, org_number, whole, names)
+            for org_number in employers
+            for whole, names in (("of_employees", _OF_EMPLOYEES), ("of_immigrants", _OF_IMMIGRANTS))
+        ]
+        return self._section([read], parts)
+
+    def _shares(self, read: Read, org_number: str, whole: str, names: Sequence[str]) -> Part:
+        rows = [
+            row for row in read.table.rows if row["org_number"] == org_number and str(row["characteristic"]) in names
+        ]
+        part_id = f"arbeidsstyrke-{org_number}-{whole}"
+        heading = self._say(f"report.{whole}", org_number=org_number)
+        columns = tuple(column for column in read.table.columns if column.id != "org_number")
+        cut = replace(read.table, rows=rows, columns=columns, filters={"org_number": org_number})
+        points = {
+            name: {int(str(row["year"])): _share(row["share"]) for row in rows if row["characteristic"] == name}
+            for name in names
+        }
+        most = max((share for each in points.values() for share in each.values() if share is not None), default=None)
+        chart, said = None, None
+        if most is not None:
+            top, step = top_of(most)
+            scale = {value: percent(value, self.language, 0) for value in range(0, top + 1, step)}
+            series = [Series(each, self._last(name, each)) for name, each in points.items()]
+            chart = lines(f"chart-{part_id}", *self._named(heading), series, scale)
+            years = sorted(next(iter(points.values())))
+            apart = any(later > year + 1 for year, later in pairwise(years))
+            said = self._say("report.apart") if apart else None
+        return Part(part_id, heading, chart, said, self._shown(cut, read))
+
+    def _last(self, characteristic: str, points: dict[int, Decimal | None]) -> str:
+        name = written(characteristic, Column("characteristic", Kind.CATEGORY), self.texts, self.language)
+        known = [year for year, share in points.items() if share is not None]
+        if not known:
+            return self._say("report.never", name=name)
+        share = points[max(known)]
+        shown_share = percent(share, self.language)
+        last = self._say("report.last_share", name=name, share=shown_share, year=max(known))
+        gaps = [str(year) for year, share in points.items() if share is None]
+        return self._say("report.gaps", shown=last, years=_listed(gaps)) if gaps else last
+
+
+def _share(cell: Cell) -> Decimal | None:
+    return cell if isinstance(cell, Decimal) else None
+
+
+def _listed(years: Iterable[str]) -> str:
+    return ", ".join(years)
