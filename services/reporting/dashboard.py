@@ -6,7 +6,7 @@ said, never drawn as zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
@@ -23,6 +23,8 @@ from services.reporting.domain.workforce import CHARACTERISTICS
 from services.reporting.presenting import ShownTable, shown, table_title, written
 from services.reporting.reading import Overview, Read
 
+FIRST = {"ventetid": ("within_promise_share", "median", "percentile_90")}
+"""The figures that a reader sees first; where none are named, all."""
 MOST_EMPLOYERS = 6
 """More charts than these side by side compare nothing."""
 _WITHIN = WAITING_CLASSES.index(("15_28", 28)) + 1
@@ -50,7 +52,10 @@ class Section:
 
     id: str
     title: str
-    tiles: Sequence[tuple[str, str]] = ()
+    tiles: Sequence[tuple[str, str, str | None]] = ()
+    """The figures to see first: name, number, and what the number is taken of."""
+    facts: Sequence[tuple[str, str]] = ()
+    """The other figures."""
     parts: Sequence[Part] = ()
     definitions: Sequence[tuple[str, str, str]] = ()
     """Name, sentence and version."""
@@ -87,12 +92,15 @@ class Dashboard:
         """Of one table, or of one table in several cuts; its definitions and notes are said once."""
         shown_tables = [self._shown(read.table, read) for read in reads]
         whole = shown_tables[0]
+        figures = dict(zip((each.id for each in reads[0].table.figures), whole.figures, strict=True))
+        first = FIRST.get(whole.id, tuple(figures))
         definitions = dict.fromkeys(each for read in reads for each in read.table.definitions)
         notes = dict.fromkeys(note for each in shown_tables for note in each.notes)
         return Section(
             id=whole.id,
             title=whole.title,
-            tiles=whole.figures,
+            tiles=[(*figures[name], self._taken_of(name, reads[0].table)) for name in first],
+            facts=[figure for name, figure in figures.items() if name not in first],
             parts=() if whole.empty else parts,
             definitions=[
                 (
@@ -105,6 +113,16 @@ class Dashboard:
             notes=[*notes, *whole.complete],
             empty=whole.empty,
         )
+
+    def _taken_of(self, figure_id: str, table: Table) -> str | None:
+        """`2 av 2`, `av 2`: a share without what it is a share of says little."""
+        numbers = {each.id: each.value for each in table.figures}
+        match figure_id:
+            case "within_promise_share":
+                return self._say("report.part_of", part=numbers["within_promise"], whole=numbers["due"])
+            case "median" | "percentile_90":
+                return self._say("report.taken_of", number=numbers["started"])
+        return None
 
     def _plain(self, read: Read, fills: dict[str, Fill] | None = None) -> list[Part]:
         """One column of codes, one of numbers."""
@@ -122,8 +140,7 @@ class Dashboard:
         mark = Mark(_WITHIN, self._say("report.promise_line")) if table.id == "ventetid" else None
         return [self._bar_part(table.id, None, drawn, self._shown(table, read), mark)]
 
-    def _bars(self, columns: Sequence[Column], row: dict[str, Cell] | object, fills: Sequence[Fill]) -> list[Bar]:
-        assert isinstance(row, dict)
+    def _bars(self, columns: Sequence[Column], row: Mapping[str, Cell], fills: Sequence[Fill]) -> list[Bar]:
         found = []
         for column, fill in zip(columns, fills, strict=True):
             value = row[column.id]
@@ -184,32 +201,31 @@ class Dashboard:
             for name in names
         }
         most = max((share for each in points.values() for share in each.values() if share is not None), default=None)
-        chart, said = None, None
+        chart = None
+        said = [
+            self._say("report.gaps", name=self._characteristic(name), years=", ".join(map(str, gaps)))
+            for name, each in points.items()
+            if (gaps := [year for year, share in each.items() if share is None]) and len(gaps) < len(each)
+        ]
         if most is not None:
             top, step = top_of(most)
             scale = {value: percent(value, self.language, 0) for value in range(0, top + 1, step)}
-            series = [Series(each, self._last(name, each)) for name, each in points.items()]
+            series = [Series(each, self._characteristic(name), self._last(each)) for name, each in points.items()]
             chart = lines(f"chart-{part_id}", *self._named(heading), series, scale)
             years = sorted(next(iter(points.values())))
-            apart = any(later > year + 1 for year, later in pairwise(years))
-            said = self._say("report.apart") if apart else None
-        return Part(part_id, heading, chart, said, self._shown(cut, read))
+            if any(later > year + 1 for year, later in pairwise(years)):
+                said.append(self._say("report.apart"))
+        return Part(part_id, heading, chart, " ".join(said) or None, self._shown(cut, read))
 
-    def _last(self, characteristic: str, points: dict[int, Decimal | None]) -> str:
-        name = written(characteristic, Column("characteristic", Kind.CATEGORY), self.texts, self.language)
-        known = [year for year, share in points.items() if share is not None]
-        if not known:
-            return self._say("report.never", name=name)
-        share = points[max(known)]
-        shown_share = percent(share, self.language)
-        last = self._say("report.last_share", name=name, share=shown_share, year=max(known))
-        gaps = [str(year) for year, share in points.items() if share is None]
-        return self._say("report.gaps", shown=last, years=_listed(gaps)) if gaps else last
+    def _characteristic(self, code: str) -> str:
+        return written(code, Column("characteristic", Kind.CATEGORY), self.texts, self.language)
+
+    def _last(self, points: Mapping[int, Decimal | None]) -> str:
+        for year, share in sorted(points.items(), reverse=True):
+            if share is not None:
+                return self._say("report.last_share", share=percent(share, self.language), year=str(year))
+        return self._say("report.missing")
 
 
 def _share(cell: Cell) -> Decimal | None:
     return cell if isinstance(cell, Decimal) else None
-
-
-def _listed(years: Iterable[str]) -> str:
-    return ", ".join(years)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+from math import ceil
 
 from markupsafe import Markup
 
@@ -36,8 +37,9 @@ class Series:
     """Per cent by year; a year that is left out or None is unknown."""
 
     points: Mapping[int, Decimal | None]
-    words: str
-    """What stands beside its sign: its name, its last share, what is missing."""
+    name: str
+    last: str
+    """What stands under its name: the last share, or that there is none."""
 
 
 def top_of(most: Decimal) -> tuple[int, int]:
@@ -45,7 +47,7 @@ def top_of(most: Decimal) -> tuple[int, int]:
     step = next(
         size * 10**power for power in range(9) for size in _STEPS if size * 10**power * 5 >= max(most, Decimal(1))
     )
-    return int(-(-max(most, Decimal(1)) // step)) * step, step
+    return ceil(max(most, Decimal(1)) / step) * step, step
 
 
 def lines(chart_id: str, title: str, description: str, series: Sequence[Series], scale: Mapping[int, str]) -> Markup:
@@ -64,9 +66,10 @@ def lines(chart_id: str, title: str, description: str, series: Sequence[Series],
         parts += _drawn(number, each, years, top)
     y = bottom + 2.6
     for number, each in enumerate(series):
-        parts += [_sign(number, "0.7em", down(y - 0.33)), text(each.words, "1.7em", down(y), "label")]
-        y += 1.6
-    return frame(chart_id, title, description, y, parts)
+        parts += [_sign(number, "0.7em", down(y - 0.33)), text(each.name, "1.7em", down(y), "label")]
+        parts.append(text(each.last, "1.7em", down(y + 1.25), "value"))
+        y += 3.0
+    return frame(chart_id, title, description, y - 1.2, parts)
 
 
 def _scale(scale: Mapping[int, str], top: int) -> Iterator[Markup]:
