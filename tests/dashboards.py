@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,16 @@ import services.reporting
 from chassis.clock import Clock
 from chassis.keyring import Keyring, seal
 from chassis.pages import Link, Pages
-from chassis.projection import Document
+from chassis.projection import Document, fold_all
 from chassis.projector import View
 from chassis.settings import Settings
 from chassis.web import create_app
 from services.reporting import pages
+from services.reporting import views as projections
 from services.reporting.reading import Reading
 from tests.system import system_helpers
 from tests.tables import TEXTS
+from tests.unit.reporting.simulation import simulate
 from tests.webapp import StillService
 
 KEY = bytes(range(32))
@@ -90,6 +92,27 @@ def both_cases() -> dict[str, dict[str, Any]]:
             declaration["position"] = position
             declaration["ciphertext"] = base64.b64encode(seal(KEY, _DECLARED, person)).decode()
     return views
+
+
+def many_cases(seed: int = 5, cases: int = 120) -> dict[str, dict[str, Any]]:
+    """Simulated cases, folded by the projections themselves; and what two employers reported over many years."""
+    records = list(simulate(seed, cases).records())
+    folded = {each.name: dict(fold_all(each, records)) for each in (projections.placement, projections.needs)}
+    return {**folded, "workforce": {document["_id"]: document for document in _reports()}}
+
+
+def _reports() -> Iterator[dict[str, Any]]:
+    """Years without a report, numbers that were not told, and what nobody told ever."""
+    for org_number, years in (("311122339", (2009, *range(2012, 2026))), ("315486890", (2024,))):
+        for year in years:
+            told = {
+                "head_count": 1_234_567 - year,
+                "immigrant_background": (year - 2000) * 9_000,
+                "country_group_1": None,
+            }
+            told |= {"country_group_2": (year - 2000) * 5_500, "reduced_functional_ability": 50_000}
+            told |= {"cv_gap": None if year % 3 else 24_000}
+            yield {"_id": f"{org_number}-{year}", "org_number": org_number, "year": year, **told}
 
 
 def app_of(
