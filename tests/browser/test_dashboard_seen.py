@@ -96,7 +96,7 @@ async def test_the_filter_is_used_with_the_keyboard_alone_and_its_address_can_be
         await page.keyboard.press("Enter")
     assert "region=lier&from=2025K1&to=2025M06" in page.url
     assert await page.inner_text(".selection") == "Utvalg: Lier, 2025K1–2025M06"
-    assert await page.locator("#ventetid ~ .tiles dd").first.inner_text() == "100,0\u00a0% 1 av 1 plasser"
+    assert await page.locator("#ventetid ~ .tiles dd").first.inner_text() == "100,0\u00a0%\n1 av 1 plasser"
     shared = await opened(page.url)
     assert await shared.inner_text("main") == await page.inner_text("main")
 

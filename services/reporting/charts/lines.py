@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from services.reporting.charts.svg import across, down, element, frame, line, text
 
-LEFT, RIGHT = 0.09, 0.94
+LEFT, RIGHT = 0.15, 0.94
 """Where the first and the last year stand."""
 TOP, HEIGHT = 1.6, 11.0
 """Where the highest share stands, and how far below it zero, in lines of text."""
@@ -67,7 +67,8 @@ def lines(chart_id: str, title: str, description: str, series: Sequence[Series],
     y = bottom + 2.6
     for number, each in enumerate(series):
         parts += [_sign(number, "0.7em", down(y - 0.33)), text(each.name, "1.7em", down(y), "label")]
-        parts.append(text(each.last, "1.7em", down(y + 1.25), "value"))
+        known_at_all = any(value is not None for value in each.points.values())
+        parts.append(text(each.last, "1.7em", down(y + 1.25), "value" if known_at_all else "value missing"))
         y += 3.0
     return frame(chart_id, title, description, y - 1.2, parts)
 
@@ -81,7 +82,7 @@ def _scale(scale: Mapping[int, str], top: int) -> Iterator[Markup]:
 
 def _years(years: Sequence[int], bottom: float) -> Iterator[Markup]:
     # From the last one backwards, so that it is always named.
-    every = -(-len(years) // _MOST_YEARS_NAMED)
+    every = max(1, -(-len(years) // _MOST_YEARS_NAMED))
     for year in years[::-1][::every]:
         yield text(str(year), _x(year, years), down(bottom + 1.2), "scale", text_anchor="middle")
 
