@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from deploy.local.processes import free_port
 from tests.dashboards import app_of, both_cases, many_cases
+from tests.saying import say
 from tests.served import serving_app
 from tests.webapp import settings
 
@@ -33,9 +34,7 @@ async def chromium(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
     path = _GIVEN or next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
         why = "no Chromium on this machine: install it, or set DUGNAD_CHROMIUM to one"
-        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"NOT RUN: tests in a browser: {why}")
+        say(request.config, f"NOT RUN: tests in a browser: {why}")
         pytest.skip(why)
     async with async_playwright() as driver:
         # Chromium refuses its sandbox to root, who runs tests in containers.
