@@ -141,10 +141,12 @@ def selection(filters: Mapping[str, str], texts: Texts, language: Language) -> s
 
 
 def region_name(code: str, texts: Texts, language: Language) -> str:
-    """What people call a region; the number where it is not in force any more."""
+    """What people call a region of any year: the place of today that its figures are counted in."""
+    if code not in regions.counties():
+        code = regions.finest(code)
     name = regions.name(code)
     if name is None:
-        return code
+        return texts.say(language, f"code.region.{code}")
     return texts.say(language, "region.county", name=name) if code in regions.counties() else name
 
 

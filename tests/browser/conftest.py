@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, StorageState, async_playwright
 
 from deploy.local.processes import free_port
 from tests.dashboards import app_of, both_cases, many_cases
@@ -65,20 +65,34 @@ def sites() -> Iterator[Callable[[str], str]]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def logged_in() -> dict[str, StorageState]:
+    """The cookies of an analyst, by site: one login is enough for all tests."""
+    return {}
+
+
 @pytest.fixture
-async def opened(chromium: Browser, sites: Callable[[str], str]) -> AsyncIterator[Open]:
+async def opened(
+    chromium: Browser, sites: Callable[[str], str], logged_in: dict[str, StorageState]
+) -> AsyncIterator[Open]:
     """Opens a path of a site as an analyst, in a language and at a width."""
     contexts = []
 
     async def opened(path: str = "/", *, site: str = "cases", language: str = "nb", width: int = 1280) -> Page:
         context = await chromium.new_context(
-            viewport={"width": width, "height": 900}, locale=language, base_url=sites(site)
+            viewport={"width": width, "height": 900},
+            locale=language,
+            base_url=sites(site),
+            storage_state=logged_in.get(site),
         )
         contexts.append(context)
         page = await context.new_page()
-        await page.goto("/login")
-        await page.check("#persona-analyst")
-        await page.click("main button[type=submit]")
+        if site not in logged_in:
+            await page.goto("/login")
+            await page.check("#persona-analyst")
+            await page.click("main button[type=submit]")
+            await page.wait_for_url(sites(site) + "/")
+            logged_in[site] = await context.storage_state()
         # Also where the answer is an error: its page is looked at like any other.
         await page.goto(path)
         return page
