@@ -17,7 +17,7 @@ from chassis.formats import Language, percent
 from chassis.texts import Texts
 from services.reporting.charts.bars import Bar, Fill, Mark, Row, bars
 from services.reporting.charts.lines import Series, lines, top_of
-from services.reporting.domain.placements import WAITING_CLASSES, WAITING_CODES
+from services.reporting.domain.placements import WAITING_CODES, WEEKS
 from services.reporting.domain.table import Cell, Column, Kind, Table
 from services.reporting.domain.workforce import CHARACTERISTICS
 from services.reporting.presenting import ShownTable, shown, table_title, written
@@ -27,11 +27,12 @@ FIRST = {"ventetid": ("within_promise_share", "median", "percentile_90")}
 """The figures that a reader sees first; where none are named, all."""
 MOST_EMPLOYERS = 6
 """More charts than these side by side compare nothing."""
-_WITHIN = WAITING_CLASSES.index(("15_28", 28)) + 1
+_ROWS_WITHIN = {"ventetid": WAITING_CODES.index("15_28") + 1, "ventetid_uker": WEEKS.index("22_28") + 1}
+"""After how many rows day 28 is over."""
 _OF_EMPLOYEES = tuple(name for name, whole in CHARACTERISTICS.items() if whole == "head_count")
 _OF_IMMIGRANTS = tuple(name for name in CHARACTERISTICS if name not in _OF_EMPLOYEES)
 _FILLS = (Fill.FULL, Fill.HATCHED)
-_OF_WAITING = dict(zip(WAITING_CODES, (*[Fill.FULL] * _WITHIN, *[Fill.HATCHED] * 2, Fill.OPEN, Fill.OPEN), strict=True))
+_NEVER = dict.fromkeys(WAITING_CODES[-2:], Fill.OPEN)
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,15 @@ class Dashboard:
     def sections(self, overview: Overview) -> list[Section]:
         """All of the page, in its order."""
         return [
-            self._section([overview.waiting], self._plain(overview.waiting, _OF_WAITING)),
-            self._section([overview.funnel], self._plain(overview.funnel)),
-            self._section([overview.outcomes], self._plain(overview.outcomes)),
+            self._section(
+                [overview.waiting],
+                [self._plain(overview.waiting), self._plain(overview.weeks, self._title(overview.weeks))],
+            ),
+            self._section([overview.funnel], [self._plain(overview.funnel)]),
+            self._section([overview.outcomes], [self._plain(overview.outcomes)]),
             self._diversity(overview.diversity),
             self._workforce(overview.workforce),
-            self._section([overview.follow_up], self._plain(overview.follow_up)),
+            self._section([overview.follow_up], [self._plain(overview.follow_up)]),
         ]
 
     def _say(self, key: str, **params: object) -> str:
@@ -124,21 +128,23 @@ class Dashboard:
                 return self._say("report.taken_of", number=numbers["started"])
         return None
 
-    def _plain(self, read: Read, fills: dict[str, Fill] | None = None) -> list[Part]:
-        """One column of codes, one of numbers."""
+    def _title(self, read: Read) -> str:
+        return table_title(self.texts, self.language, read.table.id)
+
+    def _plain(self, read: Read, heading: str | None = None) -> Part:
+        """One column of codes, one of numbers; where some kept the promise, they are marked off from those that did
+        not, and from those that never started."""
         table = read.table
-        category, *_ = table.columns
-        rows = [row for row in table.rows if row[category.id] != "total"]
-        fill = fills or {}
-        drawn = [
-            Row(
-                written(row[category.id], category, self.texts, self.language),
-                self._bars(table.columns[1:], row, [fill.get(str(row[category.id]), Fill.FULL)]),
-            )
-            for row in rows
-        ]
-        mark = Mark(_WITHIN, self._say("report.promise_line")) if table.id == "ventetid" else None
-        return [self._bar_part(table.id, None, drawn, self._shown(table, read), mark)]
+        category, number = table.columns
+        within = _ROWS_WITHIN.get(table.id)
+        rows = []
+        for index, row in enumerate(each for each in table.rows if each[category.id] != "total"):
+            fill = Fill.FULL if within is None or index < within else Fill.HATCHED
+            fill = _NEVER.get(str(row[category.id]), fill)
+            label = written(row[category.id], category, self.texts, self.language)
+            rows.append(Row(label, self._bars([number], row, [fill])))
+        mark = None if within is None else Mark(within, self._say("report.promise_line"))
+        return self._bar_part(table.id, heading, rows, self._shown(table, read), mark)
 
     def _bars(self, columns: Sequence[Column], row: Mapping[str, Cell], fills: Sequence[Fill]) -> list[Bar]:
         found = []

@@ -62,6 +62,8 @@ class Overview:
     """All tables. `diversity` is None where the keyring cannot be reached."""
 
     waiting: Read
+    weeks: Read
+    """The starts among them, week by week."""
     funnel: Read
     outcomes: Read
     diversity: Sequence[Read] | None
@@ -123,6 +125,7 @@ class Reading:
 
         return Overview(
             waiting=await of_slots("ventetid"),
+            weeks=await of_slots("ventetid_uker"),
             funnel=await of_slots("trakt"),
             outcomes=await of_slots("utfall"),
             diversity=diversity,
@@ -134,6 +137,8 @@ class Reading:
         match table_id:
             case "ventetid":
                 return overview.ventetid(slots, chosen, self._service.clock.today())
+            case "ventetid_uker":
+                return overview.ventetid_uker(slots, chosen, self._service.clock.today())
             case "trakt":
                 return overview.trakt(slots, chosen)
             case "utfall":

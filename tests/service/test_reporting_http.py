@@ -235,7 +235,7 @@ async def test_the_page_has_language_headings_captions_and_scopes(world: World) 
     page = Page(answer.text)
     assert page.all("html")[0]["lang"] == "nb"
     assert len(page.all("h1")) == 1
-    assert len(page.all("table")) == len(page.all("caption")) == len(page.all("svg")) == 7
+    assert len(page.all("table")) == len(page.all("caption")) == len(page.all("svg")) == 8
     assert {cell.get("scope") for cell in page.all("th")} == {"col", "row"}
     assert "28,0\u00a0dager" in answer.text
     assert "Ingen har rapportert ennå" in answer.text

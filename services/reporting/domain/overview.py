@@ -5,6 +5,7 @@ Invariant: nothing is counted here: every number is a cell of the cube of the sa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -23,7 +24,7 @@ from services.reporting.domain.diversity import (
 )
 from services.reporting.domain.facts import Slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.placements import STAGES, TRAKT, VENTETID, WAITING_CODES, funnel, waiting
+from services.reporting.domain.placements import STAGES, TRAKT, VENTETID, WAITING_CODES, WEEKS, funnel, waiting, week_of
 from services.reporting.domain.rounding import percentile
 from services.reporting.domain.table import Cell, Column, Figure, Kind, Note, Table, counted_rows
 from services.reporting.domain.trials import AFTER_MONTHS, OPPFOLGING, OUTCOMES, UTFALL, follow_up, outcomes
@@ -70,6 +71,20 @@ def ventetid(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
         columns=(Column("waiting", Kind.CATEGORY), Column("slots", Kind.COUNT)),
         rows=counted_rows("waiting", "slots", cut.counts(WAITING_CODES)),
         figures=shown,
+        notes=VENTETID.notes,
+        filters=chosen.as_text(),
+    )
+
+
+def ventetid_uker(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
+    """The starts of `ventetid` by weeks, all as long as each other but for the last."""
+    cut = _Cut(VENTETID, waiting(chosen.slots(slots, VENTETID), today, chosen.frequency), chosen)
+    found = Counter(week_of(days) for days in cut.days)
+    return Table(
+        id="ventetid_uker",
+        definitions=(d.WAITING_TIME,),
+        columns=(Column("week", Kind.CATEGORY), Column("started", Kind.COUNT)),
+        rows=counted_rows("week", "started", {week: found[week] for week in WEEKS}),
         notes=VENTETID.notes,
         filters=chosen.as_text(),
     )

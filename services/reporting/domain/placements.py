@@ -23,6 +23,8 @@ from services.reporting.domain.variables import INTERMEDIARY, MEASURE, REGION, i
 WAITING_CLASSES = (("0_7", 7), ("8_14", 14), ("15_28", 28), ("29_56", 56))
 """Code and last day of each class; what is longer is `57_`."""
 WAITING_CODES = (*(code for code, _ in WAITING_CLASSES), "57_", "not_started", "withdrawn")
+WEEKS = ("0_7", "8_14", "15_21", "22_28", "29_35", "36_42", "43_49", "50_56", "57_")
+"""The same in weeks, which the classes consist of; the first one has the day of the need, too."""
 STAGES = ("needs", "slots", "proposed", "asked", "presented", "interview", "agreed", "started", "hired")
 
 
@@ -34,6 +36,11 @@ def waiting_class(slot: Slot) -> str:
         if slot.days <= last:
             return code
     return "57_"
+
+
+def week_of(days: int) -> str:
+    """The week of a start, so many days after the need."""
+    return WEEKS[min(max(0, days - 1) // 7, len(WEEKS) - 1)]
 
 
 def _due(slot: Slot, today: date) -> bool:

@@ -14,8 +14,9 @@ from chassis.keyring import KeyringUnavailable
 from contracts.refused import Refused
 from services.reporting.domain import regions
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import trakt
+from services.reporting.domain.overview import trakt, ventetid, ventetid_uker
 from services.reporting.domain.periods import Period, Span
+from services.reporting.domain.placements import week_of
 from services.reporting.domain.rounding import percentile
 from services.reporting.requests import typed
 from tests.dashboards import app_of, both_cases, many_cases
@@ -183,6 +184,26 @@ def test_a_span_holds_the_months_of_its_ends_and_all_between() -> None:
         Span(Period(2025, 2), Period(2024, quarter=4))
     assert refused.value.code == "period_reversed"
     Span(Period(2025, 2), Period(2025))
+
+
+def test_weeks_add_up_to_the_classes_of_waiting_time() -> None:
+    slots = slots_of(simulate(3, 200).records())
+    for chosen in (Filter(), Filter(period=Span(Period(2023), Period(2024, 6)), region="33")):
+        classes = {row["waiting"]: row["slots"] for row in ventetid(slots, chosen, date(2026, 1, 1)).rows}
+        table = ventetid_uker(slots, chosen, date(2026, 1, 1))
+        weeks: dict[Any, Any] = {row["week"]: row["started"] for row in table.rows}
+        assert weeks["total"] > 0
+        for code, parts in {"15_28": ("15_21", "22_28"), "29_56": ("29_35", "36_42", "43_49", "50_56")}.items():
+            assert sum(weeks[part] for part in parts) == classes[code]
+        assert [weeks[code] for code in ("0_7", "8_14", "57_")] == [classes[code] for code in ("0_7", "8_14", "57_")]
+
+
+@pytest.mark.parametrize(
+    ("days", "week"),
+    [(0, "0_7"), (7, "0_7"), (8, "8_14"), (21, "15_21"), (22, "22_28"), (28, "22_28"), (29, "29_35"), (57, "57_")],
+)
+def test_a_start_on_day_28_is_the_last_before_the_line(days: int, week: str) -> None:
+    assert week_of(days) == week
 
 
 def test_the_months_of_a_span_add_up_to_it() -> None:
