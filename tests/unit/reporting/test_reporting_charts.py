@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.pages import STATIC
 from services.reporting.charts.bars import AROUND, PER_LETTER, Bar, Fill, Mark, Row, bars, longest_bar
 from services.reporting.charts.lines import MOST_SERIES, Series, lines, top_of
 
@@ -162,3 +164,20 @@ def test_points_stand_as_high_as_their_shares() -> None:
     assert heights[0] - heights[1] == pytest.approx(heights[1] - heights[2])
     places = [float(each.attrib["x"].removesuffix("%")) for each in nested]
     assert places[1] - places[0] == pytest.approx(places[2] - places[1])
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2.2, of `#rrggbb`."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_mark_of_a_chart_stands_out_from_the_page() -> None:
+    sheet = (STATIC / "dugnad.css").read_text(encoding="utf-8")
+    named = dict(re.findall(r"(--[a-z-]+): (#[0-9a-f]{6});", sheet))
+    marks = dict(re.findall(r"\.chart \.((?:line|sign)\.of\d) {[^}]*(?:stroke|fill): (#[0-9a-f]{6});", sheet))
+    assert len(marks) == 2 * MOST_SERIES
+    marks |= {name: named[name] for name in ("--brand", "--brand-dark", "--wrong", "--field-line", "--quiet", "--ink")}
+    paper = luminance(named["--paper"])
+    assert {name for name, colour in marks.items() if (paper + 0.05) / (luminance(colour) + 0.05) < 3} == set()
