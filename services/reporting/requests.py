@@ -69,9 +69,11 @@ def typed(values: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
             wrong.update(dict.fromkeys((field.lstrip("/") for field in refused.fields), refused.code))
             return None
 
+    # In the order of the fields, which is that of the list of what is wrong.
+    region = right("region", _region)
     span = {name: right(name, partial(Period.parse, field=f"/{name}")) for name in ("from", "to")}
     chosen = Filter(
-        region=right("region", _region),
+        region=region,
         period=right("to", lambda _: Span(span["from"], span["to"])) if span["to"] else _since(span["from"]),
         measure=right("measure", lambda code: Filter(measure=code).measure),
         intermediary=right("intermediary", lambda code: Filter(intermediary=code).intermediary),
