@@ -163,6 +163,20 @@ class Reading:
         complete = await self._complete(folds, fresh)
         return await self._slots(), complete
 
+    async def counted(self) -> Sequence[object]:
+        """How much the facts of slots and persons are made of: equal to an earlier answer only if none has changed.
+
+        What has been handled only grows, so its number tells; another generation has progress of its own.
+        """
+        found: list[object] = []
+        for name in (views.placement.name, views.needs.name, views.persons.name):
+            progress = self._view(name).progress
+            found.append(progress)
+            for source in sorted(await progress.sources()):
+                highest = await progress.highest(source)
+                found.append((source, highest - await progress.missing(source, highest)))
+        return found
+
     async def journey(
         self, partition_key: str, fresh: Freshness = _ANYTHING
     ) -> tuple[list[dict[str, str]], Completeness] | None:

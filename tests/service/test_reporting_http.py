@@ -328,5 +328,17 @@ async def test_live_tables_are_computed_again_after_some_seconds_and_never_with_
     seconds = 10.0
     with pytest.raises(KeyringUnavailable):
         await live.table("mangfold")
-    assert await live.table("trakt") is not None
+    funnel = await live.table("trakt")
+    seconds = 15.0
+    assert await live.table("trakt") is funnel
+    presented = ma.CandidatePresented(
+        **{**CASE, "match_id": "M2", "candidate_id": "C2"}, presented_on=date(2025, 11, 8)
+    )
+    await world.happened(ma.SOURCE, at(2025, 11, 8), presented)
+    world.keys.raises = None
+    await world.table("mangfold")
+    seconds = 20.0
+    again = await live.table("trakt")
+    assert again is not None
+    assert again.complete_to["dugnad/matching"] == 2
     assert await live.table("nothing") is None
