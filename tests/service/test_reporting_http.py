@@ -334,7 +334,7 @@ async def test_live_tables_are_computed_again_after_some_seconds_and_never_with_
     presented = ma.CandidatePresented(
         **{**CASE, "match_id": "M2", "candidate_id": "C2"}, presented_on=date(2025, 11, 8)
     )
-    await world.happened(ma.SOURCE, at(2025, 11, 8), presented)
+    await world.happened(ma.SOURCE, at(2025, 12, 1), presented)
     world.keys.raises = None
     await world.table("mangfold")
     seconds = 20.0
