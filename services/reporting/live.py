@@ -1,7 +1,8 @@
 """The live tables: computed from the facts as they are, and kept for a few seconds.
 
 Invariant: a table is never older than it says: it carries the positions up to which everything is counted, read before
-the facts, and is computed anew when they have moved or the time is up. What somebody declared is kept no longer.
+the facts. When the time is up, it is looked whether anything has been counted since; only then, and on another day, is
+it computed anew. What somebody declared is never kept longer.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from services.reporting.pxweb.source import Table
 from services.reporting.reading import Completeness, Reading
 
 KEEP_SECONDS = 5.0
+_PERSONAL = ("utfall", "mangfold")
 _TABLES = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke", "oppfolging")
 
 
@@ -32,6 +34,17 @@ _TABLES = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke", "oppfolgi
 class _Kept:
     at: float
     table: Table | None
+    basis: tuple[object, ...]
+    """What it was computed of."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Facts:
+    """One reading of the facts; another one is not equal to it, whatever it holds."""
+
+    counted: Sequence[object]
+    slots: list[Slot]
+    complete: Completeness
 
 
 class LiveTables:
@@ -41,7 +54,8 @@ class LiveTables:
         self._reading, self._clock, self._now = reading, clock, now
         self._kept: dict[str, _Kept] = {}
         self._locks = {table_id: asyncio.Lock() for table_id in _TABLES}
-        self._facts: tuple[float, list[Slot], Completeness] | None = None
+        self._facts: tuple[float, _Facts] | None = None
+        self._reads = asyncio.Lock()
 
     async def tables(self) -> Sequence[Table]:
         """All that have something to show. Raises KeyringUnavailable."""
@@ -56,7 +70,7 @@ class LiveTables:
         async with self._locks[table_id]:
             kept = self._kept.get(table_id)
             if kept is None or self._now() - kept.at >= KEEP_SECONDS:
-                kept = _Kept(self._now(), await self._computed(table_id))
+                kept = await self._fresh(table_id, kept)
                 self._kept[table_id] = kept
             return kept.table
 
@@ -64,13 +78,21 @@ class LiveTables:
         """None: live tables go on."""
         return {}
 
-    async def _computed(self, table_id: str) -> Table | None:
-        at = self._clock.now()
+    async def _fresh(self, table_id: str, kept: _Kept | None) -> _Kept:
+        begun, at = self._now(), self._clock.now()
         if table_id == "arbeidsstyrke":
             figures, complete = await self._reading.workforce()
-            return workforce.cube(figures, updated=at, complete_to=complete)
-        personal = table_id in ("utfall", "mangfold")
-        slots, complete = await self._slots()
+            return _Kept(begun, workforce.cube(figures, updated=at, complete_to=complete), ())
+        facts = await self._read()
+        # The day tells which promises can be judged. A key may be gone without a new fact: what it opened is read anew.
+        basis = (facts, self._clock.today())
+        if kept is not None and kept.basis == basis and table_id not in _PERSONAL:
+            return _Kept(begun, kept.table, basis)
+        return _Kept(begun, await self._computed(table_id, facts, at), basis)
+
+    async def _computed(self, table_id: str, facts: _Facts, at: datetime) -> Table:
+        personal = table_id in _PERSONAL
+        slots, complete = facts.slots, facts.complete
         if not personal:
             complete = {source: at for source, at in complete.items() if source != intake.BACKGROUND_SOURCE}
         declared = await self._reading.declared(trial for slot in slots for trial in slot.trials) if personal else {}
@@ -87,12 +109,18 @@ class LiveTables:
                 spec, counted = OPPFOLGING, follow_up(slots)
         return await asyncio.to_thread(_table, spec, counted, at, complete)
 
-    async def _slots(self) -> tuple[list[Slot], Completeness]:
+    async def _read(self) -> _Facts:
         # One reading for all tables that a client asks for in turn.
-        if self._facts is None or self._now() - self._facts[0] >= KEEP_SECONDS:
-            begun = self._now()
-            self._facts = (begun, *await self._reading.slots(background=True))
-        return self._facts[1:]
+        async with self._reads:
+            if self._facts is None or self._now() - self._facts[0] >= KEEP_SECONDS:
+                begun = self._now()
+                # Before the facts: what is counted in between is counted again, never overlooked.
+                counted = await self._reading.counted()
+                facts = None if self._facts is None else self._facts[1]
+                if facts is None or facts.counted != counted:
+                    facts = _Facts(counted, *await self._reading.slots(background=True))
+                self._facts = (begun, facts)
+            return self._facts[1]
 
 
 def _table(spec: Spec, counted: Iterable[Counted], at: datetime, complete: Completeness) -> Table:

@@ -1,25 +1,30 @@
-"""The page with the tables.
+"""The page with the charts and tables.
 
 Invariant: it works without JavaScript, says what to do where there is nothing, and needs a login.
 """
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import require
+from chassis.formats import Language
 from chassis.pages import page_router
 from chassis.texts import Texts
 from chassis.web import language_of, web_of
-from contracts.refused import Refused
+from contracts.codelists import municipalities
 from contracts.vocabulary import Intermediary, Measure
-from services.reporting.presenting import shown
-from services.reporting.reading import TABLE_IDS, Asked, Reading
-from services.reporting.requests import chosen_filter
+from services.reporting.dashboard import Dashboard
+from services.reporting.domain import regions
+from services.reporting.presenting import region_name, selection
+from services.reporting.reading import Reading
+from services.reporting.requests import typed
 
-_LONGEST = 40
+_LONGEST = 60
 
 
 def router(reading: Reading, texts: Texts) -> APIRouter:
@@ -28,28 +33,46 @@ def router(reading: Reading, texts: Texts) -> APIRouter:
 
     @pages.get("/", dependencies=[Depends(require("tables:read"))])
     async def front(
-        request: Request, period: str = "", region: str = "", measure: str = "", intermediary: str = ""
+        request: Request,
+        begin: Annotated[str, Query(alias="from")] = "",
+        to: str = "",
+        period: str = "",
+        region: str = "",
+        measure: str = "",
+        intermediary: str = "",
+        org_number: str = "",
     ) -> Response:
         language = language_of(request)
-        values = {"period": period, "region": region, "measure": measure, "intermediary": intermediary}
+        # One period, as the tables' addresses have it, is from it to it.
+        values = {
+            "from": begin or period,
+            "to": to or period,
+            "region": region,
+            "measure": measure,
+            "intermediary": intermediary,
+            "org_number": org_number,
+        }
         values = {name: value.strip()[:_LONGEST] for name, value in values.items()}
-        errors: dict[str, str] = {}
-        question = Asked()
-        try:
-            question = Asked(chosen_filter(**values))
-        except Refused as refused:
-            errors = {field.lstrip("/"): texts.say(language, f"refused.{refused.code}") for field in refused.fields}
-        tables = [] if errors else [shown(await reading.table(each, question), texts, language) for each in TABLE_IDS]
+        asked, wrong = typed(values)
+        sections = [] if wrong else Dashboard(texts, language).sections(await reading.overview(asked))
         return web_of(request).pages.render(
             request,
-            "tables.html",
-            status=422 if errors else 200,
+            "dashboard.html",
+            status=422 if wrong else 200,
             headers={"Cache-Control": "no-store"},
-            tables=tables,
+            sections=sections,
+            selection=selection(asked.chosen.as_text(), texts, language),
             values=values,
-            errors=errors,
+            errors={name: texts.say(language, f"refused.{code}") for name, code in wrong.items()},
+            regions=_listed_regions(texts, language),
             measures=[code.value for code in Measure],
             intermediaries=[code.value for code in Intermediary],
         )
 
     return pages
+
+
+def _listed_regions(texts: Texts, language: Language) -> list[str]:
+    """`33 Buskerud fylke`, `3312 Lier` …: each can be found by its number and by its name."""
+    codes = [*regions.counties(), *sorted(municipalities())]
+    return [f"{code} {region_name(code, texts, language)}" for code in codes]

@@ -12,6 +12,7 @@ from typing import Any
 
 from chassis.formats import NBSP, Language, decimals, percent, whole
 from chassis.texts import Texts
+from services.reporting.domain import regions
 from services.reporting.domain.table import Cell, Column, Kind, Table
 from services.reporting.reading import Read
 
@@ -85,16 +86,20 @@ class ShownTable:
     columns: list[ShownColumn]
     rows: list[list[str]]
     figures: list[tuple[str, str]]
-    definitions: list[tuple[str, str]]
-    """Sentence and version."""
     notes: list[str]
     complete: list[str]
     empty: str | None
+    missing: str | None
+    """What the sign for a number that there is not means, where it stands in the table or among the figures."""
 
 
 def shown(read: Read, texts: Texts, language: Language) -> ShownTable:
     """The same for the page."""
     table = read.table
+    cells = [
+        *(row[column.id] for row in table.rows for column in table.columns),
+        *(each.value for each in table.figures),
+    ]
     empty = f"report.empty_{table.id}" if f"report.empty_{table.id}" in texts else "report.empty"
     return ShownTable(
         id=table.id,
@@ -116,13 +121,10 @@ def shown(read: Read, texts: Texts, language: Language) -> ShownTable:
             )
             for each in table.figures
         ],
-        definitions=[
-            (texts.say(language, each.text_key), texts.say(language, "report.version", version=each.version))
-            for each in table.definitions
-        ],
         notes=[texts.say(language, f"note.{note.key}", **note.params) for note in table.notes],
         complete=complete_sentences(read.complete_to, texts, language),
         empty=texts.say(language, empty) if table.is_empty else None,
+        missing=texts.say(language, "report.missing_key") if None in cells else None,
     )
 
 
@@ -130,9 +132,22 @@ def selection(filters: Mapping[str, str], texts: Texts, language: Language) -> s
     """What the table is about, in words: its caption."""
     words = []
     for name, value in filters.items():
+        if name == "region":
+            words.append(region_name(value, texts, language))
+            continue
         keys = (f"code.{name}.{value}", f"column.{value}")
         words.append(next((texts.say(language, key) for key in keys if key in texts), value))
     return texts.say(language, "report.selection", what=", ".join(words) or texts.say(language, "report.everything"))
+
+
+def region_name(code: str, texts: Texts, language: Language) -> str:
+    """What people call a region of any year: the place of today that its figures are counted in."""
+    if code not in regions.counties():
+        code = regions.finest(code)
+    name = regions.name(code)
+    if name is None:
+        return texts.say(language, f"code.region.{code}")
+    return texts.say(language, "region.county", name=name) if code in regions.counties() else name
 
 
 def complete_sentences(complete_to: Mapping[str, int], texts: Texts, language: Language) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from chassis.clock import Clock
 from chassis.freshness import Freshness
-from chassis.keyring import KeyDestroyed, Keyring, unseal
+from chassis.keyring import KeyDestroyed, Keyring, KeyringUnavailable, unseal
 from chassis.projection import Document
 from chassis.projector import View
 from contracts import followup, intake, matching
@@ -57,6 +57,21 @@ class Read:
     complete_to: Completeness
 
 
+@dataclass(frozen=True)
+class Overview:
+    """All tables. `diversity` is None where the keyring cannot be reached."""
+
+    waiting: Read
+    weeks: Read
+    """The starts among them, week by week."""
+    funnel: Read
+    outcomes: Read
+    diversity: Sequence[Read] | None
+    """By each characteristic."""
+    workforce: Read
+    follow_up: Read
+
+
 class Views(Protocol):
     """Where the facts are: a service that is served, or generations that end at fixed positions."""
 
@@ -81,23 +96,56 @@ class Reading:
         if table_id == "arbeidsstyrke":
             figures, complete = await self.workforce(fresh)
             return Read(arbeidsstyrke(figures, asked.org_number, asked.base_year), complete)
-        by = check_characteristic(asked.by) if table_id == "mangfold" else None
-        slots, complete = await self.slots(fresh, background=by is not None)
+        if table_id == "mangfold":
+            check_characteristic(asked.by)
+            slots, complete = await self.slots(fresh, background=True)
+            declared = await self.declared(trial for _, _, trial, _ in counted_trials(slots))
+            return Read(overview.mangfold(slots, asked.chosen, asked.by, declared), complete)
+        slots, complete = await self.slots(fresh)
+        return Read(self._of_slots(table_id, slots, asked.chosen), complete)
+
+    async def overview(self, asked: Asked) -> Overview:
+        """All tables, of one reading of the facts; `mangfold` by each characteristic.
+
+        Raises Refused for what cannot be asked. An unreachable keyring leaves out what it is needed for, and no more.
+        """
+        slots, complete = await self.slots(background=True)
+        plain = {source: at for source, at in complete.items() if not source.startswith(intake.BACKGROUND_SOURCE)}
+        try:
+            declared = await self.declared(trial for _, _, trial, _ in counted_trials(slots))
+        except KeyringUnavailable:
+            diversity = None
+        else:
+            tables = await asyncio.to_thread(overview.each_mangfold, slots, asked.chosen, declared)
+            diversity = [Read(table, complete) for table in tables]
+
+        async def of_slots(table_id: str) -> Read:
+            # In a thread: a region's facts take a while to count, and others wait for this process.
+            return Read(await asyncio.to_thread(self._of_slots, table_id, slots, asked.chosen), plain)
+
+        return Overview(
+            waiting=await of_slots("ventetid"),
+            weeks=await of_slots("ventetid_uker"),
+            funnel=await of_slots("trakt"),
+            outcomes=await of_slots("utfall"),
+            diversity=diversity,
+            workforce=await self.table("arbeidsstyrke", asked),
+            follow_up=await of_slots("oppfolging"),
+        )
+
+    def _of_slots(self, table_id: str, slots: Sequence[Slot], chosen: Filter) -> Table:
         match table_id:
             case "ventetid":
-                table = overview.ventetid(slots, asked.chosen, self._service.clock.today())
+                return overview.ventetid(slots, chosen, self._service.clock.today())
+            case "ventetid_uker":
+                return overview.ventetid_uker(slots, chosen, self._service.clock.today())
             case "trakt":
-                table = overview.trakt(slots, asked.chosen)
+                return overview.trakt(slots, chosen)
             case "utfall":
-                table = overview.utfall(slots, asked.chosen)
-            case "mangfold":
-                declared = await self.declared(trial for _, _, trial, _ in counted_trials(slots))
-                table = overview.mangfold(slots, asked.chosen, asked.by, declared)
+                return overview.utfall(slots, chosen)
             case "oppfolging":
-                table = overview.oppfolging(slots, asked.chosen)
-            case _:
-                raise ValueError(f"no such table: {table_id}")
-        return Read(table, complete)
+                return overview.oppfolging(slots, chosen)
+        raise ValueError(f"no such table: {table_id}")
 
     async def workforce(self, fresh: Freshness = _ANYTHING) -> tuple[list[YearFigures], Completeness]:
         """What employers have reported."""
@@ -114,6 +162,20 @@ class Reading:
             folds[intake.BACKGROUND_SOURCE] = (views.persons.name,)
         complete = await self._complete(folds, fresh)
         return await self._slots(), complete
+
+    async def counted(self) -> Sequence[object]:
+        """How much the facts of slots and persons are made of: equal to an earlier answer only if none has changed.
+
+        What has been handled only grows, so its number tells; another generation has progress of its own.
+        """
+        found: list[object] = []
+        for name in (views.placement.name, views.needs.name, views.persons.name):
+            progress = self._view(name).progress
+            found.append(progress)
+            for source in sorted(await progress.sources()):
+                highest = await progress.highest(source)
+                found.append((source, highest - await progress.missing(source, highest)))
+        return found
 
     async def journey(
         self, partition_key: str, fresh: Freshness = _ANYTHING

@@ -5,25 +5,21 @@ Invariant: it serves over a real socket, on both base paths; its links name the 
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from chassis.issuer import DevIssuer
 from deploy.local.processes import free_port
 from services.reporting.pxweb.router import LIVE, PUBLIC
 from services.reporting.pxweb.source import Table
+from tests.served import serving_app
 from tests.subscribers.node import installed
 from tests.tables import app_of, simulated
 from tests.webapp import settings
-
-STARTS_WITHIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -51,20 +47,8 @@ def serving() -> Iterator[Served]:
     url = f"http://127.0.0.1:{port}"
     chosen = settings(tables_url=url, tables_calls=10_000, tables_max_cells=2_000)
     found = simulated()
-    config = uvicorn.Config(app_of(found, chosen), host="127.0.0.1", port=port, log_config=None, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    try:
+    with serving_app(app_of(found, chosen), port):
         yield Served(url, {each.id: each for each in found}, DevIssuer(chosen).token("analyst"))
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="session")

@@ -235,7 +235,7 @@ async def test_the_page_has_language_headings_captions_and_scopes(world: World) 
     page = Page(answer.text)
     assert page.all("html")[0]["lang"] == "nb"
     assert len(page.all("h1")) == 1
-    assert len(page.all("table")) == len(page.all("caption")) == 4
+    assert len(page.all("table")) == len(page.all("caption")) == len(page.all("svg")) == 8
     assert {cell.get("scope") for cell in page.all("th")} == {"col", "row"}
     assert "28,0\u00a0dager" in answer.text
     assert "Ingen har rapportert ennå" in answer.text
@@ -328,5 +328,17 @@ async def test_live_tables_are_computed_again_after_some_seconds_and_never_with_
     seconds = 10.0
     with pytest.raises(KeyringUnavailable):
         await live.table("mangfold")
-    assert await live.table("trakt") is not None
+    funnel = await live.table("trakt")
+    seconds = 15.0
+    assert await live.table("trakt") is funnel
+    presented = ma.CandidatePresented(
+        **{**CASE, "match_id": "M2", "candidate_id": "C2"}, presented_on=date(2025, 11, 8)
+    )
+    await world.happened(ma.SOURCE, at(2025, 12, 1), presented)
+    world.keys.raises = None
+    await world.table("mangfold")
+    seconds = 20.0
+    again = await live.table("trakt")
+    assert again is not None
+    assert again.complete_to["dugnad/matching"] == 2
     assert await live.table("nothing") is None

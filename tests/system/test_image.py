@@ -22,17 +22,9 @@ from deploy.local.player import Player
 from deploy.local.player_scenario import load
 from deploy.local.processes import free_port, until
 from deploy.local.services import NAMES
+from tests.saying import say
 
 pytestmark = pytest.mark.timeout(900)
-
-
-def say(config: pytest.Config, line: str) -> None:
-    """A line that is shown whatever pytest captures: a skipped test is easily overlooked."""
-    reporter, capture = (config.pluginmanager.get_plugin(name) for name in ("terminalreporter", "capturemanager"))
-    if reporter is not None and capture is not None:
-        with capture.global_and_fixture_disabled():
-            reporter.ensure_newline()
-            reporter.write_line(line)
 
 
 @pytest.fixture(scope="module")

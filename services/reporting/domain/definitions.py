@@ -25,6 +25,7 @@ class Definition:
 WAITING_TIME = Definition("waiting_time")
 WITHIN_PROMISE = Definition("within_promise")
 MEDIAN_WAIT = Definition("median_wait")
+PERCENTILE_WAIT = Definition("percentile_wait")
 LATE_WINDOW = Definition("late_window")
 EMPLOYER_DELAY = Definition("employer_delay")
 WITHDRAWN = Definition("withdrawn")

@@ -15,7 +15,7 @@ from contracts.vocabulary import Intermediary, Measure
 from services.reporting.domain import regions
 from services.reporting.domain.counting import Coordinates, Spec
 from services.reporting.domain.facts import Slot
-from services.reporting.domain.periods import ALL_TIME, Frequency, Period
+from services.reporting.domain.periods import ALL_TIME, Frequency, Period, Periods, Span
 
 _REGION = re.compile(r"[0-9]{2}(?:[0-9]{2})?")
 
@@ -25,7 +25,7 @@ class Filter:
     """None: all. A region of two digits is a county of today, of four a municipality of any year."""
 
     region: str | None = None
-    period: Period | None = None
+    period: Period | Span | None = None
     measure: str | None = None
     intermediary: str | None = None
 
@@ -46,9 +46,9 @@ class Filter:
         return regions.finest(self.region)
 
     @property
-    def frequency(self) -> Frequency:
-        """Of the table that has the period."""
-        return Frequency.ALL if self.period is None else self.period.frequency
+    def frequency(self) -> Periods:
+        """The parts of time of the table that has the period."""
+        return Frequency.ALL if self.period is None else self.period.parts
 
     def slots(self, slots: Iterable[Slot], spec: Spec) -> list[Slot]:
         """Those that the filter is about as far as the table itself cannot tell."""

@@ -5,13 +5,16 @@ Invariant: nothing is counted here: every number is a cell of the cube of the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 from services.reporting.domain import definitions as d
 from services.reporting.domain.background import CODES, Declared
 from services.reporting.domain.counting import Cells, Counted, Spec, aggregated
 from services.reporting.domain.diversity import (
+    CHARACTERISTICS,
     GROUP_VERSION,
     MANGFOLD,
     TOTAL,
@@ -21,7 +24,8 @@ from services.reporting.domain.diversity import (
 )
 from services.reporting.domain.facts import Slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.placements import STAGES, TRAKT, VENTETID, WAITING_CODES, funnel, waiting
+from services.reporting.domain.placements import STAGES, TRAKT, VENTETID, WAITING_CODES, WEEKS, funnel, waiting, week_of
+from services.reporting.domain.rounding import percentile
 from services.reporting.domain.table import Cell, Column, Figure, Kind, Note, Table, counted_rows
 from services.reporting.domain.trials import AFTER_MONTHS, OPPFOLGING, OUTCOMES, UTFALL, follow_up, outcomes
 
@@ -44,17 +48,43 @@ class _Cut:
         derive = self._spec.derived.get(content)
         return Figure(content, kind, self.count(content) if derive is None else derive(self._cells, self._at))
 
+    @property
+    def days(self) -> Sequence[int]:
+        """How long each start took."""
+        return self._cells.spread.get(self._at, ())
+
 
 def ventetid(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
     """Slots by time from need to confirmed start, in the period in which the need was registered."""
     cut = _Cut(VENTETID, waiting(chosen.slots(slots, VENTETID), today, chosen.frequency), chosen)
     figures = [each.code for each in VENTETID.contents if each.code not in ("slots", *WAITING_CODES)]
+    nine_of_ten = percentile(cut.days, 90)
+    after_median = figures.index("median") + 1
+    shown = [cut.figure(code) for code in figures]
+    shown[after_median:after_median] = [
+        Figure("percentile_90", Kind.DAYS, None if nine_of_ten is None else Decimal(nine_of_ten)),
+        Figure("started", Kind.COUNT, len(cut.days)),
+    ]
     return Table(
         id="ventetid",
-        definitions=_definitions(VENTETID),
+        definitions=(*_definitions(VENTETID), d.PERCENTILE_WAIT),
         columns=(Column("waiting", Kind.CATEGORY), Column("slots", Kind.COUNT)),
         rows=counted_rows("waiting", "slots", cut.counts(WAITING_CODES)),
-        figures=[cut.figure(code) for code in figures],
+        figures=shown,
+        notes=VENTETID.notes,
+        filters=chosen.as_text(),
+    )
+
+
+def ventetid_uker(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
+    """The starts of `ventetid` by weeks, all as long as each other but for the last."""
+    cut = _Cut(VENTETID, waiting(chosen.slots(slots, VENTETID), today, chosen.frequency), chosen)
+    found = Counter(week_of(days) for days in cut.days)
+    return Table(
+        id="ventetid_uker",
+        definitions=(d.WAITING_TIME,),
+        columns=(Column("week", Kind.CATEGORY), Column("started", Kind.COUNT)),
+        rows=counted_rows("week", "started", {week: found[week] for week in WEEKS}),
         notes=VENTETID.notes,
         filters=chosen.as_text(),
     )
@@ -95,7 +125,20 @@ def utfall(slots: Iterable[Slot], chosen: Filter) -> Table:
 def mangfold(slots: Iterable[Slot], chosen: Filter, by: str, declared: Mapping[str, Declared]) -> Table:
     """`declared` holds what is known of the person of each trial, by the trial's id."""
     check_characteristic(by)
-    cells = aggregated(diversity(chosen.slots(slots, MANGFOLD), declared, chosen.frequency), MANGFOLD.variables)
+    return _by(by, chosen, _diverse(slots, chosen, declared))
+
+
+def each_mangfold(slots: Iterable[Slot], chosen: Filter, declared: Mapping[str, Declared]) -> list[Table]:
+    """`mangfold` by each characteristic, counted in one pass."""
+    cells = _diverse(slots, chosen, declared)
+    return [_by(by, chosen, cells) for by in CHARACTERISTICS]
+
+
+def _diverse(slots: Iterable[Slot], chosen: Filter, declared: Mapping[str, Declared]) -> Cells:
+    return aggregated(diversity(chosen.slots(slots, MANGFOLD), declared, chosen.frequency), MANGFOLD.variables)
+
+
+def _by(by: str, chosen: Filter, cells: Cells) -> Table:
     region, measure, _, period = chosen.at(MANGFOLD)
 
     def row(shown: str, code: str) -> Mapping[str, Cell]:

@@ -1,4 +1,4 @@
-"""Periods in Oslo days: `2025`, its quarters `2025K1` and months `2025M03`, and all time in one.
+"""Periods in Oslo days: `2025`, its quarters `2025K1` and months `2025M03`, several in a row, and all time in one.
 
 Invariant: a day lies in exactly one month, one quarter and one year, so months add up to the year. Days are compared as
 dates: no instant at midnight can fall into two periods.
@@ -11,12 +11,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Self
+from typing import Protocol, Self
 
 from contracts.refused import Refused
 
-_PERIOD = re.compile(r"(?P<year>[12][0-9]{3})(?:M(?P<month>0[1-9]|1[0-2]))?")
+_PERIOD = re.compile(r"(?P<year>[12][0-9]{3})(?:M(?P<month>0[1-9]|1[0-2])|K(?P<quarter>[1-4]))?")
 ALL_TIME = "all"
+_OUTSIDE = "outside"
+
+
+class Periods(Protocol):
+    """A way to part time."""
+
+    def code(self, day: date) -> str:
+        """The period in which a day lies."""
+        ...
 
 
 class Frequency(StrEnum):
@@ -48,24 +57,67 @@ def months(codes: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A calendar year, or one of its months."""
+    """A calendar year, or one of its months or quarters."""
 
     year: int
     month: int | None = None
+    quarter: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Raises Refused `bad_period` for anything but `YYYY` and `YYYYMmm`."""
+    def parse(cls, text: str, field: str = "/period") -> Self:
+        """Raises Refused `bad_period` for anything but `YYYY`, `YYYYKq` and `YYYYMmm`."""
         found = _PERIOD.fullmatch(text)
         if found is None:
-            raise Refused("bad_period", ["/period"], status=422)
-        month = found["month"]
-        return cls(int(found["year"]), None if month is None else int(month))
+            raise Refused("bad_period", [field], status=422)
+        month, quarter = (None if found[part] is None else int(found[part]) for part in ("month", "quarter"))
+        return cls(int(found["year"]), month, quarter)
 
     @property
-    def frequency(self) -> Frequency:
+    def parts(self) -> Frequency:
         """Of the tables that have this period."""
-        return Frequency.YEAR if self.month is None else Frequency.MONTH
+        if self.month is not None:
+            return Frequency.MONTH
+        return Frequency.YEAR if self.quarter is None else Frequency.QUARTER
+
+    @property
+    def months(self) -> tuple[int, int]:
+        """The first and the last month of it, counted from year 0."""
+        first, length = {
+            Frequency.MONTH: ((self.month or 1) - 1, 1),
+            Frequency.QUARTER: (((self.quarter or 1) - 1) * 3, 3),
+        }.get(self.parts, (0, 12))
+        return self.year * 12 + first, self.year * 12 + first + length - 1
 
     def __str__(self) -> str:
-        return str(self.year) if self.month is None else f"{self.year}M{self.month:02d}"
+        if self.month is not None:
+            return f"{self.year}M{self.month:02d}"
+        return str(self.year) if self.quarter is None else f"{self.year}K{self.quarter}"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From the first day of a period to the last day of another; both may be the same. Open where there is None."""
+
+    first: Period | None
+    last: Period | None
+
+    def __post_init__(self) -> None:
+        if self.first is not None and self.last is not None and self.last.months[1] < self.first.months[0]:
+            raise Refused("period_reversed", ["/to"], status=422)
+
+    @property
+    def parts(self) -> Span:
+        """It parts time itself: in what lies in it, and all else."""
+        return self
+
+    def code(self, day: date) -> str:
+        """The span itself for a day in it."""
+        month = day.year * 12 + day.month - 1
+        begun = self.first is None or month >= self.first.months[0]
+        over = self.last is not None and month > self.last.months[1]
+        return str(self) if begun and not over else _OUTSIDE
+
+    def __str__(self) -> str:
+        if self.first == self.last and self.first is not None:
+            return str(self.first)
+        return f"{self.first or ''}–{self.last or ''}"

@@ -15,7 +15,7 @@ from services.reporting.domain import definitions as d
 from services.reporting.domain.counting import DAYS, Cells, Coordinates, Counted, Derived, Spec
 from services.reporting.domain.cube import Content, Number
 from services.reporting.domain.facts import Slot
-from services.reporting.domain.periods import Frequency
+from services.reporting.domain.periods import Frequency, Periods
 from services.reporting.domain.rounding import median, one_decimal, share
 from services.reporting.domain.table import Kind, Note
 from services.reporting.domain.variables import INTERMEDIARY, MEASURE, REGION, intermediary_of, measure_of
@@ -23,6 +23,8 @@ from services.reporting.domain.variables import INTERMEDIARY, MEASURE, REGION, i
 WAITING_CLASSES = (("0_7", 7), ("8_14", 14), ("15_28", 28), ("29_56", 56))
 """Code and last day of each class; what is longer is `57_`."""
 WAITING_CODES = (*(code for code, _ in WAITING_CLASSES), "57_", "not_started", "withdrawn")
+WEEKS = ("0_7", "8_14", "15_21", "22_28", "29_35", "36_42", "43_49", "50_56", "57_")
+"""The same in weeks, which the classes consist of; the first one has the day of the need, too."""
 STAGES = ("needs", "slots", "proposed", "asked", "presented", "interview", "agreed", "started", "hired")
 
 
@@ -36,12 +38,17 @@ def waiting_class(slot: Slot) -> str:
     return "57_"
 
 
+def week_of(days: int) -> str:
+    """The week of a start, so many days after the need."""
+    return WEEKS[min(max(0, days - 1) // 7, len(WEEKS) - 1)]
+
+
 def _due(slot: Slot, today: date) -> bool:
     # Only the started ones would leave out those who waited too long and in vain.
     return not slot.withdrawn and (slot.start is not None or today > slot.promise_date)
 
 
-def waiting(slots: Iterable[Slot], today: date, frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
+def waiting(slots: Iterable[Slot], today: date, frequency: Periods = Frequency.MONTH) -> Iterator[Counted]:
     """Slots by time from need to confirmed start, in the period in which the need was registered."""
     for slot in slots:
         at = _at(slot, slot.measure, frequency.code(slot.registered_on))
@@ -103,7 +110,7 @@ VENTETID = Spec(
 )
 
 
-def funnel(slots: Iterable[Slot], frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
+def funnel(slots: Iterable[Slot], frequency: Periods = Frequency.MONTH) -> Iterator[Counted]:
     """Each stage in the period of its own day. A need counts under the measure that the employer had in mind."""
     needs: set[str] = set()
     for slot in slots:

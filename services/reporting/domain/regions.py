@@ -6,11 +6,13 @@ is unknown below the county, never guessed.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from contracts.codelists import current_municipalities, municipalities
 from services.reporting.domain.cube import Codelist, Dimension, Role
 
+_NUMBER = re.compile(r"[0-9]+(?=\s|$)")
 COUNTRY = "0"
 UNKNOWN = "99"
 """Neither a county nor a municipality: counted in the country alone."""
@@ -67,3 +69,28 @@ def name(code: str) -> str | None:
     """The official name; None for the country and for what is unknown, whose names are in the catalogues."""
     municipality = municipalities().get(code)
     return counties().get(code) if municipality is None else municipality.name
+
+
+@cache
+def _named() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for code, county in counties().items():
+        # Oslo is both: the municipality is asked for by its name, the county, which holds the same, by its number.
+        for text in (f"{county} fylke", f"{county} county", county):
+            found.setdefault(text.casefold(), set()).add(code)
+    for code, municipality in municipalities().items():
+        plain = municipality.name.partition(" (")[0]
+        for text in {municipality.name, f"{plain} ({municipality.county_name})", plain}:
+            found.setdefault(text.casefold(), set()).add(code)
+    return {text: frozenset(codes - {code[:2] for code in codes if len(code) == 4}) for text, codes in found.items()}
+
+
+def codes_of(text: str) -> frozenset[str]:
+    """The codes that somebody may mean who writes a name, a number, or both (`3312 Lier`), in any case.
+
+    A number is taken as it is, whether there is such a place or not. Two or more codes: the name alone does not tell.
+    """
+    number = _NUMBER.match(text.strip())
+    if number is not None:
+        return frozenset({number[0]})
+    return _named().get(" ".join(text.split()).casefold(), frozenset())

@@ -48,3 +48,10 @@ def median(values: Sequence[int]) -> Fraction | None:
 def one_decimal(value: Fraction | None) -> Decimal | None:
     """As shown: one decimal, or unknown."""
     return None if value is None else rounded(value)
+
+
+def percentile(values: Sequence[int], per_cent: int) -> int | None:
+    """The least value that so many per cent of the values do not exceed (nearest rank, no interpolation)."""
+    if not values:
+        return None
+    return sorted(values)[-(-len(values) * per_cent // 100) - 1]

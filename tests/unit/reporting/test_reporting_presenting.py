@@ -67,6 +67,7 @@ def test_every_table_can_be_shown_and_sent_in_both_languages(language: Language)
 
 def test_every_definition_code_and_filter_has_words() -> None:
     wanted = {each.text_key for each in definitions.ALL}
+    wanted |= {f"definition_name.{each.name}" for each in definitions.ALL}
     wanted |= {f"code.measure.{code.value}" for code in Measure}
     wanted |= {f"code.intermediary.{code.value}" for code in Intermediary}
     wanted |= {f"table.{table_id}.title" for table_id in TABLE_IDS}
@@ -97,8 +98,10 @@ def test_sentences_are_short() -> None:
 
 
 def _any_params(key: str) -> dict[str, object]:
-    names = ("version", "base_year", "position", "source", "days", "what", "periods")
-    return dict.fromkeys(names, 1) if key else {}
+    names = (
+        "version base_year position source days what periods title part whole number org_number share year years name"
+    )
+    return dict.fromkeys(names.split(), 1) if key else {}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Charts as SVG: pure functions from numbers and words to elements."""

@@ -1,0 +1,134 @@
+"""Reporting's page over documents that are given, without engines: both cases, many simulated ones, or nothing.
+
+Invariant: the page, its reading of the facts and the server are the service's own; only where documents and keys come
+from is replaced.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+import services.reporting
+from chassis.clock import Clock
+from chassis.keyring import Keyring, seal
+from chassis.pages import Link, Pages
+from chassis.projection import Document, fold_all
+from chassis.projector import View
+from chassis.settings import Settings
+from chassis.web import create_app
+from services.reporting import pages
+from services.reporting import views as projections
+from services.reporting.reading import Reading
+from tests.system import system_helpers
+from tests.tables import TEXTS
+from tests.unit.reporting.simulation import simulate
+from tests.webapp import StillService
+
+KEY = bytes(range(32))
+COMPLETE = 41
+_CASES = json.loads((Path(system_helpers.__file__).parent / "expected_views.json").read_text(encoding="utf-8"))
+_DECLARED = {"immigrant_background": "immigrant", "country_of_birth": "SY", "cv_gap": "no"}
+
+
+class _View(View):
+    """Documents in memory. They stand there in the order of their ids."""
+
+    def __init__(self, name: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        self.name, self.sources = name, frozenset()
+        self._given = [{**document, "_id": key} for key, document in sorted(documents.items())]
+
+    async def find(
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        sort: Sequence[tuple[str, int]] = (("_id", 1),),
+        limit: int = 0,
+    ) -> list[Document]:
+        wanted = [name for name, asked in (where or {}).items() if asked == {"$exists": True}]
+        return [document for document in self._given if all(name in document for name in wanted)]
+
+    async def complete_to(self, source: str) -> int:
+        return COMPLETE if self._given else 0
+
+    async def continued(self, source: str) -> list[str]:
+        return []
+
+
+@dataclass
+class Documents:
+    """What each view holds, by its name."""
+
+    views: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    clock: Clock = field(default_factory=Clock)
+
+    def view(self, name: str) -> View:
+        return _View(name, self.views.get(name, {}))
+
+
+class _Keys:
+    """One key for all, or whatever the test wants to happen."""
+
+    def __init__(self, raises: Callable[[str], Exception] | None = None) -> None:
+        self._raises = raises
+
+    async def key(self, person: str) -> bytes:
+        if self._raises is not None:
+            raise self._raises(person)
+        return KEY
+
+
+def both_cases() -> dict[str, dict[str, Any]]:
+    """The documents that both cases lead to, as the system test knows them, with what both persons declared."""
+    views: dict[str, dict[str, Any]] = json.loads(json.dumps(_CASES["reporting"]))
+    for person, document in views["persons"].items():
+        for position, declaration in enumerate(document["declarations"], 1):
+            declaration["position"] = position
+            declaration["ciphertext"] = base64.b64encode(seal(KEY, _DECLARED, person)).decode()
+    return views
+
+
+def many_cases(seed: int = 5, cases: int = 120) -> dict[str, dict[str, Any]]:
+    """Simulated cases, folded by the projections themselves; and what two employers reported over many years."""
+    records = list(simulate(seed, cases).records())
+    folded = {each.name: dict(fold_all(each, records)) for each in (projections.placement, projections.needs)}
+    return {**folded, "workforce": {document["_id"]: document for document in _reports()}}
+
+
+def _reports() -> Iterator[dict[str, Any]]:
+    """Years without a report, numbers that were not told, and what nobody told ever."""
+    for org_number, years in (("311122339", (2009, *range(2012, 2026))), ("315486890", (2024,))):
+        for year in years:
+            told = {
+                "head_count": 1_234_567 - year,
+                "immigrant_background": (year - 2000) * 9_000,
+                "country_group_1": None,
+            }
+            told |= {"country_group_2": (year - 2000) * 5_500, "reduced_functional_ability": 50_000}
+            told |= {"cv_gap": None if year % 3 else 24_000}
+            yield {"_id": f"{org_number}-{year}", "org_number": org_number, "year": year, **told}
+
+
+def app_of(
+    views: Mapping[str, Mapping[str, Any]],
+    settings: Settings,
+    *,
+    raises: Callable[[str], Exception] | None = None,
+) -> FastAPI:
+    """The page, over these documents. `raises` is what the keyring answers instead of a key."""
+    keys: Keyring = _Keys(raises)
+    reading = Reading(Documents(views), keys)
+    templates = Path(services.reporting.__file__).parent / "templates"
+    return create_app(
+        StillService(settings),
+        routers=[pages.router(reading, TEXTS)],
+        texts=TEXTS,
+        title="reporting",
+        pages=Pages(TEXTS, templates, menu=[Link("/", "report.title")]),
+    )
