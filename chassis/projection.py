@@ -77,6 +77,7 @@ class Folding:
     gone: bool = False
     rev: int = 0
     """The revision that was read; 0 where none is stored."""
+    changed: bool = False
 
     @classmethod
     def of(cls, stored: Mapping[str, Any] | None) -> Self:
@@ -98,6 +99,7 @@ class Folding:
         """Be what `after` gave."""
         self.document, self.gone = after, after is None
         self.at[subject] = record.position
+        self.changed = True
 
     def stored(self) -> Document:
         """The stored form, without `_id` and `rev`."""

@@ -28,7 +28,7 @@ _SHAPES = {
 """The names in the order that `encode_stored` writes them, with where the optional ones that are read stand."""
 _REMEMBERED = 4_096
 
-_Kind = tuple[type[Event], str, str, bool]
+_Kind = tuple[type[Event], str, str]
 _kinds: dict[tuple[bytes, ...], _Kind] = {}
 _instants: dict[bytes, datetime] = {}
 
@@ -37,8 +37,6 @@ class Arrived(NamedTuple):
     """What the headers of a record say."""
 
     known: type[Event]
-    current: bool
-    """Whether its data are of the version that `known` describes."""
     type: str
     source: str
     subject: str
@@ -75,13 +73,12 @@ def arrived(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str,
     if kind is None or len(sequence) != 20 or not sequence.isdigit() or not schema.isascii() or key != partition_key:
         return None
     position = int(sequence)
-    known, type_text, source_text, current = kind
+    known, type_text, source_text = kind
     if position < 1 or identity != f"{source_text}#{position}":
         return None
     correlation, traceparent = shape
     return Arrived(
         known,
-        current,
         type_text,
         source_text,
         about,
@@ -104,7 +101,7 @@ def _kind(spec: bytes, source: bytes, type_name: bytes, content_type: bytes) -> 
         return None
     if len(_kinds) >= _REMEMBERED:
         _kinds.clear()
-    kind = known, text, source.decode("ascii"), int(match["version"]) == known.VERSION
+    kind = known, text, source.decode("ascii")
     _kinds[spec, source, type_name, content_type] = kind
     return kind
 

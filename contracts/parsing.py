@@ -71,7 +71,7 @@ def _reader_of(known: type[Event]) -> _Reader | None:
         return None
     base = TypedDict("base", required)  # type: ignore[misc]  # made from the class's fields
     shape = types.new_class(known.__name__, (base,), {"total": False}, lambda body: body.update(__annotations__=others))
-    decoder = msgspec.json.Decoder(shape, dec_hook=_nested)
+    decoder: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(shape, dec_hook=_nested)
     blank = {name: None if each.is_required() else each.default for name, each in known.model_fields.items()}
     return decoder.decode, blank, set(known.model_fields)
 

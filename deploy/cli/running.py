@@ -46,7 +46,7 @@ _VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
 
 def run(options: argparse.Namespace) -> int:
     """The exit code. Raises what `deploy.cli.outcome` names."""
-    _quiet()
+    quietly()
     verb = _VERBS[options.verb, getattr(options, "action", None)]
     return asyncio.run(_run(verb, options))
 
@@ -72,7 +72,7 @@ def _host(uri: str) -> str:
     return uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
-def _quiet() -> None:
+def quietly() -> None:
     """Standard output belongs to the answer: what the platform logs goes elsewhere, and only when it is grave."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),

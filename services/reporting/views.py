@@ -217,6 +217,7 @@ placement = Projection(
     keys=_placement_keys,
     fold=_placement,
     version=2,
+    by_case=True,
 )
 
 
@@ -234,6 +235,7 @@ needs = Projection(
     reads=(ma.NeedAssigned,),
     keys=lambda record: (record.event.need_id,) if isinstance(record.event, ma.NeedAssigned) else (),
     fold=_assignment,
+    by_case=True,
 )
 
 
@@ -250,7 +252,12 @@ def _workforce(_: str, __: Document | None, record: Record) -> Document:
 
 
 workforce = Projection(
-    name="workforce", topics=(it.TOPIC,), reads=(it.WorkforceReported,), keys=_workforce_keys, fold=_workforce
+    name="workforce",
+    topics=(it.TOPIC,),
+    reads=(it.WorkforceReported,),
+    keys=_workforce_keys,
+    fold=_workforce,
+    by_case=True,
 )
 
 
@@ -326,6 +333,7 @@ journey = Projection(
     keys=lambda record: (record.partition_key,),
     fold=_journey,
     version=2,
+    by_case=True,
 )
 
 PROJECTIONS = (placement, needs, workforce, persons, journey)
