@@ -72,14 +72,8 @@ class _Held:
     ignored: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A record that is read here, and the documents that it belongs to."""
-
-    record: Record
-    subject: str
-    keys: Sequence[str]
-    size: int
+_Taken = tuple[Record, str, Sequence[str], int]
+"""A record that is read here, where documents note it (`at_key`), those that it belongs to, and its size."""
 
 
 class Bulk:
@@ -203,22 +197,22 @@ class Bulk:
         """What is read here, up to the first record that is not plain; the positions by source; how many records."""
         taken: list[_Taken] = []
         positions: dict[str, list[int]] = {}
-        reads, parked = self._reads, self._parked
+        reads, parked, keys_of = self._reads, self._parked, self._projection.keys
         for number, raw in enumerate(records):
             found = arrived(raw.key, raw.value, raw.headers)
             if found is None or (parked and subject_of(raw) in parked):
                 return taken, positions, number
             if found.known in reads:
                 assert raw.value is not None, "else it had not been found plain"
+                event = None if found.parser is None else found.parser(raw.value, found.occurred)
                 try:
-                    event = read_event(found.known, raw.value, occurred=found.occurred, type_name=found.type)
-                    record = Record(event, *found[1:])
-                    keys = self._projection.keys(record)
-                except Undecodable:
+                    if event is None:
+                        event = read_event(found.known, raw.value, occurred=found.occurred, type_name=found.type)
+                    record = Record(event, *found[2:])
+                    keys = keys_of(record)
+                except Exception:  # not decodable, or the key function raises: the reader parks the event
                     return taken, positions, number
-                except Exception:  # a key function is pure code: whatever it raises parks the event
-                    return taken, positions, number
-                taken.append(_Taken(record, at_key(record), keys, len(raw.value)))
+                taken.append((record, at_key(record), keys, len(raw.value)))
             positions.setdefault(found.source, []).append(found.position)
         return taken, positions, len(records)
 
@@ -226,11 +220,10 @@ class Bulk:
         """Fold them into what is held, up to the first that fails, nothing of which is; and how many that is."""
         held, projection = self._held, self._projection
         documents = held.documents
-        for number, each in enumerate(taken):
-            record, subject = each.record, each.subject
+        for number, (record, subject, keys, size) in enumerate(taken):
             steps = []
             try:
-                for key in each.keys:
+                for key in keys:
                     folding = documents.get(key)
                     if folding is None:
                         folding = documents[key] = Folding.of(None)
@@ -243,12 +236,12 @@ class Bulk:
             for folding, after in steps:
                 folding.take(after, record, subject)
             held.folded += len(steps)
-            held.bytes += each.size
+            held.bytes += size
         return len(taken)
 
     async def _look_up(self, taken: Sequence[_Taken]) -> None:
         documents = self._held.documents
-        wanted = {key for each in taken for key in each.keys if key not in documents}
+        wanted = {key for _, _, keys, _ in taken for key in keys if key not in documents}
         if wanted:
             async for found in self._documents.find({"_id": {"$in": list(wanted)}}):
                 documents[found["_id"]] = Folding.of(found)

@@ -25,8 +25,8 @@ async def topic_heads(settings: Settings, topics: Iterable[str]) -> dict[str, in
     """The last position of each source on these topics of the contracts. Raises DependencyDown."""
     heads: dict[str, int] = {}
     try:
-        for topic in topics:
-            heads.update(await topic_head(settings, topic))
+        for found in await asyncio.gather(*(topic_head(settings, topic) for topic in topics)):
+            heads.update(found)
     except (KafkaError, TimeoutError) as error:
         where = settings.kafka_bootstrap_servers
         raise DependencyDown(f"Kafka at {where} does not answer: start it, or set KAFKA_BOOTSTRAP_SERVERS") from error

@@ -241,6 +241,9 @@ class Rebuild:
     async def _fold(
         self, projector: Projector, generation: Generation, start: _Start, tell: Callable[[Headway], None]
     ) -> None:
+        heads, asked = await self._heads(generation), monotonic()
+        if await self._has_come_to(heads, projector, generation, start, tell):
+            return
         settings = self._settings
         broker = KafkaBroker(
             settings.kafka_bootstrap_servers, security=kafka.security(settings), apply_types=False, logger=None
@@ -249,8 +252,6 @@ class Rebuild:
         gate = Gate(projector.reader, generation.until)
         name = f"rebuild.{generation.name}"
         member = BatchConsumer(broker, name, topics, group_of(settings, self._service, generation), gate, gate.shut)
-        heads, asked = await self._heads(generation), monotonic()
-        begun, first = start.at, start.folded
         await broker.start()
         # What an operator has marked in this generation has no other consumer that would take it up.
         member.start_releasing()
@@ -258,11 +259,7 @@ class Rebuild:
             fresh, caught_up = True, inf
             while True:
                 gate.check(generation)
-                missing, total = await behind(projector, heads), sum(heads.values())
-                folded = total - sum(missing.values())
-                tell(Headway(generation.number, folded - first, total - first, monotonic() - begun))
-                parking = projector.reader.parking
-                done = sum(missing.values()) <= await parking.count() and not await parking.due()
+                done = await self._has_come_to(heads, projector, generation, start, tell)
                 caught_up = min(caught_up, monotonic()) if done else caught_up
                 if done and (fresh or monotonic() - caught_up > STEADY_SECONDS):
                     return
@@ -273,6 +270,21 @@ class Rebuild:
         finally:
             await member.stop()
             await consumer.stop_client(name, broker.stop())
+
+    async def _has_come_to(
+        self,
+        heads: Mapping[str, int],
+        projector: Projector,
+        generation: Generation,
+        start: _Start,
+        tell: Callable[[Headway], None],
+    ) -> bool:
+        """Whether everything up to these heads is folded or parked, and nothing parked is to be taken up."""
+        missing, total = sum((await behind(projector, heads)).values()), sum(heads.values())
+        folded, seconds = total - missing, monotonic() - start.at
+        tell(Headway(generation.number, folded - start.folded, total - start.folded, seconds))
+        parking = projector.reader.parking
+        return missing <= await parking.count() and not await parking.due()
 
     async def _heads(self, generation: Generation) -> dict[str, int]:
         """The positions to come to. Asked of the broker also where they are given: it may be away."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from contracts import envelope
 from contracts.envelope import Undecodable, instant
 from contracts.event import TYPE_PATTERN, Event
+from contracts.parsing import Parser, parser_of
 from contracts.registry import class_of
 
 _OPTIONAL = envelope.OPTIONAL_HEADERS
@@ -28,7 +29,7 @@ _SHAPES = {
 """The names in the order that `encode_stored` writes them, with where the optional ones that are read stand."""
 _REMEMBERED = 4_096
 
-_Kind = tuple[type[Event], str, str]
+_Kind = tuple[type[Event], Parser | None, str, str]
 _kinds: dict[tuple[bytes, ...], _Kind] = {}
 _instants: dict[bytes, datetime] = {}
 
@@ -37,6 +38,8 @@ class Arrived(NamedTuple):
     """What the headers of a record say."""
 
     known: type[Event]
+    parser: Parser | None
+    """Reads its data in one step, where they are of the version that `known` describes."""
     type: str
     source: str
     subject: str
@@ -58,38 +61,44 @@ def arrived(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str,
         return None
     names, values = zip(*headers, strict=True)
     shape = _SHAPES.get(names)
-    if shape is None or None in values:
+    if shape is None:
         return None
-    spec, event_id, source, type_name, subject, partition_key, time, recorded, sequence, schema, *more = values
+    spec, event_id, source, type_name, subject, partition_key, time, recorded, sequence, schema, *more, content = values
     try:
         # What few values recur in, is looked at once.
-        kind = _kinds.get((spec, source, type_name, more[-1])) or _kind(spec, source, type_name, more[-1])
-        occurred = _instants.get(time) or _instant(envelope.TIME, time)
-        noted = _instants.get(recorded) or _instant(envelope.RECORDED, recorded)
-        about, case, identity = subject.decode("ascii"), partition_key.decode("ascii"), event_id.decode("ascii")
+        kind = _kinds.get((spec, source, type_name, content)) or _kind(spec, source, type_name, content)
+        if kind is None or key != partition_key or len(sequence) != 20 or not sequence.isdigit():
+            return None
+        known, parser, type_text, source_text = kind
+        number = int(sequence)
+        identity = event_id.decode("ascii")
+        if number < 1 or identity != f"{source_text}#{number}" or not schema.isascii():
+            return None
         others = [each.decode("ascii") for each in more]
-    except (Undecodable, UnicodeDecodeError):
+        correlation, traceparent = shape
+        return _new(
+            Arrived,
+            (
+                known,
+                parser,
+                type_text,
+                source_text,
+                subject.decode("ascii"),
+                partition_key.decode("ascii"),
+                number,
+                identity,
+                _instants.get(time) or _instant(envelope.TIME, time),
+                _instants.get(recorded) or _instant(envelope.RECORDED, recorded),
+                None if correlation is None else others[correlation],
+                None if traceparent is None else others[traceparent],
+            ),
+        )
+    except (Undecodable, UnicodeDecodeError, AttributeError, TypeError):
+        # The last two: a header without a value.
         return None
-    if kind is None or len(sequence) != 20 or not sequence.isdigit() or not schema.isascii() or key != partition_key:
-        return None
-    position = int(sequence)
-    known, type_text, source_text = kind
-    if position < 1 or identity != f"{source_text}#{position}":
-        return None
-    correlation, traceparent = shape
-    return Arrived(
-        known,
-        type_text,
-        source_text,
-        about,
-        case,
-        position,
-        identity,
-        occurred,
-        noted,
-        None if correlation is None else others[correlation],
-        None if traceparent is None else others[traceparent],
-    )
+
+
+_new = tuple.__new__
 
 
 def _kind(spec: bytes, source: bytes, type_name: bytes, content_type: bytes) -> _Kind | None:
@@ -101,7 +110,8 @@ def _kind(spec: bytes, source: bytes, type_name: bytes, content_type: bytes) -> 
         return None
     if len(_kinds) >= _REMEMBERED:
         _kinds.clear()
-    kind = known, text, source.decode("ascii")
+    parser = parser_of(known) if int(match["version"]) == known.VERSION else None
+    kind = known, parser, text, source.decode("ascii")
     _kinds[spec, source, type_name, content_type] = kind
     return kind
 

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
-import sys
 from collections.abc import Awaitable, Callable
 
-import structlog
 from aiokafka.errors import KafkaError
 
 from chassis.errors import DependencyDown
@@ -19,7 +16,7 @@ from chassis.mongo import PyMongoError
 from deploy.cli import building, continuing, export, heads, parked, projections, release, republishing, status
 from deploy.cli.context import Context
 from deploy.cli.outcome import Wanting
-from deploy.cli.output import Output
+from deploy.cli.output import Output, quietly
 
 _VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
     ("status", None): status.status,
@@ -70,15 +67,3 @@ async def _run(verb: Callable[[Context], Awaitable[int]], options: argparse.Name
 def _host(uri: str) -> str:
     """Where an address points, without user and password."""
     return uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
-
-
-def quietly() -> None:
-    """Standard output belongs to the answer: what the platform logs goes elsewhere, and only when it is grave."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        # A logger that were kept would go on writing to this stream when it is no longer there.
-        cache_logger_on_first_use=False,
-    )
-    for library in ("aiokafka", "faststream"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)

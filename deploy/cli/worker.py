@@ -17,8 +17,7 @@ from time import monotonic
 
 from chassis.rebuild import LeftUndone, Rebuild, Work
 from deploy.cli.context import Context, projection_named
-from deploy.cli.output import Output
-from deploy.cli.running import quietly
+from deploy.cli.output import Output, quietly
 
 TELL_SECONDS = 0.2
 LEFT_UNDONE = 4
@@ -44,7 +43,8 @@ def peak_memory() -> int:
 
 
 def _end_with_the_command() -> None:
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`: a thread that waits in it would be in the way of an orderly end.
+    os.read(0, 1)
     os._exit(LEFT_UNDONE)
 
 

@@ -205,7 +205,7 @@ def _set(entry: Fields, fields: Fields) -> Fields:
     for name, value in fields.items():
         if isinstance(value, list):
             after[name] = [*entry.get(name, ()), *value]
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             after[name] = {**entry.get(name, {}), **value}
     return after
 
