@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
@@ -69,21 +70,22 @@ def records(cases: int, extra: int, partitions: int) -> Iterator[tuple[str, int,
                 yield topic, number % partitions, KafkaRecord(key, value, headers)
 
 
-async def fill(settings: Settings, cases: int, extra: int = 0) -> int:
-    """Send the events of so many cases to empty topics. Returns how many."""
-    await ensure_topics(settings, TOPICS)
+async def fill(settings: Settings, cases: int, extra: int = 0, into: str | None = None) -> int:
+    """Send the events of so many cases to empty topics, or all of them `into` one. Returns how many."""
+    await ensure_topics(settings, TOPICS if into is None else [into])
     sent = 0
     async with AIOKafkaProducer(**client_options(settings), acks="all", max_batch_size=BATCH_BYTES) as producer:
-        open_batches: dict[tuple[str, int], object] = {}
-        sending: list[asyncio.Future[object]] = []
+        open_batches: dict[tuple[str, int], Any] = {}
+        sending: list[asyncio.Future[Any]] = []
 
-        async def send(topic: str, partition: int, batch: object) -> None:
+        async def send(topic: str, partition: int, batch: Any) -> None:
             sending.append(await producer.send_batch(batch, settings.topic(topic), partition=partition))
             if len(sending) > 100:
                 await asyncio.gather(*sending)
                 sending.clear()
 
-        for topic, partition, record in records(cases, extra, settings.partitions):
+        for of_source, partition, record in records(cases, extra, settings.partitions):
+            topic = into or of_source
             batch = open_batches.get((topic, partition)) or producer.create_batch()
             if batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is None:
                 await send(topic, partition, batch)

@@ -1,0 +1,45 @@
+"""When a peer began and ended: it prints one JSON line when nothing has come for a while."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from typing import Any
+
+IDLE_SECONDS = 8.0
+
+
+class Watch:
+    """Counts what a process has folded."""
+
+    def __init__(self) -> None:
+        self.count, self.first, self.last = 0, 0.0, 0.0
+
+    def saw(self) -> None:
+        """One more event."""
+        self.last = time.time()
+        self.first = self.first or self.last
+        self.count += 1
+
+    def tell(self) -> None:
+        """On standard output."""
+        print(json.dumps({"count": self.count, "first": self.first, "last": self.last}), flush=True)
+
+    def end_when_idle(self) -> None:
+        """Tell, and end the process, when nothing has come for so long, or nothing at all."""
+
+        def look() -> None:
+            began = time.time()
+            while time.time() - (self.last or began + 3 * IDLE_SECONDS) < IDLE_SECONDS:
+                time.sleep(0.2)
+            self.tell()
+            os._exit(0)
+
+        threading.Thread(target=look, daemon=True).start()
+
+
+def fold(state: dict[str, Any] | None, type_name: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The facts of one case: what each of its events says."""
+    return {**(state or {}), type_name: data}
