@@ -10,7 +10,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -92,7 +92,8 @@ async def naive(settings: Settings, events: str) -> Mapping[str, Any]:
     )
     async def handle(message: KafkaMessage) -> None:
         nonlocal done
-        for arrival in read_batch([message.raw_message], placement.reads).arrivals:
+        raw_message: Any = message.raw_message
+        for arrival in read_batch([raw_message], placement.reads).arrivals:
             for key in placement.keys(arrival.record):
                 before = await documents.find_one({"_id": key})
                 after = fold_one(placement, key, before, arrival.record)
@@ -114,7 +115,7 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-KINDS: Mapping[str, Callable[[Settings, str], Awaitable[Mapping[str, Any]]]] = {
+KINDS: Mapping[str, Callable[[Settings, str], Coroutine[Any, Any, Mapping[str, Any]]]] = {
     "raw": raw,
     "rebuild": rebuild,
     "naive": naive,

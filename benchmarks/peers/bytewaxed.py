@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +10,7 @@ import bytewax.operators as op
 from bytewax.connectors.kafka import KafkaSource
 from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink
-
-sys.path.insert(0, os.path.dirname(__file__))
-from watch import Watch, fold  # noqa: E402  # beside this file, not installed
+from watch import Watch, fold  # beside this file, which is in its path
 
 SNAPSHOTS = timedelta(seconds=1)
 watch = Watch()

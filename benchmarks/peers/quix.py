@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import Any
 
 from quixstreams import Application
-
-sys.path.insert(0, os.path.dirname(__file__))
-from watch import Watch, fold  # noqa: E402  # beside this file, not installed
+from watch import Watch, fold  # beside this file, which is in its path
 
 watch = Watch()
 

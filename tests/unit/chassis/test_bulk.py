@@ -10,7 +10,7 @@ import pytest
 
 from chassis.bulk import few_collections
 from chassis.projection import Folding, Projection
-from deploy.cli.context import SERVICES
+from deploy.cli.arguments import SERVICES
 from deploy.cli.workers import shares
 
 PROJECTIONS = [each for service in SERVICES for each in import_module(f"services.{service}.views").PROJECTIONS]
