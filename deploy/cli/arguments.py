@@ -51,7 +51,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     rebuild.add_argument(
         "--workers",
         metavar="N",
-        type=_positive,
+        type=_workers,
         help="processes that fold at the same time, each its own partitions; without, one per core",
     )
 
@@ -87,11 +87,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text} is no number of processes: give 1 or more")
+    return int(text)
 
 
 def _parked(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,13 +7,10 @@ error. Without a terminal `rich` is not even loaded.
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Self
-
-import structlog
 
 LINE_SECONDS = 2.0
 
@@ -116,15 +113,3 @@ def eta(done: int, total: int, rate: float) -> str:
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def quietly() -> None:
-    """Standard output belongs to the answer: what the platform logs goes elsewhere, and only when it is grave."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        # A logger that were kept would go on writing to this stream when it is no longer there.
-        cache_logger_on_first_use=False,
-    )
-    for library in ("aiokafka", "faststream"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -16,7 +16,8 @@ from chassis.mongo import PyMongoError
 from deploy.cli import building, continuing, export, heads, parked, projections, release, republishing, status
 from deploy.cli.context import Context
 from deploy.cli.outcome import Wanting
-from deploy.cli.output import Output, quietly
+from deploy.cli.output import Output
+from deploy.cli.quiet import quietly
 
 _VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
     ("status", None): status.status,

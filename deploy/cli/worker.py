@@ -17,7 +17,8 @@ from time import monotonic
 
 from chassis.rebuild import LeftUndone, Rebuild, Work
 from deploy.cli.context import Context, projection_named
-from deploy.cli.output import Output, quietly
+from deploy.cli.output import Output
+from deploy.cli.quiet import quietly
 
 TELL_SECONDS = 0.2
 LEFT_UNDONE = 4
