@@ -65,8 +65,9 @@ async def rebuild(settings: Settings, workers: str) -> Mapping[str, Any]:
     """`dugnad rebuild reporting/placement --workers N`, from its beginning until it is served."""
     client = mongo.connect(settings)
     database = mongo.database(client, settings.database(SERVICE))
-    hands = Workers(f"{SERVICE}/{placement.name}", int(workers)) if int(workers) > 1 else None
     building = Rebuild(placement, database, settings, SERVICE)
+    target = f"{SERVICE}/{placement.name}"
+    hands = Workers(target, int(workers), building.fold_in_bulk) if int(workers) > 1 else None
     totals = [0]
     watch = Stopwatch()
     built = await building.run(lambda headway: totals.append(headway.total), hands=hands)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from chassis.settings import Settings
 from deploy.local.places import CACHE
+from deploy.local.processes import free_port
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE.parents[1] / "requirements" / "peers"
@@ -46,9 +47,9 @@ class Peer:
         servers = settings.kafka_bootstrap_servers
         if self.name == "bytewax":
             flow = f"bytewaxed:flow_of('{servers}', '{topic}')"
-            return [
-                [str(python), "-m", "bytewax.run", flow, "-r", str(folder), "-s", "1", "-b", "0", "-p", str(workers)]
-            ]
+            begin = [str(python), "-m", "bytewax.run", flow, "-r", str(folder), "-s", "1", "-b", "0"]
+            addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(workers))
+            return [[*begin, "-i", str(n), "-a", addresses] if workers > 1 else begin for n in range(workers)]
         program = {"quixstreams": "quix.py", "faust": "fausted.py"}[self.name]
         return [[str(python), str(HERE / program), servers, topic, str(folder / str(n))] for n in range(workers)]
 

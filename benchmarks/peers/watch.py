@@ -8,7 +8,8 @@ import threading
 import time
 from typing import Any
 
-IDLE_SECONDS = 8.0
+IDLE_SECONDS = 15.0
+"""Not counted. A group that is joined by a second member stands still for some seconds."""
 
 
 class Watch:

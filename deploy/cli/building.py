@@ -42,7 +42,7 @@ async def rebuild(context: Context) -> int:
         context.output.give({}, plan)
     # A document whose events lie in several partitions is written by one process.
     workers = (options.workers or cores()) if projection.by_case else 1
-    hands = Workers(name, workers) if workers > 1 else None
+    hands = Workers(name, workers, building.fold_in_bulk) if workers > 1 else None
     with context.output.progress(name) as progress:
 
         def tell(headway: Headway) -> None:

@@ -1,4 +1,4 @@
-"""The bulk of a rebuild in several processes (`deploy.cli.worker`).
+"""The bulk of a rebuild in several processes: this one, and others beside it (`deploy.cli.worker`).
 
 Invariant: no two of them are given the same partition, and none outlives the command that started it. One that ends
 early does no harm: what it left is folded by that command, as live events are.
@@ -12,8 +12,9 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from chassis.rebuild import LeftUndone, Work
+from chassis.rebuild import Hands, LeftUndone, Work
 
 _WORKER = "deploy.cli.worker"
 
@@ -31,14 +32,23 @@ def shares(partitions: Sequence[int], workers: int) -> list[list[int]]:
 class Workers:
     """Folds in bulk in so many processes (`chassis.rebuild.Hands`)."""
 
-    def __init__(self, target: str, workers: int) -> None:
-        self._target, self._workers = target, workers
+    def __init__(self, target: str, workers: int, own: Hands) -> None:
+        """`own` folds this process's part."""
+        self._target, self._workers, self._own = target, workers, own
         self.peaks: list[int] = []
-        """The most memory that each of them had, in bytes."""
+        """The most memory that each of the others had, in bytes."""
 
     async def __call__(self, work: Work, done: Callable[[int], None]) -> None:
-        """Start them and wait for all. Raises LeftUndone where one of them did not come to its end."""
-        ended = await asyncio.gather(*(self._one(work, each, done) for each in shares(work.partitions, self._workers)))
+        """Start the others, fold, and wait for all. Raises LeftUndone where one did not come to its end."""
+        mine, *others = shares(work.partitions, self._workers)
+        ended = await asyncio.gather(
+            self._own(replace(work, partitions=mine), done),
+            *(self._one(work, each, done) for each in others),
+            return_exceptions=True,
+        )
+        for each in ended:
+            if isinstance(each, BaseException):
+                raise each
         if failed := [code for code in ended if code]:
             raise LeftUndone(f"workers ended with {', '.join(map(str, failed))}")
 
