@@ -13,10 +13,12 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from chassis.rebuild import Hands, LeftUndone, Work
 
 _WORKER = "deploy.cli.worker"
+_ROOT = Path(__file__).parents[2]
 
 
 def cores() -> int:
@@ -56,7 +58,7 @@ class Workers:
         said = json.dumps({"number": work.generation.number, "partitions": partitions, "empty": work.empty})
         command = (sys.executable, "-m", _WORKER, self._target, said)
         # Its standard input stays open as long as this process lives: that is how it knows.
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=_ROOT)
         try:
             return await self._listen(process, done)
         finally:
