@@ -35,6 +35,14 @@ TIMES_NAIVE, TIMES_PEERS = 50, 4
 MEGABYTE = 1_000_000
 
 
+async def rebuilt(variables: Mapping[str, str], workers: int, cases: int) -> dict[str, Any]:
+    """One rebuild. Raises ValueError where it did not write a document for each case."""
+    found = await contend(variables, "rebuild", str(workers))
+    if found["documents"] != cases:
+        raise ValueError(f"{found['documents']} documents of {cases}")
+    return found
+
+
 def _rate(found: Mapping[str, Any]) -> float:
     return float(found["events"]) / float(found["seconds"])
 
@@ -53,16 +61,16 @@ async def filled(engines: Engines, cases: int, extra: int = 0, into: str | None 
 async def measure(engines: Engines) -> list[Result]:
     """The rows of `rebuild`."""
     settings = await filled(engines, CASES)
-    these, workers = variables(settings), str(cores())
+    these, workers = variables(settings), cores()
     taken: dict[str, list[dict[str, Any]]] = {"raw": [], "one": [], "all": []}
     for _ in range(ROUNDS):
         taken["raw"].append(await contend(these, "raw"))
-        taken["one"].append(await contend(these, "rebuild", "1"))
-        taken["all"].append(await contend(these, "rebuild", workers))
+        taken["one"].append(await rebuilt(these, 1, CASES))
+        taken["all"].append(await rebuilt(these, workers, CASES))
     rates = {name: statistics.median(map(_rate, runs)) for name, runs in taken.items()}
     naive = _rate(await contend(these, "naive", str(NAIVE_EVENTS)))
     more = {"events": CASES * EVENTS_PER_CASE, "cases": CASES, "rounds": ROUNDS}
-    most = {**more, "workers": int(workers)}
+    most = {**more, "workers": workers}
     unit = "events/s"
     return [
         at_least("rebuild, one process, against the bare client", rates["one"], unit, rates["raw"], ONE, **more),
@@ -72,13 +80,13 @@ async def measure(engines: Engines) -> list[Result]:
             **most, baseline_events=NAIVE_EVENTS,
         ),
         *await _memory(engines, taken),
-        *await _peers(engines, int(workers)),
+        *await _peers(engines, workers),
     ]  # fmt: skip
 
 
 async def _memory(engines: Engines, taken: Mapping[str, list[dict[str, Any]]]) -> list[Result]:
     settings = await filled(engines, LONG_CASES, LONG_EXTRA)
-    long = await contend(variables(settings), "rebuild", "1")
+    long = await rebuilt(variables(settings), 1, LONG_CASES)
     one = max(max(each["peaks"]) for each in taken["one"])
     together = max(sum(each["peaks"]) for each in taken["all"])
     grown = {
@@ -101,9 +109,7 @@ async def _memory(engines: Engines, taken: Mapping[str, list[dict[str, Any]]]) -
 
 async def _peers(engines: Engines, workers: int) -> list[Result]:
     settings = await filled(engines, PEER_CASES)
-    ours = statistics.median(
-        [_rate(await contend(variables(settings), "rebuild", str(workers))) for _ in range(ROUNDS)]
-    )
+    ours = statistics.median([_rate(await rebuilt(variables(settings), workers, PEER_CASES)) for _ in range(ROUNDS)])
     events = PEER_CASES * EVENTS_PER_CASE
     results = []
     for peer in PEERS:

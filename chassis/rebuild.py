@@ -216,8 +216,11 @@ class Rebuild:
 
         try:
             await hands(work, told)
-        except (LeftUndone, PyMongoError, KafkaError) as error:
-            log.warning("bulk_left_undone", generation=generation.name, error=type(error).__name__, reason=str(error))
+        except LeftUndone as left:
+            log.warning("bulk_left_undone", generation=generation.name, reason=str(left))
+        except (PyMongoError, KafkaError) as error:
+            # Not its text, which may quote data. Where the engine stays away, the consumer says so.
+            log.warning("bulk_left_undone", generation=generation.name, reason=type(error).__name__)
         except Exception as error:  # unforeseen: as where the consumer meets it
             raise Broken(generation) from error
 
