@@ -1,9 +1,8 @@
-"""What a rebuild may fold in bulk, and by how many."""
+"""What a rebuild may fold in bulk."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
 from importlib import import_module
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from chassis.bulk import few_collections
 from chassis.projection import Folding, Projection
 from deploy.cli.arguments import SERVICES
-from deploy.cli.workers import shares
 
 PROJECTIONS = [each for service in SERVICES for each in import_module(f"services.{service}.views").PROJECTIONS]
 
@@ -25,19 +23,6 @@ def test_documents_that_are_folded_side_by_side_are_made_of_one_case_each(projec
 def test_the_facts_of_placements_may_be_folded_side_by_side_and_those_of_persons_may_not() -> None:
     found = {each.name: each.by_case for each in import_module("services.reporting.views").PROJECTIONS}
     assert (found["placement"], found["persons"]) == (True, False)
-
-
-@pytest.mark.parametrize(
-    ("workers", "expected"),
-    [
-        (1, [[0, 1, 2, 3, 4, 5]]),
-        (2, [[0, 2, 4], [1, 3, 5]]),
-        (4, [[0, 4], [1, 5], [2], [3]]),
-        (9, [[n] for n in range(6)]),
-    ],
-)
-def test_each_partition_is_given_to_one_worker(workers: int, expected: Sequence[Sequence[int]]) -> None:
-    assert shares(range(6), workers) == expected
 
 
 def test_the_garbage_collector_is_as_it_was_afterwards() -> None:

@@ -88,16 +88,6 @@ def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
-def test_a_number_of_workers_that_is_none_is_wrong_usage(number: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        parse(["rebuild", "intake/needs", f"--workers={number}"])
-    assert ended.value.code == 2
-    assert f"{number} is no number of processes: give 1 or more" in capsys.readouterr().err
-    assert parse(["rebuild", "intake/needs", "--workers", "3"]).workers == 3
-    assert parse(["rebuild", "intake/needs"]).workers is None
-
-
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
