@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import append, plan, projection, pxweb, rank
+from benchmarks import append, plan, projection, pxweb, rank, rebuild
 from benchmarks.harness import run
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "rank": rank.measure,
     "plan": plan.measure,
     "pxweb": pxweb.measure,
+    "rebuild": rebuild.measure,
 }
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ async def topic_heads(settings: Settings, topics: Iterable[str]) -> dict[str, in
     """The last position of each source on these topics of the contracts. Raises DependencyDown."""
     heads: dict[str, int] = {}
     try:
-        for topic in topics:
-            heads.update(await topic_head(settings, topic))
+        for found in await asyncio.gather(*(topic_head(settings, topic) for topic in topics)):
+            heads.update(found)
     except (KafkaError, TimeoutError) as error:
         raise kafka.away(settings) from error
     return heads

@@ -137,7 +137,11 @@ class Parking:
 
     async def subjects(self) -> int:
         """How many subjects have parked events."""
-        return len(await self._parked.distinct("subject", {}))
+        return len(await self.parked_subjects())
+
+    async def parked_subjects(self) -> set[str]:
+        """Those that have parked events."""
+        return set(await self._parked.distinct("subject", {}))
 
     async def count(self) -> int:
         """How many events are parked."""

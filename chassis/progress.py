@@ -46,11 +46,12 @@ class Progress:
         """Add positions. Repeated and concurrent calls (a rebalance) give the union."""
         waiting: dict[str, tuple[dict[str, Any], set[int]]] = {}
         for (source, partition), positions in handled.items():
+            of_blocks: dict[int, set[int]] = defaultdict(set)
             for position in positions:
-                block, offset = divmod(position - 1, BLOCK)
-                name = f"{source}/{partition:04d}/{block:08d}"
+                of_blocks[(position - 1) // BLOCK].add((position - 1) % BLOCK)
+            for block, offsets in of_blocks.items():
                 fields = {"source": source, "partition": partition, "block": block}
-                waiting.setdefault(name, (fields, set()))[1].add(offset)
+                waiting[f"{source}/{partition:04d}/{block:08d}"] = fields, offsets
         while waiting:
             stored = {each["_id"]: each async for each in self._blocks.find({"_id": {"$in": list(waiting)}})}
             writes = []

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from contracts.event import Event
 
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event as it came over the topic."""
 
     event: Event
@@ -51,6 +50,8 @@ class Projection:
     indexes: tuple[tuple[str, ...], ...] = ()
     version: int = 1
     """Of the fold. With another version than what is served, a new generation is built beside it, and then served."""
+    by_case: bool = False
+    """Whether all events of a document have one partition key: then a rebuild may fold partitions side by side."""
 
 
 def fold_all(projection: Projection, records: Iterable[Record]) -> dict[str, Document]:
@@ -67,18 +68,52 @@ def at_key(record: Record) -> str:
     return f"{record.source} {record.subject}"
 
 
-def fold_one(projection: Projection, key: str, stored: Mapping[str, Any] | None, record: Record) -> Document:
-    """The stored form (`at`, `gone`, fields) after one more record; the same object where it was a duplicate."""
-    state: Document = dict(stored) if stored is not None else {"at": {}}
-    if record.position <= state["at"].get(at_key(record), 0):
-        return state
-    at = {**state["at"], at_key(record): record.position}
-    if state.get("gone"):
+@dataclass(slots=True)
+class Folding:
+    """A document while events are folded into it, live, in a rebuild or in memory alone: the one place that does."""
+
+    document: Document | None
+    at: dict[str, int]
+    gone: bool = False
+    rev: int = 0
+    """The revision that was read; 0 where none is stored."""
+    changed: bool = False
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any] | None) -> Self:
+        """From the stored form; it is not changed."""
+        if stored is None:
+            return cls(None, {})
+        return cls(visible(stored), dict(stored["at"]), bool(stored.get("gone")), stored.get("rev", 0))
+
+    def after(self, projection: Projection, key: str, record: Record) -> Document | None:
+        """What the fold makes of one more record; None when it is gone. For `take`. Raises what the fold raises."""
         # A tombstone stays one: a late event must not bring an erased person back.
-        return {**state, "at": at}
-    folded = projection.fold(key, None if stored is None else visible(state), record)
-    kept: Document = {name: state[name] for name in ("_id", "rev") if name in state}
-    return {**kept, "at": at, "gone": True} if folded is None else {**folded, **kept, "at": at}
+        return None if self.gone else projection.fold(key, self.document, record)
+
+    def knows(self, record: Record, subject: str) -> bool:
+        """Whether the record came before; `subject` is its `at_key`."""
+        return record.position <= self.at.get(subject, 0)
+
+    def take(self, after: Document | None, record: Record, subject: str) -> None:
+        """Be what `after` gave."""
+        self.document, self.gone = after, after is None
+        self.at[subject] = record.position
+        self.changed = True
+
+    def stored(self) -> Document:
+        """The stored form, without `_id` and `rev`."""
+        return {"at": self.at, "gone": True} if self.gone else {**(self.document or {}), "at": self.at}
+
+
+def fold_one(projection: Projection, key: str, stored: Mapping[str, Any] | None, record: Record) -> Document:
+    """The stored form (`at`, `gone`, fields) after one more record; the same fields where it was a duplicate."""
+    folding, subject = Folding.of(stored), at_key(record)
+    if folding.knows(record, subject):
+        return dict(stored or {})
+    folding.take(folding.after(projection, key, record), record, subject)
+    kept = {} if stored is None else {name: stored[name] for name in ("_id", "rev") if name in stored}
+    return {**folding.stored(), **kept}
 
 
 def visible(state: Mapping[str, Any]) -> Document:

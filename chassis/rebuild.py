@@ -7,17 +7,19 @@ rebuild that was killed goes on where it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from time import monotonic
 
+import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from chassis import kafka
+from chassis.bulk import Bulk, Lost, TooMuchParked, belongs, few_collections
 from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.generations import Generation, Generations
 from chassis.heads import topic_heads
@@ -27,11 +29,13 @@ from chassis.projector import Projector
 from chassis.reading import Reader
 from chassis.serving import behind, group_of
 from chassis.settings import Settings
-from contracts import envelope
-from contracts.envelope import Undecodable
+
+log = structlog.get_logger()
 
 LOOK_SECONDS = 0.2
 HEADS_SECONDS = 1.0
+BULK_FROM = 20_000
+"""Missing events from which on whole partitions are folded in memory first. With fewer there is nothing to gain."""
 STEADY_SECONDS = 5.0
 """Under a load that never rests there is always one event more: then heads a moment old will do."""
 
@@ -57,6 +61,15 @@ class Headway:
     def rate(self) -> float:
         """Events per second since this process began."""
         return self.folded / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where a rebuild stood when this process began: when that was (monotonic), what was folded and what was not."""
+
+    at: float
+    folded: int
+    missing: int
 
 
 class Broken(Exception):
@@ -92,27 +105,45 @@ class Gate:
         """One batch, without what came after the generation's end."""
         if self._failure is not None:
             await asyncio.Event().wait()
-        return await self._reader.handle([raw for raw in raws if self._belongs(raw)])
+        return await self._reader.handle([raw for raw in raws if belongs(raw, self._until)])
 
     async def release(self, partitions: Iterable[TopicPartition]) -> int:
         """As the reader does."""
         return 0 if self._failure is not None else await self._reader.release(partitions)
 
-    def _belongs(self, raw: Raw) -> bool:
-        if self._until is None:
-            return True
-        try:
-            source = envelope.header(raw.headers, envelope.SOURCE)
-            return source is None or envelope.position(raw.headers) <= self._until.get(source, 0)
-        except Undecodable:
-            return True
+
+@dataclass(frozen=True)
+class Work:
+    """Which partitions of a generation are to be folded in bulk."""
+
+    generation: Generation
+    partitions: Sequence[int]
+    empty: bool
+    """Whether nothing has been written to the generation yet."""
+
+
+Hands = Callable[[Work, Callable[[int], None]], Awaitable[None]]
+"""Folds in bulk, in as many processes as it likes; says how many more records are done. Raises `LeftUndone`."""
+
+
+class LeftUndone(Exception):
+    """Not all of the bulk was folded. No harm: what is left is folded as live events are."""
 
 
 class Rebuild:
     """One rebuild of one projection of a service."""
 
-    def __init__(self, projection: Projection, database: Database, settings: Settings, service: str) -> None:
+    def __init__(
+        self,
+        projection: Projection,
+        database: Database,
+        settings: Settings,
+        service: str,
+        *,
+        bulk_from: int = BULK_FROM,
+    ) -> None:
         self.projection = projection
+        self._bulk_from = bulk_from
         self.generations = Generations(database, projection.name, projection.version)
         self._database, self._settings, self._service = database, settings, service
 
@@ -133,10 +164,12 @@ class Rebuild:
         as_of: datetime | None = None,
         until: Mapping[str, int] | None = None,
         force: bool = False,
+        hands: Hands | None = None,
     ) -> Generation:
         """Build a generation and, unless it ends at given positions, serve it. One that was cut off is gone on with.
 
-        Raises Incomplete, Broken, DependencyDown, PyMongoError, KafkaError; the same call then goes on where it was.
+        `hands` fold the bulk, where there is much; without, this process does. Raises Incomplete, Broken,
+        DependencyDown, PyMongoError, KafkaError; the same call then goes on where it was.
         """
         await self.generations.first()
         generation = await self.generations.unfinished(as_of=as_of, until=until)
@@ -144,7 +177,13 @@ class Rebuild:
             generation = await self.generations.create(as_of=as_of, until=until)
         projector = Projector(self.projection, self._database, generation.name)
         await projector.prepare()
-        await self._fold(projector, generation, tell)
+        heads = await self._heads(generation)
+        missing = sum((await behind(projector, heads)).values())
+        # Before anything is read: what is folded meanwhile is this process's work.
+        start = _Start(monotonic(), sum(heads.values()) - missing, missing)
+        if missing >= self._bulk_from:
+            await self._in_bulk(generation, start, tell, hands or self.fold_in_bulk)
+        await self._fold(projector, generation, start, tell)
         parked = await projector.reader.parking.count()
         if parked and not force:
             raise Incomplete(generation, parked)
@@ -161,7 +200,53 @@ class Rebuild:
             if serving.number >= generation.number or await self.generations.flip(generation, over=serving):
                 return
 
-    async def _fold(self, projector: Projector, generation: Generation, tell: Callable[[Headway], None]) -> None:
+    async def _in_bulk(
+        self, generation: Generation, start: _Start, tell: Callable[[Headway], None], hands: Hands
+    ) -> None:
+        documents = self.generations.database[f"view_{generation.name}"]
+        work = Work(generation, range(self._settings.partitions), await documents.find_one({}, {"_id": 1}) is None)
+        done = 0
+
+        def told(more: int) -> None:
+            nonlocal done
+            done += more
+            # What came twice is done twice, and is one event.
+            shown = min(done, start.missing)
+            tell(Headway(generation.number, shown, start.missing, monotonic() - start.at))
+
+        try:
+            await hands(work, told)
+        except LeftUndone as left:
+            log.warning("bulk_left_undone", generation=generation.name, reason=str(left))
+        except (PyMongoError, KafkaError) as error:
+            # Not its text, which may quote data. Where the engine stays away, the consumer says so.
+            log.warning("bulk_left_undone", generation=generation.name, reason=type(error).__name__)
+        except Exception as error:  # unforeseen: as where the consumer meets it
+            raise Broken(generation) from error
+
+    async def fold_in_bulk(self, work: Work, done: Callable[[int], None]) -> None:
+        """Fold partitions of a generation in this process. Raises LeftUndone, PyMongoError, KafkaError."""
+        bulk = Bulk(
+            self.projection,
+            self._database,
+            self._settings,
+            generation=work.generation.name,
+            group=group_of(self._settings, self._service, work.generation),
+            until=work.generation.until,
+            empty=work.empty,
+        )
+        with few_collections():
+            try:
+                await bulk.run(work.partitions, done)
+            except (Lost, TooMuchParked) as error:
+                raise LeftUndone(str(error)) from error
+
+    async def _fold(
+        self, projector: Projector, generation: Generation, start: _Start, tell: Callable[[Headway], None]
+    ) -> None:
+        heads, asked = await self._heads(generation), monotonic()
+        if await self._has_come_to(heads, projector, generation, start, tell):
+            return
         settings = self._settings
         broker = KafkaBroker(
             settings.kafka_bootstrap_servers, security=kafka.security(settings), apply_types=False, logger=None
@@ -170,9 +255,6 @@ class Rebuild:
         gate = Gate(projector.reader, generation.until)
         name = f"rebuild.{generation.name}"
         member = BatchConsumer(broker, name, topics, group_of(settings, self._service, generation), gate, gate.shut)
-        heads, asked = await self._heads(generation), monotonic()
-        # Before anything is read: what is folded meanwhile is this process's work.
-        begun, first = asked, sum(heads.values()) - sum((await behind(projector, heads)).values())
         await broker.start()
         # What an operator has marked in this generation has no other consumer that would take it up.
         member.start_releasing()
@@ -180,11 +262,7 @@ class Rebuild:
             fresh, caught_up = True, inf
             while True:
                 gate.check(generation)
-                missing, total = await behind(projector, heads), sum(heads.values())
-                folded = total - sum(missing.values())
-                tell(Headway(generation.number, folded - first, total - first, monotonic() - begun))
-                parking = projector.reader.parking
-                done = sum(missing.values()) <= await parking.count() and not await parking.due()
+                done = await self._has_come_to(heads, projector, generation, start, tell)
                 caught_up = min(caught_up, monotonic()) if done else caught_up
                 if done and (fresh or monotonic() - caught_up > STEADY_SECONDS):
                     return
@@ -195,6 +273,21 @@ class Rebuild:
         finally:
             await member.stop()
             await kafka.stop_client(name, broker.stop())
+
+    async def _has_come_to(
+        self,
+        heads: Mapping[str, int],
+        projector: Projector,
+        generation: Generation,
+        start: _Start,
+        tell: Callable[[Headway], None],
+    ) -> bool:
+        """Whether everything up to these heads is folded or parked, and nothing parked is to be taken up."""
+        missing, total = sum((await behind(projector, heads)).values()), sum(heads.values())
+        folded, seconds = total - missing, monotonic() - start.at
+        tell(Headway(generation.number, folded - start.folded, total - start.folded, seconds))
+        parking = projector.reader.parking
+        return missing <= await parking.count() and not await parking.due()
 
     async def _heads(self, generation: Generation) -> dict[str, int]:
         """The positions to come to. Asked of the broker also where they are given: it may be away."""

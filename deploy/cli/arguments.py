@@ -48,6 +48,12 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     rebuild.add_argument("--dry-run", action="store_true", help="only say what would be done")
     rebuild.add_argument("--force", action="store_true", help="serve it although events are parked")
+    rebuild.add_argument(
+        "--workers",
+        metavar="N",
+        type=_workers,
+        help="processes that fold at the same time, each its own partitions; without, one per core",
+    )
 
     rollback = _verb(verbs, "rollback", "serve the previous generation again")
     _projection(rollback)
@@ -84,6 +90,12 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     lost = _verb(of_log, "lost", "events that a restored database knows nothing of: only the topic has them")
     lost.add_argument("service", choices=WRITING)
     return parser.parse_args(argv)
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text} is no number of processes: give 1 or more")
+    return int(text)
 
 
 def _parked(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,6 +18,7 @@ from chassis.rebuild import Broken, Headway, Incomplete, Rebuild
 from deploy.cli.context import Context, projection_named, served, sources_of, unconfirmed
 from deploy.cli.heads import instant, positions_at
 from deploy.cli.outcome import OK, Fault, Usage, are_parked, fault_of
+from deploy.cli.workers import Workers, cores
 
 MOST_DIGITS = 16
 
@@ -39,13 +40,16 @@ async def rebuild(context: Context) -> int:
         return OK
     if not options.json:
         context.output.give({}, plan)
+    # A document whose events lie in several partitions is written by one process.
+    workers = (options.workers or cores()) if projection.by_case else 1
+    hands = Workers(name, workers, building.fold_in_bulk) if workers > 1 else None
     with context.output.progress(name) as progress:
 
         def tell(headway: Headway) -> None:
             progress.tell(headway.folded, headway.total, headway.rate)
 
         try:
-            built = await building.run(tell, as_of=as_of, until=until, force=options.force)
+            built = await building.run(tell, as_of=as_of, until=until, force=options.force, hands=hands)
         except Incomplete as incomplete:
             number = incomplete.generation.number
             raise Fault(

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
-import sys
 from collections.abc import Awaitable, Callable
 
-import structlog
 from aiokafka.errors import KafkaError
 
 from chassis.errors import DependencyDown
@@ -31,6 +28,7 @@ from deploy.cli import (
 from deploy.cli.context import Context
 from deploy.cli.outcome import Wanting
 from deploy.cli.output import Output
+from deploy.cli.quiet import quietly
 
 _VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
     ("status", None): status.status,
@@ -58,7 +56,7 @@ _VERBS: dict[tuple[str, str | None], Callable[[Context], Awaitable[int]]] = {
 
 def run(options: argparse.Namespace) -> int:
     """The exit code. Raises what `deploy.cli.outcome` names."""
-    _quiet()
+    quietly()
     verb = _VERBS[options.verb, getattr(options, "action", None)]
     return asyncio.run(_run(verb, options))
 
@@ -82,15 +80,3 @@ async def _run(verb: Callable[[Context], Awaitable[int]], options: argparse.Name
 def _host(uri: str) -> str:
     """Where an address points, without user and password."""
     return uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
-
-
-def _quiet() -> None:
-    """Standard output belongs to the answer: what the platform logs goes elsewhere, and only when it is grave."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        # A logger that were kept would go on writing to this stream when it is no longer there.
-        cache_logger_on_first_use=False,
-    )
-    for library in ("aiokafka", "faststream"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -214,7 +214,7 @@ def _set(entry: Fields, fields: Fields) -> Fields:
     for name, value in fields.items():
         if isinstance(value, list):
             after[name] = [*entry.get(name, ()), *value]
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             after[name] = {**entry.get(name, {}), **value}
     return after
 
@@ -226,6 +226,7 @@ placement = Projection(
     keys=_placement_keys,
     fold=_placement,
     version=3,
+    by_case=True,
 )
 
 
@@ -243,6 +244,7 @@ needs = Projection(
     reads=(ma.NeedAssigned,),
     keys=lambda record: (record.event.need_id,) if isinstance(record.event, ma.NeedAssigned) else (),
     fold=_assignment,
+    by_case=True,
 )
 
 
@@ -259,7 +261,12 @@ def _workforce(_: str, __: Document | None, record: Record) -> Document:
 
 
 workforce = Projection(
-    name="workforce", topics=(it.TOPIC,), reads=(it.WorkforceReported,), keys=_workforce_keys, fold=_workforce
+    name="workforce",
+    topics=(it.TOPIC,),
+    reads=(it.WorkforceReported,),
+    keys=_workforce_keys,
+    fold=_workforce,
+    by_case=True,
 )
 
 
@@ -335,6 +342,7 @@ journey = Projection(
     keys=lambda record: (record.partition_key,),
     fold=_journey,
     version=2,
+    by_case=True,
 )
 
 PROJECTIONS = (placement, needs, workforce, persons, journey)

@@ -1,0 +1,101 @@
+"""An event from its JSON in one step, where the class says no more than types.
+
+Invariant: whatever is read here, validation reads into an equal event; whatever is refused here, validation decides.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from typing import Annotated, Any, TypedDict, TypeVar, Union, cast, get_args, get_origin
+
+import msgspec
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from contracts.event import Event
+
+E = TypeVar("E", bound=Event)
+
+_OF_THE_ENVELOPE = ("sealed", "occurred")
+# Beyond these, one parser gives an int and the other a float.
+_INT = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_PLAIN: dict[Any, Any] = {str: str, int: _INT, float: float, bool: bool, date: date, type(None): None}
+
+
+class _Unknown(Exception):
+    """A type that only validation knows all about."""
+
+
+Parser = Callable[[bytes, datetime], Event | None]
+
+
+def parse(known: type[E], data: bytes, occurred: datetime) -> E | None:
+    """The event that these data of its current version say; None where validation must look at them. Never raises."""
+    parser = parser_of(known)
+    event: Any = None if parser is None else parser(data, occurred)
+    return cast(E | None, event)
+
+
+@cache
+def parser_of(known: type[Event]) -> Parser | None:
+    """`parse` for one class, in a third of validation's time; None where validation does more than compare types."""
+    decorated = known.__pydantic_decorators__
+    if decorated.field_validators or decorated.model_validators or decorated.root_validators or decorated.validators:
+        return None
+    fields = {name: field for name, field in known.model_fields.items() if name not in _OF_THE_ENVELOPE}
+    if any(field.metadata or field.default_factory or field.alias for field in fields.values()):
+        return None
+    try:
+        required = {name: _type(each.annotation) for name, each in fields.items() if each.is_required()}
+        others = {name: _type(each.annotation) for name, each in fields.items() if not each.is_required()}
+    except _Unknown:
+        return None
+    base = TypedDict("base", required)  # type: ignore[misc]  # made from the class's fields
+    shape = types.new_class(known.__name__, (base,), {"total": False}, lambda body: body.update(__annotations__=others))
+    decoder: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(shape, dec_hook=_nested)
+    blank = {name: None if each.is_required() else each.default for name, each in known.model_fields.items()}
+    return _parser(known, decoder.decode, blank)
+
+
+def _parser(known: type[Event], decode: Callable[[bytes], dict[str, Any]], blank: dict[str, Any]) -> Parser:
+    new, setting, names = known.__new__, object.__setattr__, set(blank)
+
+    def parsed(data: bytes, occurred: datetime) -> Event | None:
+        try:
+            # All fields in their order, with their defaults.
+            fields = {**blank, **decode(data)}
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+        fields["occurred"] = occurred
+        event = new(known)
+        # As `model_construct` does, with fields that have been checked.
+        setting(event, "__dict__", fields)
+        setting(event, "__pydantic_fields_set__", names)
+        setting(event, "__pydantic_extra__", None)
+        setting(event, "__pydantic_private__", None)
+        return event
+
+    return parsed
+
+
+def _type(annotation: Any) -> Any:
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    origin, of = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        if all(isinstance(each, FieldInfo) and not each.metadata for each in of[1:]):
+            return _type(of[0])
+    elif origin is tuple and len(of) == 2 and of[1] is Ellipsis:
+        return tuple[_type(of[0]), ...]  # type: ignore[misc]  # made from the class's fields
+    elif origin in (Union, types.UnionType) and len(of) == 2 and type(None) in of:
+        return _type(of[0] if of[1] is type(None) else of[1]) | None
+    raise _Unknown
+
+
+def _nested(of: type[BaseModel], value: Any) -> BaseModel:
+    return of.model_validate(value)
