@@ -251,7 +251,7 @@ def _erased_keys(record: Record) -> Sequence[str]:
 
 
 def _fold_erased(key: str, _: Document | None, __: Record) -> Document:
-    return {"candidate_id": key}
+    return {"erased": key}
 
 
 ERASED = Projection(
