@@ -41,10 +41,10 @@ class Erasure:
 
     async def replay(self, erased: View) -> None:
         """Destroy again what a restored keyring has brought back. Raises KeyringUnavailable, PyMongoError."""
-        listed = [each["candidate_id"] for each in await erased.find()]
-        brought_back = await self.keyring.present(listed)
-        for candidate_id in brought_back:
-            await self.forget(candidate_id)
+        brought_back = await self.keyring.present([each["_id"] for each in await erased.find()])
+        for name in brought_back:
+            # Of a need too: nobody's national id goes under its name, so that there is nothing more to forget.
+            await self.forget(name)
         if brought_back:
             _log.warning("erasures replayed on a restored keyring", count=len(brought_back))
 

@@ -250,8 +250,8 @@ def _erased_keys(record: Record) -> Sequence[str]:
             return ()
 
 
-def _fold_erased(key: str, _: Document | None, __: Record) -> Document:
-    return {"erased": key}
+def _fold_erased(_: str, __: Document | None, ___: Record) -> Document:
+    return {}
 
 
 ERASED = Projection(
