@@ -30,6 +30,8 @@ from services.intake.registration import erase_candidate, merge_candidate
 Counsellor = Annotated[Principal, Depends(require("candidates:write"))]
 PATH = "/counsellor/candidates"
 OTHER, CONFIRMED = Input("other_national_id", required=True), Input("confirmed", "yes_no", required=True)
+CONFIRMED_FOR = "confirmed_for"
+"""Whom the page named that the yes is given on."""
 ENDINGS = ("merger", "erasure")
 
 
@@ -47,7 +49,8 @@ def router(intake: Intake) -> APIRouter:
         typed = await typed_in(request, (OTHER, CONFIRMED))
         try:
             other = await _other(intake, principal, typed.get("other_national_id", ""))
-            if typed.get("confirmed") != "yes":
+            # The number may be typed anew beside the yes: that was said to somebody else.
+            if typed.get("confirmed") != "yes" or typed.get(CONFIRMED_FOR) != other:
                 return await _confirm(intake, request, principal, candidate_id, other, typed)
             # A hash of what was sent is kept beside the commit: of the two registrations, not of a person's number.
             body = f"{request.url.path}\n{other}".encode()
@@ -101,9 +104,11 @@ async def _confirm(
     survivor, _ = await intake.read_candidate(principal, other, "candidate")
     language, texts = language_of(request), web_of(request).texts
     sentence = texts.say(language, "ending.confirm_merger", ended=ended.name, survivor=survivor.name)
-    form = Shown(typed, {"confirmed": sentence})
+    form = Shown({**typed, "confirmed": ""}, {"confirmed": sentence})
     inputs = (OTHER, CONFIRMED)
-    return await _page(intake, request, principal, candidate_id, "merger", inputs, form=form, status=422)
+    return await _page(
+        intake, request, principal, candidate_id, "merger", inputs, form=form, status=422, confirmed_for=other
+    )
 
 
 async def _page(
@@ -116,6 +121,7 @@ async def _page(
     *,
     form: Shown | None = None,
     status: int = 200,
+    confirmed_for: str | None = None,
 ) -> Response:
     state, loaded = await intake.read_candidate(principal, candidate_id, "candidate")
     if state.merged_into is not None:
@@ -129,6 +135,7 @@ async def _page(
         person=person,
         version=loaded.version,
         action=action,
+        confirmed_for=confirmed_for,
         inputs=fields(request, inputs),
         occupations=[],
         form=form or Shown(),

@@ -76,9 +76,8 @@ async def revise_need(
 ) -> Done:
     """The whole new content of a need. Raises Refused, WarningsUnseen, NotFound, Stale."""
     own = await intake.own_need(principal, need_id)
-    needs.check_text_allowed(own, body.content())
     command = ReviseNeed(body.content(), intake.clock.now(), frozenset(body.accept_warnings))
-    person = await _key_for(intake, context, need_id, command)
+    person = await _key_for(intake, context, need_id, command, own)
     subject = need_subject(need_id)
 
     def decide(loaded: Mapping[str, Loaded]) -> Decision:
@@ -107,7 +106,7 @@ async def withdraw_need(
 async def erase_need_text(intake: Intake, principal: Principal, context: CommandContext, need_id: str) -> Done:
     """Erase free text and contact person for good. Raises Refused, NotFound, Stale.
 
-    The key is destroyed once the event is in the log; what fails here is done by the reaction.
+    From then on nobody is shown it; the reaction destroys the key.
     """
     await intake.own_need(principal, need_id)
     command = EraseNeedText(intake.clock.now())
@@ -143,16 +142,22 @@ async def _register(intake: Intake, context: CommandContext, command: RegisterNe
 
 
 async def _key_for(
-    intake: Intake, context: CommandContext, need_id: str, command: RegisterNeed | ReviseNeed
+    intake: Intake,
+    context: CommandContext,
+    need_id: str,
+    command: RegisterNeed | ReviseNeed,
+    own: needs.Need | None = None,
 ) -> str | None:
     """The need's id where something of it is sealed, with its key made; None where nothing is."""
     if command.content.sealed() is None:
         return None
     first = await intake.log.find(context.claim)
     if first is None:
+        # Refused before a key is made: else every slip of the hand would leave a key of nobody.
         if isinstance(command, RegisterNeed):
-            # Refused before a key is made: else every slip of the hand would leave a key of nobody.
             needs.decide(command, None)
+        elif own is not None:
+            needs.check_text_allowed(own, command.content)
         await intake.keyring.create(need_id)
     elif first.hashed_for is not None:
         return first.hashed_for

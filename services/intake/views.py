@@ -255,7 +255,12 @@ def _fold_erased(_: str, __: Document | None, ___: Record) -> Document:
 
 
 ERASED = Projection(
-    name="erased", topics=(TOPIC,), reads=(CandidateErased, NeedTextErased), keys=_erased_keys, fold=_fold_erased
+    name="erased",
+    topics=(TOPIC,),
+    reads=(CandidateErased, NeedTextErased),
+    keys=_erased_keys,
+    fold=_fold_erased,
+    version=2,
 )
 """Whose key is destroyed, of people and of texts of needs. Replayed against the keyring at each start, since a keyring
 may come from a backup."""

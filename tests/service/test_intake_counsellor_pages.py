@@ -17,6 +17,7 @@ from tests.service.test_intake_places import hidden
 PATH = "/counsellor/candidates"
 OWN = "counsellor-refugee-service"
 OTHER_ID = nationalids.synthetic(BORN, 1)
+THIRD_ID = nationalids.synthetic(BORN, 4)
 MAPPED = {
     "municipality": "3312",
     "hours_per_week": "37,5",
@@ -187,6 +188,14 @@ async def test_two_registrations_of_one_person_are_merged_after_a_yes_to_just_th
     for number in (foreign, nationalids.synthetic(BORN, 3)):
         unknown = await act(browser, first, "merger", {"other_national_id": number, "confirmed": "yes"})
         assert "Dere følger ikke opp noen med dette nummeret." in plain(unknown.text), "the same for both"
+    third = (await register(browser, name="Karim U.", national_id=THIRD_ID)).headers["Location"].partition("?")[0]
+    unasked = await act(browser, first, "merger", {"other_national_id": THIRD_ID, "confirmed": "yes"})
+    assert (unasked.status_code, "og Karim U. går videre." in plain(unasked.text)) == (422, True)
+    changed = {**hidden(unasked.text, f"{first}/merger"), "other_national_id": OTHER_ID, "confirmed": "yes"}
+    asked_anew = await browser.post(f"{first}/merger", data=changed)
+    assert asked_anew.status_code == 422, "the yes was said to another one"
+    assert "og Karim T. går videre." in plain(asked_anew.text)
+    assert third != second
     asked = await act(browser, first, "merger", {"other_national_id": OTHER_ID})
     assert asked.status_code == 422
     assert "Registreringen av Karim Testesen ender, og Karim T. går videre." in plain(asked.text)

@@ -52,6 +52,17 @@ async def test_a_contact_person_is_erased_from_every_version_and_the_need_stands
     assert copy.status_code == 201, copy.text
 
 
+async def test_a_revision_sent_again_after_the_erasure_gets_its_first_answer(world: World) -> None:
+    need_id = (await world.need(**TEXT))["need_id"]
+    employer = world.as_("employer-lier")
+    path, body = f"/needs/{need_id}/revision", {"occupation": "5223", "title": "Roser"}
+    first = await employer.post(path, body, key="roses", version=1)
+    assert first.status_code == 201, first.text
+    assert (await employer.post(f"/needs/{need_id}/text-erasure", {}, version=2)).status_code == 201
+    again = await employer.post(path, body, key="roses", version=1)
+    assert (again.status_code, again.json()["need_id"]) == (first.status_code, need_id), again.text
+
+
 async def test_an_employer_erases_the_text_on_the_page_after_a_yes(world: World) -> None:
     need = await world.need(**TEXT)
     bare = await world.need(**NEED)

@@ -26,6 +26,7 @@ from services.intake.domain.need_commands import (
 from services.intake.domain.rules import check_municipality, check_org_number, check_unique, wrong
 
 MOST_SLOTS = 20
+_NO_TEXT = {"sealed": None}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ def evolve(state: Need | None, event: Event) -> Need | None:
         case NeedRevised() if state is not None:
             return replace(state, last=event, written=state.written or event.sealed is not None)
         case NeedTextErased() if state is not None:
-            return replace(state, text_erased=True)
+            # The key goes a moment later, and with the broker away much later: from here on nobody is shown the text.
+            registered = state.registered.model_copy(update=_NO_TEXT)
+            return replace(state, text_erased=True, last=state.last.model_copy(update=_NO_TEXT), registered=registered)
         case NeedWithdrawn() | NeedExpired() if state is not None:
             return replace(state, closed=state.closed | set(event.slot_ids))
         case _:

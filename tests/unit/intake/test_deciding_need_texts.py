@@ -41,5 +41,12 @@ def test_nothing_is_written_into_a_need_whose_text_was_erased() -> None:
     assert [type(event) for event in outcome.events] == [NeedRevised], "the rest of it may change"
 
 
+def test_an_erased_text_is_shown_to_nobody_though_its_key_is_still_there() -> None:
+    """The key goes by a reaction: with the broker away much later, and a copy of the need would keep the text."""
+    state = given(evolve, None, [WRITTEN, TEXT_ERASED]).state
+    assert state is not None
+    assert (state.last.sealed, state.registered.sealed) == (None, None)
+
+
 def _content(need: NeedRegistered) -> dict[str, object]:
     return {name: value for name, value in need.data().items() if name in NeedRevised.model_fields}
