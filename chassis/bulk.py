@@ -7,13 +7,17 @@ goes through the reader, as live; whatever is left undone, the generation's cons
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from chassis import metrics
 from chassis.consumer import MAX_RECORDS, Raw
@@ -32,10 +36,15 @@ HELD_BYTES = 64_000_000
 """Of events folded into documents that are not yet written; in memory the documents take about three times as much."""
 DOCUMENTS_PER_WRITE = 1_000
 POLL_MILLISECONDS = 200
+ANSWER_SECONDS = 20.0
+"""So long the broker may take; a handled fetch does not count."""
 SELDOM = 50_000
 """Allocations between two looks of the garbage collector: there are no cycles in what is folded."""
 
 log = structlog.get_logger()
+
+
+T = TypeVar("T")
 
 
 class Lost(Exception):
@@ -142,16 +151,22 @@ class Bulk:
         self._partition = partition
         self._knows_all = self._empty and self._projection.by_case
         self._parked = await self._projector.reader.parking.parked_subjects()
-        begins, ends = await consumer.beginning_offsets(topics), await consumer.end_offsets(topics)
+        begins = await _answered(consumer.beginning_offsets(topics))
+        ends = await _answered(consumer.end_offsets(topics))
         for each in topics:
-            consumer.seek(each, max(begins[each], await consumer.committed(each) or 0))
+            consumer.seek(each, max(begins[each], await _answered(consumer.committed(each)) or 0))
         waiting = {each for each in topics if await consumer.position(each) < ends[each]}
         consumer.resume(*waiting)
+        given = monotonic()
         while waiting:
             fetched = await consumer.getmany(*waiting, timeout_ms=POLL_MILLISECONDS, max_records=MAX_RECORDS)
             for topic, records in fetched.items():
                 await self._fold(topic, records, consumer)
                 tell(len(records))
+                given = monotonic()
+            if monotonic() - given > ANSWER_SECONDS:
+                # A client whose broker is away says nothing and goes on trying, for ever.
+                raise KafkaConnectionError("the broker gives nothing")
             for each in [each for each in waiting if await consumer.position(each) >= ends[each]]:
                 consumer.pause(each)
                 waiting.discard(each)
@@ -180,7 +195,7 @@ class Bulk:
         self._parked = await self._projector.reader.parking.parked_subjects()
         if handled.stopped:
             raise TooMuchParked(handled.stopped[0].reason)
-        await consumer.commit(handled.offsets)
+        await _answered(consumer.commit(handled.offsets))
 
     def _read(self, records: Sequence[Raw]) -> tuple[list[_Taken], dict[str, list[int]], int]:
         """What is read here, up to the first record that is not plain; the positions by source; how many records."""
@@ -248,7 +263,7 @@ class Bulk:
         handled = {(source, self._partition): found for source, found in held.positions.items()}
         await self._projector.progress.record(handled)
         if held.offsets:
-            await consumer.commit(held.offsets)
+            await _answered(consumer.commit(held.offsets))
         for what, count in (("folded", held.folded), ("dropped", held.dropped), ("ignored", held.ignored)):
             metrics.RECORDS.labels(self._projection.name, what).inc(count)
 
@@ -271,3 +286,12 @@ def few_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+async def _answered(asked: Awaitable[T]) -> T:
+    """What the broker says, within bounds: the library asks again without end. Raises KafkaConnectionError."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await asked
+    except TimeoutError as error:
+        raise KafkaConnectionError("the broker does not answer") from error

@@ -36,6 +36,7 @@ RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TRANSIENT = (PyMongoError, LogBusy, LogUnavailable, KeyringUnavailable, Contended)
 EXIT_FAULT = 70
 RELEASE_SECONDS = 0.5
+JOIN_SECONDS = 30.0
 
 log = structlog.get_logger()
 
@@ -104,6 +105,10 @@ class BatchConsumer:
         self._releasing: asyncio.Task[None] | None = None
         self._fatal = fatal
         self._stopping = False
+        self._changing = asyncio.Lock()
+        """Held while it leaves its group or joins it: one that was stopped must not come back."""
+        self._clients = 0
+        """How many clients it has had before this one."""
         self.stopped: dict[TopicPartition, Stopped] = {}
         self.handling_since: float | None = None
         self.joined = False
@@ -141,7 +146,8 @@ class BatchConsumer:
         self._stopping = True
         if self._releasing is not None:
             self._releasing.cancel()
-        await self._leave()
+        async with self._changing:
+            await self._leave()
 
     async def _leave(self) -> None:
         consumer = self._subscriber.consumer
@@ -153,19 +159,26 @@ class BatchConsumer:
 
         Where the broker is away again, `stands_still` stays true, so that it is tried again.
         """
-        log.warning("consumer_rejoins", consumer=self.name)
-        metrics.CONSUMER_REJOINS.labels(self.name).inc()
-        # What is cancelled with the client is folded again by the next one, and no fault.
-        self._stopping = self._outside = True
-        await self._leave()
-        self._stopping = False
-        self.standing.forget()
-        try:
-            await self._subscriber.start()
-        except (KafkaError, OSError) as error:
-            log.warning("rejoin_waits", consumer=self.name, error=type(error).__name__)
-        else:
-            self._outside = False
+        async with self._changing:
+            if self._stopping:
+                return
+            log.warning("consumer_rejoins", consumer=self.name)
+            metrics.CONSUMER_REJOINS.labels(self.name).inc()
+            # What is cancelled with the client is folded again by the next one, and no fault.
+            self._clients += 1
+            self._outside = True
+            await self._leave()
+            if self._stopping:
+                return
+            self.standing.forget()
+            try:
+                # The library waits for its partitions without end, and whoever looks after the others waits with it.
+                async with asyncio.timeout(JOIN_SECONDS):
+                    await self._subscriber.start()
+            except (KafkaError, OSError) as error:
+                log.warning("rejoin_waits", consumer=self.name, error=type(error).__name__)
+            else:
+                self._outside = False
 
     async def _release_forever(self) -> None:
         while True:
@@ -188,10 +201,11 @@ class BatchConsumer:
         return StreamMessage(raw_message=records, body=b"")
 
     async def _on_batch(self, records: Any) -> None:
+        client = self._clients
         try:
             await self._take(records)
         except asyncio.CancelledError:
-            if self._stopping:
+            if self._stopping or client != self._clients:
                 raise
             self._fatal(RuntimeError(f"{self.name} was cancelled in the middle of a batch"))
         except BaseException as error:  # the edge of the process: past here the library would go on to the next batch
@@ -206,9 +220,12 @@ class BatchConsumer:
         self.handling_since = monotonic()
         # One for both: past the whole interval the group gives the partitions away in the middle of the batch.
         deadline = self.handling_since + MAX_POLL_SECONDS / 2
-        async with self._one_at_a_time:
-            await self._take_now(running, deadline)
-        self.handling_since = None
+        try:
+            async with self._one_at_a_time:
+                await self._take_now(running, deadline)
+        finally:
+            # Also where it is cancelled with its client: the next one has not begun it.
+            self.handling_since = None
 
     async def _take_now(self, running: Sequence[Raw], deadline: float) -> None:
         with metrics.BATCH_SECONDS.labels(self.name).time():

@@ -61,7 +61,8 @@ async def freshness(
     ] = None,
 ) -> Freshness:
     """The dependency of queries on views."""
-    told = (value for name, value in request.cookies.items() if name.startswith(SEEN_COOKIE))
+    # One of each log and no more: each is a wait.
+    told = (request.cookies.get(SEEN_COOKIE + name, "") for name in _SOURCES)
     return Freshness(_places(min_position or ()), _places(each for each in told if re.fullmatch(_POSITION, each)))
 
 

@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from threading import Lock
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -119,12 +120,18 @@ class _Sparing(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._said: dict[tuple[str, str, object], tuple[float, int]] = {}
+        # Libraries have threads of their own.
+        self._one_at_a_time = Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.partition(".")[0] not in LIBRARIES:
             return True
-        now, said = monotonic(), (record.name, record.getMessage())
+        with self._one_at_a_time:
+            return self._is_news(record)
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        now, said = monotonic(), (record.name, record.getMessage(), record.exc_info and record.exc_info[0])
         self._said = {each: last for each, last in self._said.items() if now - last[0] < FORGET_SECONDS}
         since, more = self._said.get(said, (-AGAIN_SECONDS, 0))
         if now - since < AGAIN_SECONDS:

@@ -217,7 +217,7 @@ class Rebuild:
         try:
             await hands(work, told)
         except LeftUndone as left:
-            log.warning("bulk_left_undone", generation=generation.name, reason=str(left))
+            log.error("bulk_left_undone", generation=generation.name, reason=str(left))
         except (PyMongoError, KafkaError) as error:
             # Not its text, which may quote data. Where the engine stays away, the consumer says so.
             log.warning("bulk_left_undone", generation=generation.name, reason=type(error).__name__)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, UnknownMemberIdError
+from aiokafka.errors import CommitFailedError, KafkaError
 
 from chassis import kafka
 from chassis.mongo import Database
@@ -88,8 +88,16 @@ async def rewind(settings: Settings, group: str, planned: Mapping[TopicPartition
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await consumer.start()
             consumer.assign(list(planned))
-            await consumer.commit({partition: target for partition, (_, target) in planned.items()})
-    except UnknownMemberIdError as error:
+            # Asked again: somebody else may have gone further back since this was planned.
+            now = {partition: await consumer.committed(partition) for partition in planned}
+            back = {
+                partition: target
+                for partition, (_, target) in planned.items()
+                if (at := now[partition]) is None or target < at
+            }
+            if back:
+                await consumer.commit(back)
+    except CommitFailedError as error:
         raise GroupAtWork(group) from error
     except (KafkaError, TimeoutError) as error:
         raise kafka.away(settings) from error

@@ -220,6 +220,8 @@ class Service:
             # A topic made anew (`republish`) is only noticed so: by default its readers would rest for five minutes.
             metadata_max_age_ms=int(METADATA_SECONDS * 1000),
             apply_types=False,
+            # They are there, with their partitions and for ever (`chassis.topics`); one made by the way would not be.
+            allow_auto_create_topics=False,
             # It goes on after an error of the client, again and again; without this nobody hears of any.
             logger=logging.getLogger("faststream"),
         )
@@ -306,11 +308,12 @@ class Service:
     async def _look_at_consumers(self) -> None:
         partitions = {partition for each in self._consumers for partition in each.assignment()}
         ends = await kafka.ends(self.settings, partitions, PING_SECONDS)
-        for each in self._consumers:
+        members = self._consumers
+        for each in members:
             await each.look(ends)
+        if ends is not None:
             # Seen after the broker had been away: no error, no records. A new process would be the next cure.
-            if ends is not None and each.stands_still(REJOIN_SECONDS):
-                await each.rejoin()
+            await asyncio.gather(*(each.rejoin() for each in members if each.stands_still(REJOIN_SECONDS)))
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

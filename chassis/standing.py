@@ -37,12 +37,11 @@ class Standing:
             before, since = self._moved.get(partition, (-1, now))
             try:
                 position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
-            except TimeoutError:
-                # Where it is to begin is asked of the group's coordinator, and an answer that never comes is no error.
-                moved[partition] = (before, since)
+            except (TimeoutError, KafkaError, AssertionError):
+                # Where it is to begin is asked of the group's coordinator, and the answer may never come.
+                if partition in consumer.assignment():
+                    moved[partition] = (before, since)
                 continue
-            except (KafkaError, AssertionError):
-                continue  # given away meanwhile: the next look will tell
             self.lag.begin(partition, position)
             idle = position >= ends.get(partition, position) or partition in stopped
             moved[partition] = (position, now if idle or position != before else since)

@@ -288,12 +288,12 @@ def instant(name: str, text: str) -> datetime:
         if _OWN_INSTANT.fullmatch(text):
             return datetime.fromisoformat(text)
         # fromisoformat alone would also take week dates and local times.
-        parsed = datetime.fromisoformat(text) if _INSTANT.fullmatch(text) else None
-    except ValueError:
-        parsed = None
-    if parsed is None:
+        utc = datetime.fromisoformat(text).astimezone(UTC) if _INSTANT.fullmatch(text) else None
+    except (ValueError, OverflowError):
+        # Overflow: in the first or last hours that there are, on the other side of the world.
+        utc = None
+    if utc is None:
         raise Undecodable(f"{name} is not an RFC 3339 instant")
-    utc = parsed.astimezone(UTC)
     # MongoDB keeps milliseconds: anything finer would differ between a record and its stored copy.
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 

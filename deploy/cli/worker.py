@@ -17,6 +17,7 @@ from time import monotonic
 
 from chassis.rebuild import LeftUndone, Rebuild, Work
 from deploy.cli.context import Context, projection_named
+from deploy.cli.outcome import FAULT, INTERRUPTED, fault_of
 from deploy.cli.output import Output
 from deploy.cli.quiet import quietly
 
@@ -33,7 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     Thread(target=_end_with_the_command, daemon=True).start()
     quietly()
-    return asyncio.run(_work(options))
+    try:
+        return asyncio.run(_work(options))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as unforeseen:  # the edge of the program: a traceback would quote data
+        print(f"dugnad: a worker of the rebuild ended: {fault_of(unforeseen)}", file=sys.stderr)
+        return FAULT
 
 
 def peak_memory() -> int:

@@ -58,7 +58,10 @@ class Workers:
         said = json.dumps({"number": work.generation.number, "partitions": partitions, "empty": work.empty})
         command = (sys.executable, "-m", _WORKER, self._target, said)
         # Its standard input stays open as long as this process lives: that is how it knows.
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=_ROOT)
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=_ROOT)
+        except OSError as error:
+            raise LeftUndone(f"a worker cannot be started: {error.strerror}") from error
         try:
             return await self._listen(process, done)
         finally:

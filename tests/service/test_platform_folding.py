@@ -138,13 +138,15 @@ async def test_a_hole_that_lasts_is_an_alarm_until_it_is_filled(
 
 
 async def test_a_partition_that_has_more_and_gives_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    idle, moving, hanging, nowhere = (TopicPartition("t", number) for number in range(4))
-    positions: dict[TopicPartition, int | None] = {idle: 5, moving: 1, hanging: 1, nowhere: None}
+    idle, moving, hanging, nowhere, failing = (TopicPartition("t", number) for number in range(5))
+    positions: dict[TopicPartition, int | None] = {idle: 5, moving: 1, hanging: 1, nowhere: None, failing: -1}
 
     async def position(partition: TopicPartition) -> int:
         if (known := positions[partition]) is None:
             await asyncio.Event().wait()
         assert known is not None
+        if known < 0:
+            raise KafkaError("the coordination of this client has ended")
         return known
 
     async def handle(_: Any) -> Handled:
@@ -161,7 +163,7 @@ async def test_a_partition_that_has_more_and_gives_nothing_is_not_alive(monkeypa
         positions[moving] = (positions[moving] or 0) + 1
         await consumer.look(ends)
     lines = sorted(line.partition(" for ")[0] for line in consumer.stuck(0.1))
-    assert lines == ["c has not moved on t/2", "c has not moved on t/3"]
-    positions[hanging] = positions[nowhere] = 2
+    assert lines == ["c has not moved on t/2", "c has not moved on t/3", "c has not moved on t/4"]
+    positions[hanging] = positions[nowhere] = positions[failing] = 2
     await consumer.look(ends)
     assert consumer.stuck(0.1) == []

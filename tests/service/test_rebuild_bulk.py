@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from chassis.bulk import Bulk, TooMuchParked
 from chassis.mongo import Database
@@ -244,3 +246,32 @@ async def test_with_few_events_nothing_is_folded_in_bulk(logs: Logs, settings: S
     rebuild = Watched(by_case(sums()), service.database("small"), settings, bulk_from=NEVER)
     await rebuild.run(silent, hands=rebuild.hands(10**9))
     assert rebuild.done == 0
+
+
+@pytest.mark.parametrize("silent_in", ["getmany", "committed"])
+async def test_a_bulk_whose_broker_says_nothing_any_more_ends_and_leaves_the_rest(
+    silent_in: str, logs: Logs, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await logs.report(0, EACH)
+
+    class Silent(AIOKafkaConsumer):  # type: ignore[misc]  # the library has no types
+        async def getmany(self, *of: Any, **how: Any) -> dict[Any, Any]:
+            await asyncio.sleep(0.01)
+            return {} if silent_in == "getmany" else dict(await super().getmany(*of, **how))
+
+        async def committed(self, partition: Any) -> Any:
+            if silent_in == "committed":
+                await asyncio.Event().wait()
+            return await super().committed(partition)
+
+    monkeypatch.setattr("chassis.bulk.AIOKafkaConsumer", Silent)
+    monkeypatch.setattr("chassis.bulk.ANSWER_SECONDS", 0.3)
+    service = reading_service(settings, sums())
+    database = service.database("small")
+    built = [
+        await Rebuild(by_case(sums()), database, settings, "small", bulk_from=bulk_from).run(silent)
+        for bulk_from in (1, NEVER)
+    ]
+    in_bulk, by_the_consumer = [await contents(database, each.name) for each in built]
+    assert len(in_bulk) > 1
+    assert in_bulk == by_the_consumer

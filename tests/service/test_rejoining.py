@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -84,3 +85,47 @@ async def test_a_member_that_cannot_come_back_says_so_and_tries_again(
     assert member.faults() == []
     await report(commands, "1", 10)
     assert await service.view("figures").wait_for(intake.SOURCE, 11, 20)
+
+
+async def test_a_member_whose_group_never_settles_does_not_keep_its_service_from_looking_after_the_others(
+    running: tuple[Service, Commands], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, _ = running
+    (member,) = service._consumers
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("chassis.consumer.JOIN_SECONDS", 0.1)
+    monkeypatch.setattr(member._subscriber, "start", never)
+    await asyncio.wait_for(member.rejoin(), 10)
+    assert member.faults() == ["small.figures has left its group and cannot join it again"]
+
+
+async def test_a_member_that_was_stopped_does_not_come_back(
+    running: tuple[Service, Commands], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, _ = running
+    (member,) = service._consumers
+    leaving, left, joined = asyncio.Event(), asyncio.Event(), 0
+    leave = member._leave
+
+    async def slowly() -> None:
+        leaving.set()
+        await left.wait()
+        await leave()
+
+    async def start() -> None:
+        nonlocal joined
+        joined += 1
+
+    monkeypatch.setattr(member, "_leave", slowly)
+    monkeypatch.setattr(member._subscriber, "start", start)
+    rejoining = asyncio.create_task(member.rejoin())
+    await leaving.wait()
+    stopping = asyncio.create_task(member.stop())
+    await asyncio.sleep(0)
+    left.set()
+    await asyncio.wait_for(asyncio.gather(rejoining, stopping), 20)
+    await member.rejoin()
+    assert joined == 0

@@ -153,6 +153,8 @@ def test_a_missing_header_is_named(name: str) -> None:
         ("ce_time", b"2025-01-13", "ce_time is not an RFC 3339 instant"),
         ("ce_time", b"2025-01-13T09:00:00", "ce_time is not an RFC 3339 instant"),
         ("ce_time", b"2025-02-30T09:00:00.000Z", "ce_time is not an RFC 3339 instant"),
+        ("ce_time", b"9999-12-31T23:59:59-14:00", "ce_time is not an RFC 3339 instant"),
+        ("ce_time", b"0001-01-01T00:00:00+14:00", "ce_time is not an RFC 3339 instant"),
         ("ce_recordedtime", b"yesterday", "ce_recordedtime is not an RFC 3339 instant"),
         ("ce_subject", "need:æ".encode(), "header ce_subject is not ASCII"),
     ],
