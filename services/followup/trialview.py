@@ -46,7 +46,8 @@ def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
             return {"disputed": [*trial.get("disputed", []), other]}
         case StartReversed():
             wrong = _told(event, "on", "reversed_on", "reason")
-            missed = [day for day in trial.get("missed", []) if day != event.data()["check_in_not_missed_on"]]
+            never_due = event.data()["check_ins_not_missed_on"]
+            missed = [day for day in trial.get("missed", []) if day not in never_due]
             # What was said of the day has been settled; the history keeps that it was said.
             return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed, "disputed": []}
         case CheckInHeld():

@@ -91,6 +91,17 @@ class Trial:
             return self.first_check_in_due(municipality)
         return playbook_on(known, municipality).check_in_due(self.measure, self.started_on, known)
 
+    def check_ins_due(self, municipality: str | None) -> dict[date, tuple[date, date | None]]:
+        """Every day by which a check-in was to be held, and the next one is, up to the last day.
+
+        By the due day: the day from which the playbook counted, and when the next check-in was held.
+        """
+        held = sorted({day for day in self.held_on if day >= self.started_on})
+        found = {self.first_check_in_due(municipality): (self.started_on, next(iter(held), None))}
+        for day, following in zip(held, [*held[1:], None], strict=False):
+            found[playbook_on(day, municipality).check_in_due(self.measure, self.started_on, day)] = (day, following)
+        return {due: counted for due, counted in found.items() if due <= self.end_on}
+
     def check_in_owed(self, today: date, municipality: str | None) -> date | None:
         """The day by which a check-in should have been held and was not; None where none is owed."""
         due = self.check_in_due(municipality)
@@ -123,7 +134,7 @@ def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
         case StartDisputed():
             return replace(trial, disputed=trial.disputed | {(event.on, event.reported_by)})
         case StartReversed():
-            return replace(trial, disputed=frozenset(), missed=trial.missed - {event.check_in_not_missed_on})
+            return replace(trial, disputed=frozenset(), missed=trial.missed.difference(event.check_ins_not_missed_on))
         case CheckInHeld():
             return replace(trial, held_on=tuple(sorted((*trial.held_on, event.held_on))))
         case CheckInMissed():

@@ -213,12 +213,45 @@ def test_a_check_in_said_to_be_missed_is_taken_back_with_the_day_it_was_counted_
     missed = [*STARTED, look, disputing(at=date(2025, 3, 5))]
     events = played([*missed, settling(at=date(2025, 3, 6))])
     reversed_ = next(event for event in events if isinstance(event, StartReversed))
-    assert reversed_.check_in_not_missed_on == date(2025, 3, 3)
+    assert reversed_.check_ins_not_missed_on == (date(2025, 3, 3),)
     assert [each.task_id for each in events if isinstance(each, TaskCompleted)][-2:] == ["T", "A1-settle"]
     # It is said again, of the right day, when that has passed without one.
     again = LookAtCheckIns(trial_id="trial-A1", on=date(2025, 3, 11), task_id="T2", at=noon(date(2025, 3, 11)))
     said = after([*missed, settling(at=date(2025, 3, 6))]).when(decide, again).events
     assert [each.due_on for each in said if isinstance(each, CheckInMissed)] == [date(2025, 3, 10)]
+
+
+def test_no_check_in_is_left_missed_that_was_counted_from_a_talk_before_the_right_day() -> None:
+    def look(due_on: date) -> Command:
+        on = due_on + timedelta(days=1)
+        return LookAtCheckIns(trial_id="trial-A1", on=on, task_id="T", at=noon(on))
+
+    by_the_talk, by_the_start = date(2025, 3, 19), date(2025, 3, 10)
+    held = checking_in(held_on=date(2025, 2, 5), at=noon(date(2025, 2, 5)))
+    wrong = [*STARTED, held, look(by_the_talk), disputing(at=date(2025, 3, 24))]
+    trial = person_after(*wrong).trial("trial-A1")
+    assert trial is not None
+    assert trial[2].missed == {by_the_talk}
+    events = after(wrong).when(decide, settling(at=date(2025, 3, 25))).events
+    assert [each.check_ins_not_missed_on for each in events if isinstance(each, StartReversed)] == [(by_the_talk,)]
+    assert [each.due_on for each in events if isinstance(each, CheckInMissed)] == [by_the_start]
+    # Put back, the talk is one of the trial's again, and what was counted from it was missed after all.
+    back = [disputing(date(2025, 2, 3), date(2025, 3, 26), task_id="again")]
+    undone = settling(date(2025, 2, 3), date(2025, 3, 27), task_id="again")
+    events = after(wrong, settling(at=date(2025, 3, 25)), back).when(decide, undone).events
+    assert [each.check_ins_not_missed_on for each in events if isinstance(each, StartReversed)] == [(by_the_start,)]
+    assert [each.due_on for each in events if isinstance(each, CheckInMissed)] == [by_the_talk]
+
+
+def test_a_check_in_missed_after_a_talk_that_counts_by_both_days_stays_missed() -> None:
+    held = checking_in(held_on=date(2025, 2, 12), at=noon(date(2025, 2, 12)))
+    look = LookAtCheckIns(trial_id="trial-A1", on=date(2025, 3, 27), task_id="T", at=noon(date(2025, 3, 27)))
+    events = after(STARTED, held, look, disputing()).when(decide, settling(at=date(2025, 3, 28))).events
+    assert [each.check_ins_not_missed_on for each in events if isinstance(each, StartReversed)] == [()]
+    assert not any(isinstance(each, CheckInMissed | TaskAssigned) for each in events)
+    assert [each.task for each in events if isinstance(each, TaskCompleted)] == ["settle_start_date"], (
+        "it is owed still"
+    )
 
 
 def test_an_earlier_day_may_have_made_a_check_in_late_that_was_in_time() -> None:

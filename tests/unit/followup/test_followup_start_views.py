@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from contracts.vocabulary import Party
+from services.followup.domain.commands import LookAtCheckIns
 from services.followup.showing import versions
 from services.followup.steps import NextStep, Status, Step, next_step, status
 from tests.unit.followup.followup_facts import CONCLUDED, checking_in, closing, extending, noon, starting
@@ -34,6 +35,13 @@ def test_a_day_that_was_put_right_is_shown_with_the_one_taken_back_and_both_stay
     assert next_step(case_of(DISPUTED, settling()), date(2025, 2, 15), None) == NextStep(
         Step.FOLLOW_UP, (Party.COUNSELLOR,), LATER + timedelta(weeks=4)
     )
+
+
+def test_a_check_in_that_by_the_right_day_was_never_due_is_not_shown_as_missed() -> None:
+    look = LookAtCheckIns(trial_id="trial-A1", on=date(2025, 3, 4), task_id="T", at=noon(date(2025, 3, 4)))
+    missed = [*DISPUTED, look]
+    assert case_of(missed)["trials"]["trial-A1"]["missed"] == ["2025-03-03"]
+    assert case_of(missed, settling(at=date(2025, 3, 5)))["trials"]["trial-A1"]["missed"] == []
 
 
 def test_which_day_it_was_is_settled_also_after_the_closing() -> None:
