@@ -167,7 +167,10 @@ def _from_another_day(
 
 
 def _allowed_end(person: Person, agreement: Agreement, trial: Trial, on: date) -> date:
-    """The agreed last day, or an earlier one where the measure, counted from the right start, may not last so long."""
+    """The agreed last day, or an earlier one where the measure, counted from the right start, may not last so long.
+
+    Not the last day of the trial as it is: a wrong day that was settled before may have cut that one.
+    """
     pack, measure = RulePack.at(on), agreement.measure
 
     def latest(day: date, *, reduced: bool) -> date:
@@ -176,8 +179,9 @@ def _allowed_end(person: Person, agreement: Agreement, trial: Trial, on: date) -
 
     # An extension may have been decided on what the agreement did not know of the person.
     known = bool((agreement.terms or {}).get("reduced_work_capacity", False))
-    reduced = known or trial.end_on > latest(trial.started_on, reduced=False)
-    return min(trial.end_on, latest(on, reduced=reduced))
+    counted_from, agreed = trial.agreed_period
+    reduced = known or agreed > latest(counted_from, reduced=False)
+    return min(agreed, latest(on, reduced=reduced))
 
 
 def _check_ins_from(

@@ -51,6 +51,9 @@ class Trial:
     wage_subsidy_percent: int | None
     agreed_percents: tuple[tuple[date, int | None], ...]
     """From which day which per cent was agreed: the start, and each extension."""
+    agreed_period: tuple[date, date]
+    """The last day that was agreed or decided, and from which start; a start that is put right may cut it, for as long
+    as that day holds."""
     agreed_hours: tuple[tuple[date, float], ...] = ()
     """From which day which other hours per week were agreed, in the order of the days."""
     held_on: tuple[date, ...] = ()
@@ -110,8 +113,8 @@ class Trial:
 
 def started_trial(event: TrialStarted) -> Trial:
     """A trial on its first day."""
-    percent = event.wage_subsidy_percent
-    return Trial(event.trial_id, Measure(event.measure), event.on, event.end_on, percent, ((event.on, percent),))
+    percent, period = event.wage_subsidy_percent, (event.on, event.end_on)
+    return Trial(event.trial_id, Measure(event.measure), *period, percent, ((event.on, percent),), period)
 
 
 def _started_again(trial: Trial, event: TrialStarted) -> Trial:
@@ -124,6 +127,11 @@ def _started_again(trial: Trial, event: TrialStarted) -> Trial:
         wage_subsidy_percent=trial.wage_subsidy_percent if later else event.wage_subsidy_percent,
         agreed_percents=((event.on, event.wage_subsidy_percent), *later),
     )
+
+
+def _until(trial: Trial, end_on: date) -> Trial:
+    """The same trial with a last day that somebody decided."""
+    return replace(trial, end_on=end_on, agreed_period=(trial.started_on, end_on))
 
 
 def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
@@ -152,9 +160,10 @@ def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
         case TrialExtended():
             percent = event.wage_subsidy_percent
             agreed = (*trial.agreed_percents, (trial.end_on + timedelta(days=1), percent))
-            return replace(trial, end_on=event.end_on, wage_subsidy_percent=percent, agreed_percents=agreed)
+            longer = _until(trial, event.end_on)
+            return replace(longer, wage_subsidy_percent=percent, agreed_percents=agreed)
         case TrialShortened():
-            return replace(trial, end_on=event.end_on)
+            return _until(trial, event.end_on)
         case ClosingTalkHeld():
             return replace(trial, talked=True)
         case TrialClosed():

@@ -29,7 +29,6 @@ from services.followup.domain.subsidies import plan_of
 from tests.unit.followup.followup_facts import (
     CONCLUDED,
     IDS,
-    REDUCED,
     REGISTERED,
     STARTED,
     after,
@@ -298,25 +297,6 @@ def test_the_subsidy_plan_steps_down_from_the_right_day() -> None:
 
     assert steps(*SUBSIDY) == [(date(2025, 2, 3), 40), (date(2025, 8, 3), 30)]
     assert steps(*SUBSIDY, settling()) == [(LATER, 40), (date(2025, 8, 10), 30)]
-
-
-@pytest.mark.parametrize(("fit", "end"), [({}, date(2026, 2, 2)), ({"eligibility": REDUCED}, date(2026, 2, 9))])
-def test_the_last_day_follows_where_the_measure_would_last_too_long_from_the_right_day(
-    fit: dict[str, Any], end: date
-) -> None:
-    begun = [opened(), drafting(**fit), *approvals(), starting(on=LATER, at=noon(LATER)), disputing(date(2025, 2, 3))]
-    held = [checking_in(held_on=day, at=noon(day)) for day in (date(2025, 3, 3), date(2025, 4, 14))]
-    longest = extending(end_on=date(2026, 2, 9), **fit)
-    events = played([*begun, *held, longest, settling(date(2025, 2, 3), date(2025, 4, 26))])
-    assert started_in(events).end_on == end
-
-
-def test_an_extension_on_a_capacity_known_later_is_not_cut_to_the_shorter_limit() -> None:
-    begun = [*CONCLUDED, starting(on=LATER, at=noon(LATER)), disputing(date(2025, 2, 3))]
-    held = [checking_in(held_on=day, at=noon(day)) for day in (date(2025, 3, 3), date(2025, 4, 14))]
-    longest = extending(end_on=date(2026, 8, 9), eligibility=REDUCED)
-    events = played([*begun, *held, longest, settling(date(2025, 2, 3), date(2025, 4, 26))])
-    assert started_in(events).end_on == date(2026, 8, 2)
 
 
 def test_what_was_held_extended_and_agreed_since_stays() -> None:
