@@ -5,7 +5,7 @@ Invariant: ids, days and codes alone; free text is added only where a counsellor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -100,7 +100,8 @@ def trial_part(trial_id: str, trial: Mapping[str, Any]) -> dict[str, Any]:
     """A trial as part of a case."""
     return {
         "trial_id": trial_id,
-        **{name: trial[name] for name in sorted(trial)},
+        # What was decided of the content is told as the versions of the agreement.
+        **{name: trial[name] for name in sorted(trial) if name != "decided"},
         "status": "closed" if "closed" in trial else "running",
     }
 
@@ -131,12 +132,12 @@ def versions(case: Mapping[str, Any], agreement_id: str) -> list[dict[str, Any]]
     if trial is None or trial[1]["agreement_id"] != agreement_id or not found:
         return [{"number": number, **each} for number, each in enumerate(found, 1)]
     last = found[-1]
-    for on, effective_on, what in sorted(_decided(trial[1]), key=lambda each: each[0]):
+    for each in trial[1].get("decided", []):
         # What an extension says holds from the day after the old last day.
-        begins = effective_on or (date.fromisoformat(last["end_on"]) + timedelta(days=1)).isoformat()
-        if what.items() <= last.items():
+        begins = each["effective_on"] or (date.fromisoformat(last["end_on"]) + timedelta(days=1)).isoformat()
+        if each["what"].items() <= last.items():
             continue
-        last = {**last, **what, "on": on, "effective_on": begins}
+        last = {**last, **each["what"], "on": each["on"], "effective_on": begins}
         found.append(last)
     return [{"number": number, **each} for number, each in enumerate(found, 1)]
 
@@ -150,20 +151,6 @@ def hours_on(case: Mapping[str, Any], agreement_id: str, day: date) -> float:
         begun = [each["hours_per_week"] for each in accepted if each["effective_on"] <= day.isoformat()]
         hours = begun[-1] if begun else hours
     return float(hours)
-
-
-def _decided(trial: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
-    for each in trial.get("extensions", []):
-        what = {"end_on": each["end_on"], "wage_subsidy_percent": each["wage_subsidy_percent"]}
-        yield each["extended_on"], None, what
-    for each in trial.get("shortenings", []):
-        yield each["shortened_on"], each["shortened_on"], {"end_on": each["end_on"]}
-    for each in trial.get("start_reversals", []):
-        # From another first day the measure may have to end earlier.
-        yield each["reversed_on"], each["reversed_on"], {"end_on": each["end_on"]}
-    for each in trial.get("changes", []):
-        if each["state"] == "accepted":
-            yield each["answered_on"], each["effective_on"], {"hours_per_week": each["hours_per_week"]}
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

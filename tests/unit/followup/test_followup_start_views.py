@@ -52,6 +52,23 @@ def test_which_day_it_was_is_settled_also_after_the_closing() -> None:
     assert next_step(case_of(DISPUTED, closing(), settling(at=date(2025, 5, 3))), date(2025, 5, 3), None) is None
 
 
+def test_of_a_start_that_was_settled_and_an_extension_on_the_same_day_the_last_one_holds() -> None:
+    day = date(2025, 4, 25)
+    held = checking_in(held_on=date(2025, 4, 7), at=noon(date(2025, 4, 7)))
+    for decided in ([settling(at=day), extending()], [extending(), settling(at=day)]):
+        case = case_of(DISPUTED, held, decided)
+        assert case["trials"]["trial-A1"]["end_on"] == "2025-08-02"
+        assert [(each["end_on"], each["effective_on"]) for each in versions(case, "A1")] == [
+            ("2025-05-02", "2025-02-03"),
+            ("2025-08-02", "2025-05-03"),
+        ]
+    begun = [*CONCLUDED, starting(on=LATER, at=noon(LATER)), starting(at=noon(LATER), task_id="A1-settle")]
+    kept = [checking_in(held_on=day, at=noon(day)) for day in (date(2025, 3, 3), date(2025, 4, 14))]
+    longest = extending(end_on=date(2026, 2, 9), at=noon(date(2025, 4, 26)))
+    cut = case_of(begun, kept, longest, settling(date(2025, 2, 3), date(2025, 4, 26)))
+    assert [each["end_on"] for each in versions(cut, "A1")] == ["2025-05-02", "2026-02-09", "2026-02-02"]
+
+
 def test_a_last_day_that_follows_the_right_start_is_a_version_of_the_content() -> None:
     begun = [*CONCLUDED, starting(on=LATER, at=noon(LATER)), starting(at=noon(LATER), task_id="A1-settle")]
     held = [checking_in(held_on=day, at=noon(day)) for day in (date(2025, 3, 3), date(2025, 4, 14))]
