@@ -54,10 +54,10 @@ from services.followup.requests import Extension
 from services.followup.showing import history_for, hours_on, trial_body, versions, with_notes
 from services.followup.steps import (
     Group,
+    disputed_days,
     group,
     live_agreement,
     next_step,
-    start_is_disputed,
     status,
     trial_of,
     waiting_change,
@@ -189,7 +189,7 @@ def case_page(followup: Followup) -> CasePage:
             trial_id=None if trial is None else trial[0],
             has_certificate=trial is not None and "certificate" in trial[1] and party in _CERTIFIED,
             change=None if trial is None else waiting_change(trial[1]),
-            disputed=trial[1].get("disputed", []) if trial is not None and start_is_disputed(case) else [],
+            disputed=disputed_days(case),
             hours=None if agreement is None else hours_on(case, agreement[0], today),
         )
 
@@ -303,6 +303,7 @@ async def _form(
         preview=preview,
         agreement=_decided_on(case, action),
         trial=None if (trial := trial_of(case)) is None else trial[1],
+        disputed=disputed_days(case),
         change=None if trial is None else waiting_change(trial[1]),
         # A sentence about what the form does not ask for has no field to lead to.
         errors={name if name in inputs else "main": sentence for name, sentence in (errors or {}).items()},

@@ -12,7 +12,15 @@ from typing import Any
 from contracts.followup import CheckInHeld, ClosingTalkHeld, StartReversed, TrialClosed
 from contracts.vocabulary import Party, Task
 from services.followup.core import Found
-from services.followup.steps import agreement_status, live_agreement, next_step, status, trial_of, waiting_for
+from services.followup.steps import (
+    agreement_status,
+    disputed_days,
+    live_agreement,
+    next_step,
+    status,
+    trial_of,
+    waiting_for,
+)
 
 _IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number")
 _OF_MATCH = ("municipality", "occupation", "registered_on", "promise_date", "confirmed_on")
@@ -46,7 +54,7 @@ def case_body(case: Mapping[str, Any], today: date, party: Party | None) -> dict
         "next_step": _next(case, today, party),
         "tasks": tasks_for(case, party),
         "agreement": None if shown is None else agreement_part(*shown),
-        "trial": None if trial is None else trial_for(trial_part(*trial), party),
+        "trial": None if trial is None else trial_for(trial_part(case, *trial), party),
         "history": [{name: each[name] for name in ("event", "on", "by")} for each in history_for(case, party)],
     }
 
@@ -96,12 +104,13 @@ def agreement_part(agreement_id: str, agreement: Mapping[str, Any]) -> dict[str,
     }
 
 
-def trial_part(trial_id: str, trial: Mapping[str, Any]) -> dict[str, Any]:
-    """A trial as part of a case."""
+def trial_part(case: Mapping[str, Any], trial_id: str, trial: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial as part of a case. Of other days for the start those are told that wait to be settled."""
     return {
         "trial_id": trial_id,
         # What was decided of the content is told as the versions of the agreement.
         **{name: trial[name] for name in sorted(trial) if name != "decided"},
+        **({"disputed": disputed_days(case)} if "disputed" in trial else {}),
         "status": "closed" if "closed" in trial else "running",
     }
 
@@ -119,7 +128,11 @@ def trial_body(found: Found, party: Party | None) -> dict[str, Any]:
     """`GET /trials/{id}`."""
     trial = trial_of(found.document)
     assert trial is not None, "found by its start"
-    return {**_ids(found), "intermediary": found.drafted.intermediary, **trial_for(trial_part(*trial), party)}
+    return {
+        **_ids(found),
+        "intermediary": found.drafted.intermediary,
+        **trial_for(trial_part(found.document, *trial), party),
+    }
 
 
 def versions(case: Mapping[str, Any], agreement_id: str) -> list[dict[str, Any]]:

@@ -78,7 +78,6 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
             wrong = _told(event, "on", "reversed_on", "reason")
             never_due = event.data()["check_ins_not_missed_on"]
             missed = [day for day in trial.get("missed", []) if day not in never_due]
-            # What was said of the day has been settled; the history keeps that it was said.
             return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed, "disputed": []}
         case CheckInHeld():
             held = {

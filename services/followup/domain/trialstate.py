@@ -71,7 +71,7 @@ class Trial:
     """By months after the closing: whether still employed."""
 
     disputed: frozenset[tuple[date, str]] = frozenset()
-    """Other days that somebody gave for the start, with who did."""
+    """Other days that somebody gave for the start, with who did, until it is settled which it was."""
 
     @property
     def last_check_in_on(self) -> date | None:
@@ -142,7 +142,7 @@ def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
         case StartDisputed():
             return replace(trial, disputed=trial.disputed | {(event.on, event.reported_by)})
         case StartReversed():
-            return replace(trial, disputed=frozenset(), missed=trial.missed.difference(event.check_ins_not_missed_on))
+            return replace(trial, missed=trial.missed.difference(event.check_ins_not_missed_on))
         case CheckInHeld():
             return replace(trial, held_on=tuple(sorted((*trial.held_on, event.held_on))))
         case CheckInMissed():

@@ -110,6 +110,13 @@ def test_the_counsellor_may_say_that_the_confirmed_day_stands() -> None:
     after(DISPUTED).when(decide, needless).then_refused("start_reason_not_expected", ["/reason"], status=422)
 
 
+def test_what_was_settled_is_not_known_already_when_it_is_said_again() -> None:
+    stands = settling(on=date(2025, 2, 3), reason=None)
+    other = starting(on=date(2025, 2, 11), at=noon(date(2025, 2, 15)), task_id="again")
+    said = StartDisputed(**TRIAL, on=LATER, reported_by="counsellor", reported_on=date(2025, 2, 16))
+    after(DISPUTED, stands, other).when(decide, disputing(at=date(2025, 2, 16))).then(said)
+
+
 def test_another_day_takes_the_confirmed_one_back_and_says_all_that_follows_anew() -> None:
     after(DISPUTED).when(decide, settling(note="sealed away")).then(
         StartReversed(

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 from contracts.vocabulary import Party
 from services.followup.domain.commands import LookAtCheckIns
-from services.followup.showing import versions
-from services.followup.steps import NextStep, Status, Step, next_step, status
+from services.followup.showing import case_body, versions
+from services.followup.steps import NextStep, Status, Step, disputed_days, next_step, status
 from tests.unit.followup.followup_facts import CONCLUDED, checking_in, closing, extending, noon, starting
 from tests.unit.followup.test_followup_start import DISPUTED, LATER, settling
 from tests.unit.followup.test_followup_views import case_of
@@ -42,6 +42,17 @@ def test_a_check_in_that_by_the_right_day_was_never_due_is_not_shown_as_missed()
     missed = [*DISPUTED, look]
     assert case_of(missed)["trials"]["trial-A1"]["missed"] == ["2025-03-03"]
     assert case_of(missed, settling(at=date(2025, 3, 5)))["trials"]["trial-A1"]["missed"] == []
+
+
+def test_what_was_settled_as_the_confirmed_day_stands_is_not_shown_as_open_when_another_day_is_given() -> None:
+    stands = settling(on=date(2025, 2, 3), reason=None)
+    case = case_of(DISPUTED, stands)
+    assert (disputed_days(case), case_body(case, LATER, Party.COUNSELLOR)["trial"]["disputed"]) == ([], [])
+    other = starting(on=date(2025, 2, 11), at=noon(date(2025, 2, 15)), task_id="again")
+    case = case_of(DISPUTED, stands, other)
+    told = [{"on": "2025-02-11", "reported_by": "employer", "reported_on": "2025-02-15"}]
+    assert disputed_days(case) == told
+    assert case_body(case, LATER, Party.EMPLOYER)["trial"]["disputed"] == told
 
 
 def test_which_day_it_was_is_settled_also_after_the_closing() -> None:
