@@ -155,8 +155,9 @@ def disputed_days(case: Case) -> list[Mapping[str, Any]]:
 
 
 def _municipality(case: Case) -> str | None:
-    match = case.get("match")
-    return None if match is None else match.get("municipality")
+    """Whose playbook the case follows: by what its tasks say, as in decisions, else the page names another due day."""
+    named: str | None = case.get("municipality")
+    return named
 
 
 def _settling(case: Case, today: date) -> NextStep:
