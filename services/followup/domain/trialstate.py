@@ -52,8 +52,8 @@ class Trial:
     agreed_percents: tuple[tuple[date, int | None], ...]
     """From which day which per cent was agreed: the start, and each extension."""
     agreed_period: tuple[date, date]
-    """The last day that was agreed or decided, and from which start; a start that is put right may cut it, for as long
-    as that day holds."""
+    """The last day as somebody decided it, after the start that was known by then. `end_on` may be an earlier day, for
+    as long as an earlier start is taken for the right one."""
     agreed_hours: tuple[tuple[date, float], ...] = ()
     """From which day which other hours per week were agreed, in the order of the days."""
     held_on: tuple[date, ...] = ()

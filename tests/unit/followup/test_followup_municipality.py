@@ -9,7 +9,7 @@ import pytest
 from contracts.followup import CheckInMissed
 from contracts.vocabulary import Measure, Party
 from services.followup.domain import playbook
-from services.followup.domain.commands import LookAtCheckIns
+from services.followup.domain.commands import Command, LookAtCheckIns
 from services.followup.domain.decide import decide
 from services.followup.domain.playbook import CheckInRule, Interval, Override, editions
 from services.followup.steps import NextStep, Step, next_step
@@ -34,7 +34,7 @@ def test_the_check_in_that_is_shown_as_due_is_the_one_that_is_said_to_be_missed(
 ) -> None:
     known = (editions(), (OWN,))
     monkeypatch.setattr(playbook, "_loaded", lambda: known)
-    begun = [opened(municipality=municipality), drafting(), *approvals(), starting()]
+    begun: list[Command] = [opened(municipality=municipality), drafting(), *approvals(), starting()]
     case = case_of(begun)
     assert case["match"]["municipality"] == "3312"
     due = date(2025, 2, 3) + timedelta(weeks=weeks)

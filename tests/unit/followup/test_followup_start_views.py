@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from contracts.vocabulary import Party
-from services.followup.domain.commands import LookAtCheckIns
+from services.followup.domain.commands import Command, LookAtCheckIns
 from services.followup.showing import case_body, versions
 from services.followup.steps import NextStep, Status, Step, disputed_days, next_step, status
 from tests.unit.followup.followup_facts import CONCLUDED, checking_in, closing, extending, noon, starting
@@ -39,7 +39,7 @@ def test_a_day_that_was_put_right_is_shown_with_the_one_taken_back_and_both_stay
 
 def test_a_check_in_that_by_the_right_day_was_never_due_is_not_shown_as_missed() -> None:
     look = LookAtCheckIns(trial_id="trial-A1", on=date(2025, 3, 4), task_id="T", at=noon(date(2025, 3, 4)))
-    missed = [*DISPUTED, look]
+    missed: list[Command] = [*DISPUTED, look]
     assert case_of(missed)["trials"]["trial-A1"]["missed"] == ["2025-03-03"]
     assert case_of(missed, settling(at=date(2025, 3, 5)))["trials"]["trial-A1"]["missed"] == []
 
@@ -66,7 +66,8 @@ def test_which_day_it_was_is_settled_also_after_the_closing() -> None:
 def test_of_a_start_that_was_settled_and_an_extension_on_the_same_day_the_last_one_holds() -> None:
     day = date(2025, 4, 25)
     held = checking_in(held_on=date(2025, 4, 7), at=noon(date(2025, 4, 7)))
-    for decided in ([settling(at=day), extending()], [extending(), settling(at=day)]):
+    orders: list[list[Command]] = [[settling(at=day), extending()], [extending(), settling(at=day)]]
+    for decided in orders:
         case = case_of(DISPUTED, held, decided)
         assert case["trials"]["trial-A1"]["end_on"] == "2025-08-02"
         assert [(each["end_on"], each["effective_on"]) for each in versions(case, "A1")] == [
