@@ -168,8 +168,8 @@ class StartReversed(TrialEvent):
     on: date
     """The day that never was the start."""
     reason: StartReversalReasonCode
-    check_in_not_missed_on: date | None = None
-    """The due day of a check-in that was said to be missed, and that the right day makes due on another one."""
+    check_ins_not_missed_on: tuple[date, ...] = ()
+    """The due days of check-ins that were said to be missed, and that by the right day were never due, in order."""
 
 
 class NoShowReported(AgreementEvent):

@@ -13,7 +13,7 @@ from functools import reduce
 from typing import Any
 
 from chassis.auth import NotFound, Principal
-from chassis.commands import Answer, CommandContext, Decision, Done, Loaded
+from chassis.commands import Answer, CommandContext, Decision, Done, Loaded, Subjects
 from chassis.eventlog import EventLog
 from chassis.problems import busy
 from chassis.projection import Document
@@ -191,7 +191,7 @@ class Followup:
     async def run(
         self,
         context: CommandContext,
-        names: Sequence[str],
+        names: Subjects,
         person: str,
         command: Command,
         answer: Callable[[Sequence[CaseEvent]], Answer],
@@ -199,7 +199,7 @@ class Followup:
         text: str | None = None,
         unseal: bool = False,
     ) -> Done:
-        """Decide one command on all that is known of the person, and append.
+        """Decide one command on all that is known of the person, and append. `names` as `Commands.run` takes them.
 
         `text`: what the body says freely about the person; its hash is then made under the person's key.
         """

@@ -18,8 +18,8 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.auth import NotFound, Principal, Visitor, require
 from chassis.commands import CommandContext, Done
-from chassis.errors import DependencyDown
-from chassis.freshness import Fresh
+from chassis.errors import DependencyDown, Stale
+from chassis.freshness import WAIT_SECONDS, Fresh
 from chassis.keyring import KeyringUnavailable
 from chassis.pages import page_router
 from chassis.problems import Problem
@@ -54,10 +54,10 @@ from services.followup.requests import Extension
 from services.followup.showing import history_for, hours_on, trial_body, versions, with_notes
 from services.followup.steps import (
     Group,
+    disputed_days,
     group,
     live_agreement,
     next_step,
-    start_is_disputed,
     status,
     trial_of,
     waiting_change,
@@ -66,8 +66,6 @@ from services.followup.subjects import agreement_subject, trial_subject
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
 SHOWN = 200
-WAIT_SECONDS = 2.0
-"""How long a form waits for its place in the log, so that the next page shows it."""
 
 _RUN: Mapping[str, Callable[..., Awaitable[Done]]] = {
     "draft": draft_agreement,
@@ -154,8 +152,11 @@ def router(followup: Followup) -> APIRouter:
                 told = await _dry_run(followup, principal, case, typed)
                 return await _form(followup, request, case, ACTIONS[action], typed, preview=told)
             done = await _run(followup, principal, case, ACTIONS[action], typed, context)
-        except (ValidationError, Refused) as error:
-            return await _form(followup, request, case, ACTIONS[action], typed, _wrong(request, error))
+        except (ValidationError, Refused, Stale) as error:
+            wrong, code = _wrong(request, error), 409 if isinstance(error, Stale) else 422
+            # As it is now: what is sent again is based on what its author has seen this time.
+            now = case if code == 422 else await _as_in_the_log(followup, principal, case, ACTIONS[action])
+            return await _form(followup, request, now, ACTIONS[action], typed, wrong, code=code)
         seen = "" if done.seen is None else f"?min_position={done.seen}"
         return respond_page(f"/cases/{match_id}{seen}")
 
@@ -189,7 +190,7 @@ def case_page(followup: Followup) -> CasePage:
             trial_id=None if trial is None else trial[0],
             has_certificate=trial is not None and "certificate" in trial[1] and party in _CERTIFIED,
             change=None if trial is None else waiting_change(trial[1]),
-            disputed=trial[1].get("disputed", []) if trial is not None and start_is_disputed(case) else [],
+            disputed=disputed_days(case),
             hours=None if agreement is None else hours_on(case, agreement[0], today),
         )
 
@@ -285,6 +286,7 @@ async def _form(
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
     preview: Mapping[str, Any] | None = None,
+    code: int = 422,
 ) -> Response:
     subjects = {"agreement": agreement_subject, "trial": trial_subject}
     about = _about(case, action)
@@ -293,7 +295,7 @@ async def _form(
     return web_of(request).pages.render(
         request,
         "action.html",
-        status=422 if errors else 200,
+        status=code if errors else 200,
         headers={"Cache-Control": "no-store"},
         action=action,
         case=case,
@@ -303,10 +305,23 @@ async def _form(
         preview=preview,
         agreement=_decided_on(case, action),
         trial=None if (trial := trial_of(case)) is None else trial[1],
+        disputed=disputed_days(case),
         change=None if trial is None else waiting_change(trial[1]),
         # A sentence about what the form does not ask for has no field to lead to.
         errors={name if name in inputs else "main": sentence for name, sentence in (errors or {}).items()},
     )
+
+
+async def _as_in_the_log(followup: Followup, principal: Principal, case: Document, action: Action) -> Document:
+    """The case with what the form is about as the log has it: the view may be behind what made the form stale."""
+    about = _about(case, action)
+    if action.of == "trial":
+        told, name = (await followup.trial(principal, about)).document, "trials"
+    else:
+        told, name = (await followup.agreement(principal, about)).document, "agreements"
+    now = {**case, name: {**case[name], **told[name]}}
+    # What others have ended is said of the form as it was, and refused when it is sent again.
+    return now if action.of == "trial" or live_agreement(now) is not None else case
 
 
 def _as_it_is(case: Document) -> dict[str, str]:
@@ -322,14 +337,14 @@ def _decided_on(case: Document, action: Action) -> Mapping[str, Any] | None:
     return live[1] if live is not None and action.name in ("approve", "approve-for", "annul") else None
 
 
-def _wrong(request: Request, error: ValidationError | Refused) -> dict[str, str]:
+def _wrong(request: Request, error: ValidationError | Refused | Stale) -> dict[str, str]:
     """Sentence per field; what concerns no field of the form is said of the page."""
     return {name.replace("/", "."): sentence for name, sentence in _sentences(request, error).items()}
 
 
-def _sentences(request: Request, error: ValidationError | Refused) -> dict[str, str]:
+def _sentences(request: Request, error: ValidationError | Refused | Stale) -> dict[str, str]:
     problems, language = web_of(request).problems, language_of(request)
-    if isinstance(error, Refused):
-        return problems.field_errors(error, language) or {"main": problems.write(error, language).detail}
+    if not isinstance(error, ValidationError):
+        return problems.field_errors(error, language) or {"main": problems.of_form(error, language)}
     located = RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
     return problems.field_errors(located, language)

@@ -5,14 +5,22 @@ Invariant: ids, days and codes alone; free text is added only where a counsellor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from contracts.followup import CheckInHeld, ClosingTalkHeld, StartReversed, TrialClosed
 from contracts.vocabulary import Party, Task
 from services.followup.core import Found
-from services.followup.steps import agreement_status, live_agreement, next_step, status, trial_of, waiting_for
+from services.followup.steps import (
+    agreement_status,
+    disputed_days,
+    live_agreement,
+    next_step,
+    status,
+    trial_of,
+    waiting_for,
+)
 
 _IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number")
 _OF_MATCH = ("municipality", "occupation", "registered_on", "promise_date", "confirmed_on")
@@ -46,7 +54,7 @@ def case_body(case: Mapping[str, Any], today: date, party: Party | None) -> dict
         "next_step": _next(case, today, party),
         "tasks": tasks_for(case, party),
         "agreement": None if shown is None else agreement_part(*shown),
-        "trial": None if trial is None else trial_for(trial_part(*trial), party),
+        "trial": None if trial is None else trial_for(trial_part(case, *trial), party),
         "history": [{name: each[name] for name in ("event", "on", "by")} for each in history_for(case, party)],
     }
 
@@ -96,11 +104,13 @@ def agreement_part(agreement_id: str, agreement: Mapping[str, Any]) -> dict[str,
     }
 
 
-def trial_part(trial_id: str, trial: Mapping[str, Any]) -> dict[str, Any]:
-    """A trial as part of a case."""
+def trial_part(case: Mapping[str, Any], trial_id: str, trial: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial as part of a case. Of other days for the start those are told that wait to be settled."""
     return {
         "trial_id": trial_id,
-        **{name: trial[name] for name in sorted(trial)},
+        # What was decided of the content is told as the versions of the agreement.
+        **{name: trial[name] for name in sorted(trial) if name != "decided"},
+        **({"disputed": disputed_days(case)} if "disputed" in trial else {}),
         "status": "closed" if "closed" in trial else "running",
     }
 
@@ -118,7 +128,11 @@ def trial_body(found: Found, party: Party | None) -> dict[str, Any]:
     """`GET /trials/{id}`."""
     trial = trial_of(found.document)
     assert trial is not None, "found by its start"
-    return {**_ids(found), "intermediary": found.drafted.intermediary, **trial_for(trial_part(*trial), party)}
+    return {
+        **_ids(found),
+        "intermediary": found.drafted.intermediary,
+        **trial_for(trial_part(found.document, *trial), party),
+    }
 
 
 def versions(case: Mapping[str, Any], agreement_id: str) -> list[dict[str, Any]]:
@@ -131,12 +145,12 @@ def versions(case: Mapping[str, Any], agreement_id: str) -> list[dict[str, Any]]
     if trial is None or trial[1]["agreement_id"] != agreement_id or not found:
         return [{"number": number, **each} for number, each in enumerate(found, 1)]
     last = found[-1]
-    for on, effective_on, what in sorted(_decided(trial[1]), key=lambda each: each[0]):
+    for each in trial[1].get("decided", []):
         # What an extension says holds from the day after the old last day.
-        begins = effective_on or (date.fromisoformat(last["end_on"]) + timedelta(days=1)).isoformat()
-        if what.items() <= last.items():
+        begins = each["effective_on"] or (date.fromisoformat(last["end_on"]) + timedelta(days=1)).isoformat()
+        if each["what"].items() <= last.items():
             continue
-        last = {**last, **what, "on": on, "effective_on": begins}
+        last = {**last, **each["what"], "on": each["on"], "effective_on": begins}
         found.append(last)
     return [{"number": number, **each} for number, each in enumerate(found, 1)]
 
@@ -150,20 +164,6 @@ def hours_on(case: Mapping[str, Any], agreement_id: str, day: date) -> float:
         begun = [each["hours_per_week"] for each in accepted if each["effective_on"] <= day.isoformat()]
         hours = begun[-1] if begun else hours
     return float(hours)
-
-
-def _decided(trial: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
-    for each in trial.get("extensions", []):
-        what = {"end_on": each["end_on"], "wage_subsidy_percent": each["wage_subsidy_percent"]}
-        yield each["extended_on"], None, what
-    for each in trial.get("shortenings", []):
-        yield each["shortened_on"], each["shortened_on"], {"end_on": each["end_on"]}
-    for each in trial.get("start_reversals", []):
-        # From another first day the measure may have to end earlier.
-        yield each["reversed_on"], each["reversed_on"], {"end_on": each["end_on"]}
-    for each in trial.get("changes", []):
-        if each["state"] == "accepted":
-            yield each["answered_on"], each["effective_on"], {"hours_per_week": each["hours_per_week"]}
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -142,9 +142,22 @@ def start_is_disputed(case: Case) -> bool:
     return _is_open(case, Task.SETTLE_START_DATE)
 
 
+def disputed_days(case: Case) -> list[Mapping[str, Any]]:
+    """What has been said of another day and is not settled: nothing that was said before the open task was given.
+
+    Asked of the task, since the trial does not hear that its confirmed day stands.
+    """
+    trial = trial_of(case)
+    if trial is None or not start_is_disputed(case):
+        return []
+    asked_on = _due(case, Task.SETTLE_START_DATE, date.max).isoformat()
+    return [each for each in trial[1].get("disputed", []) if each["reported_on"] >= asked_on]
+
+
 def _municipality(case: Case) -> str | None:
-    match = case.get("match")
-    return None if match is None else match.get("municipality")
+    """Whose playbook the case follows: by what its tasks say, as in decisions, else the page names another due day."""
+    named: str | None = case.get("municipality")
+    return named
 
 
 def _settling(case: Case, today: date) -> NextStep:

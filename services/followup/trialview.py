@@ -34,6 +34,36 @@ _IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number", "trial_i
 
 def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
     """The fields that an event sets."""
+    decision = _decision(trial, event)
+    # In the order of the log: of several decisions on one day, which one came last cannot be told from the day.
+    decided = {} if decision is None else {"decided": [*trial.get("decided", []), decision]}
+    return {**_fields(trial, event), **decided}
+
+
+def _decision(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any] | None:
+    """What an event says of the content of the agreement, from when on; None where it says nothing of it.
+
+    `effective_on` is null for an extension, which holds from the day after the old last day.
+    """
+    match event:
+        case TrialStarted() if reversals := trial.get("start_reversals"):
+            # From another first day the measure may have to end earlier.
+            on, what = reversals[-1]["reversed_on"], _told(event, "end_on")
+            return {"on": on, "effective_on": on, "what": what}
+        case TrialExtended():
+            on, what = event.extended_on.isoformat(), _told(event, "end_on", "wage_subsidy_percent")
+            return {"on": on, "effective_on": None, "what": what}
+        case TrialShortened():
+            on = event.shortened_on.isoformat()
+            return {"on": on, "effective_on": on, "what": _told(event, "end_on")}
+        case ChangeAccepted():
+            on, effective_on = event.accepted_on.isoformat(), event.effective_on.isoformat()
+            return {"on": on, "effective_on": effective_on, "what": _told(event, "hours_per_week")}
+        case _:
+            return None
+
+
+def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
     match event:
         case TrialStarted():
             kept = {name: value for name, value in event.data().items() if name not in _IDS}
@@ -46,8 +76,8 @@ def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
             return {"disputed": [*trial.get("disputed", []), other]}
         case StartReversed():
             wrong = _told(event, "on", "reversed_on", "reason")
-            missed = [day for day in trial.get("missed", []) if day != event.data()["check_in_not_missed_on"]]
-            # What was said of the day has been settled; the history keeps that it was said.
+            never_due = event.data()["check_ins_not_missed_on"]
+            missed = [day for day in trial.get("missed", []) if day not in never_due]
             return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed, "disputed": []}
         case CheckInHeld():
             held = {

@@ -68,7 +68,10 @@ def case_after(document: Document, event: CaseEvent) -> Document:
     """What followup's own events say: tasks, agreements and trials, each by its id."""
     match event:
         case TaskEvent():
-            return _part(document, "tasks", event.task_id, _task(event))
+            after = _part(document, "tasks", event.task_id, _task(event))
+            # Whose playbook decisions go by: the match names the place also of a case whose tasks did not yet do so.
+            said = event.municipality if isinstance(event, TaskAssigned) else None
+            return {**after, "municipality": document.get("municipality") or said} if said else after
         case AgreementEvent():
             after = _part(document, "agreements", event.agreement_id, _agreement(document, event))
             ends = _ends(event)

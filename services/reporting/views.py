@@ -87,9 +87,8 @@ def _started(event: fo.TrialStarted, record: Record) -> Fields:
 
 def _start_reversed(event: fo.StartReversed, _: Record) -> Fields:
     # The right day follows as another start of the same trial.
-    not_missed = event.check_in_not_missed_on
-    missed = {} if not_missed is None else {"missed": {not_missed.isoformat(): False}}
-    return {"start_reversed_on": _text(event.reversed_on), **missed}
+    never_due = {day.isoformat(): False for day in event.check_ins_not_missed_on}
+    return {"start_reversed_on": _text(event.reversed_on), **({"missed": never_due} if never_due else {})}
 
 
 _MATCH = ("matches", "match_id")

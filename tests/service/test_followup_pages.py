@@ -86,6 +86,29 @@ async def act(browser: httpx.AsyncClient, case: Case, action: str, **typed: str)
     return await browser.post(path, data={**hidden(form.text), **typed})
 
 
+async def test_what_was_typed_on_a_form_that_others_were_faster_than_is_kept_and_can_be_sent_again(
+    world: World,
+) -> None:
+    case = await world.confirmed()
+    _, trial_id = await world.started(case)
+    await world.shown(case, lambda shown: shown["status"] == "in_trial")
+    counsellor = await log_in(world, COUNSELLOR)
+    form = await counsellor.get(f"/cases/{case.match_id}/check-in")
+    typed = {"held_on": "2025-02-04", "progress": "as_planned", "note": "Trives godt i butikken."}
+    await world.day(date(2025, 2, 5))
+    other = {"held_on": "2025-02-05", "progress": "as_planned"}
+    faster = await world.as_(COUNSELLOR).post(f"/trials/{trial_id}/check-ins", other, version=1)
+    assert faster.status_code == 201, faster.text
+    path = f"/cases/{case.match_id}/check-in"
+    behind = await counsellor.post(path, data={**hidden(form.text), **typed})
+    assert behind.status_code == 409, plain(behind.text)
+    Outline(behind.text).check()
+    assert "Noen andre har endret dette i mellomtiden" in plain(behind.text)
+    assert "Trives godt i butikken." in behind.text
+    again = await counsellor.post(path, data={**hidden(behind.text), **typed})
+    assert again.status_code == 303, plain(again.text)
+
+
 async def test_who_is_not_logged_in_is_sent_to_the_login(world: World) -> None:
     answer = await world.http.get("/", headers=BROWSER)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=%2F")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pytest
 
 from chassis.settings import Settings
+from services.followup.core import Followup
 from tests.service.followup_helpers import COUNSELLOR, EMPLOYER, World, another, running
 
 TIMES = 5
@@ -44,6 +47,30 @@ async def test_periods_of_one_person_never_overlap_however_many_instances_conclu
             )
             said = sorted((answer.status_code, answer.json().get("code")) for answer in answers)
             assert said == [(201, None), (409, "overlaps")], turn
+
+
+async def test_a_day_given_as_another_one_is_confirmed_is_told_of_the_trial_that_was_started(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings) as world:
+        case = await world.confirmed()
+        agreement_id = await world.drafted(case)
+        version = await world.approved(case, agreement_id)
+        await world.day(date(2025, 2, 4))
+        path, usual, faster = f"/agreements/{agreement_id}/start", Followup.registered, list[Any]()
+
+        async def registered(followup: Followup, match_id: str) -> Mapping[str, Any]:
+            """Asked when the agreement has been read: somebody is faster from there to the decision, once."""
+            if not faster:
+                faster.append(match_id)
+                faster.append(await world.as_(EMPLOYER).post(path, {"on": "2025-02-03"}, version=version))
+            return await usual(followup, match_id)
+
+        monkeypatch.setattr(Followup, "registered", registered)
+        told = await world.as_(COUNSELLOR).post(path, {"on": "2025-02-04"}, version=version + 1)
+        assert told.json()["code"] == "start_date_differs", told.text
+        trial = (await world.as_(COUNSELLOR).get(f"/trials/{faster[1].json()['trial_id']}")).json()
+        assert [each["on"] for each in trial["disputed"]] == ["2025-02-04"]
 
 
 async def test_which_day_a_start_was_is_settled_once_also_where_two_counsellors_say_different_days(

@@ -5,7 +5,7 @@ Invariant: the caller's role says which party the caller is; the body only says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from chassis.auth import NotFound, Principal, require
-from chassis.commands import Answer, CommandContext, Done
+from chassis.commands import Answer, CommandContext, Done, Loaded
 from chassis.freshness import Fresh
 from chassis.ids import new_id
 from chassis.problems import Problem
@@ -36,8 +36,7 @@ from services.followup.domain.guards import found_agreement
 from services.followup.domain.start import differs
 from services.followup.domain.subsidies import plan_of
 from services.followup.showing import agreement_body, differences, versions
-from services.followup.steps import trial_of
-from services.followup.subjects import agreement_subject, slot_subject, trial_subject
+from services.followup.subjects import agreement_subject, person_of, person_subject, slot_subject, trial_subject
 from services.followup.subsidyshowing import NO_STORE, plan_body
 
 Reader = Annotated[Principal, Depends(require("cases:read"))]
@@ -232,10 +231,18 @@ async def say_start(
         }
         return Answer(told, f"/trials/{trial_id}", trial_subject(trial_id))
 
-    started_before = trial_of(found.document)
-    trial = trial_subject(trial_id if started_before is None else started_before[0])
-    names = [*found.subjects, trial, slot_subject(found.drafted.slot_id)]
-    return await followup.run(context, names, found.drafted.candidate_id, command, answer)
+    candidate_id = found.drafted.candidate_id
+    names = [*found.subjects, slot_subject(found.drafted.slot_id)]
+
+    def subjects(loaded: Mapping[str, Loaded]) -> list[str]:
+        if (known := loaded.get(person_subject(candidate_id))) is None:
+            return names
+        # The trial as it is decided on: another day may have been confirmed since the agreement was read, and what is
+        # said of it would else be in the history of a trial that never was.
+        _, agreement = found_agreement(person_of(known), agreement_id)
+        return [*names, trial_subject(trial_id if agreement.trial is None else agreement.trial.trial_id)]
+
+    return await followup.run(context, subjects, candidate_id, command, answer)
 
 
 async def report_no_show(

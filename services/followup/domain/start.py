@@ -159,7 +159,7 @@ def _from_another_day(
             "reversed_on": command.today,
             "on": trial.started_on,
             "reason": command.reason,
-            "check_in_not_missed_on": not_missed,
+            "check_ins_not_missed_on": not_missed,
             "sealed": None if command.note is None else {"note": command.note},
         }
     )
@@ -167,7 +167,10 @@ def _from_another_day(
 
 
 def _allowed_end(person: Person, agreement: Agreement, trial: Trial, on: date) -> date:
-    """The agreed last day, or an earlier one where the measure, counted from the right start, may not last so long."""
+    """The agreed last day, or an earlier one where the measure, counted from the right start, may not last so long.
+
+    Not the last day of the trial as it is: a wrong day that was settled before may have cut that one.
+    """
     pack, measure = RulePack.at(on), agreement.measure
 
     def latest(day: date, *, reduced: bool) -> date:
@@ -176,26 +179,33 @@ def _allowed_end(person: Person, agreement: Agreement, trial: Trial, on: date) -
 
     # An extension may have been decided on what the agreement did not know of the person.
     known = bool((agreement.terms or {}).get("reduced_work_capacity", False))
-    reduced = known or trial.end_on > latest(trial.started_on, reduced=False)
-    return min(trial.end_on, latest(on, reduced=reduced))
+    counted_from, agreed = trial.agreed_period
+    reduced = known or agreed > latest(counted_from, reduced=False)
+    return min(agreed, latest(on, reduced=reduced))
 
 
 def _check_ins_from(
     command: SettleStart, case: Case, agreement: Agreement, wrong: Trial, right: Trial
-) -> tuple[date | None, list[CaseEvent]]:
-    """The first check-in by the right start: which due day was said to be missed and is none, and what to say."""
-    was_due, due = wrong.first_check_in_due(case.municipality), right.first_check_in_due(case.municipality)
-    if due == was_due:
-        return None, []
-    looked = (right.first_check_in_on, right.closed_on, command.today)
-    missed = due < min(day for day in looked if day is not None) and due <= right.end_on
-    said: list[CaseEvent] = [missed_check_in(case, agreement, right, due, right.started_on)] if missed else []
+) -> tuple[list[date], list[CaseEvent]]:
+    """The check-ins by the right start: which due days were said to be missed and are none, and what to say.
+
+    A talk before the right start is none of the trial's, and neither is the due day that was counted from it.
+    """
+    were_due, due = wrong.check_ins_due(case.municipality), right.check_ins_due(case.municipality)
+    not_missed = sorted(wrong.missed.difference(due))
+    if due.keys() == were_due.keys():
+        return not_missed, []
+    said: list[CaseEvent] = []
+    for day, (since, following) in sorted(due.items()):
+        looked = (following, right.closed_on, command.today)
+        if day not in wrong.missed.union(were_due) and day < min(each for each in looked if each is not None):
+            said.append(missed_check_in(case, agreement, right, day, since))
     owed = right.closed_on is None and right.check_in_owed(command.today, case.municipality) is not None
     if not owed:
         said += complete_kind(case, Task.HOLD_CHECK_IN, command.today)
     elif case.open_task(Task.HOLD_CHECK_IN) is None:
         said.append(assign(case, command.check_in_task_id, Task.HOLD_CHECK_IN, Party.COUNSELLOR, command.today))
-    return (was_due if was_due in wrong.missed else None), said
+    return not_missed, said
 
 
 def report_no_show(command: ReportNoShow, person: Person) -> list[CaseEvent]:

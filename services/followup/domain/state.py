@@ -177,7 +177,8 @@ def _evolve_case(case: Case, event: CaseEvent) -> Case:
             task = OpenTask(event.task_id, event.task, event.responsible, event.due_on)
             return replace(case, tasks=(*case.tasks, task), municipality=case.municipality or event.municipality)
         case TaskCompleted():
-            return replace(case, tasks=tuple(task for task in case.tasks if task.task_id != event.task_id))
+            after = replace(case, tasks=tuple(task for task in case.tasks if task.task_id != event.task_id))
+            return _settled(after) if event.task == Task.SETTLE_START_DATE else after
         case CaseTaken():
             return replace(case, counsellor_id=event.counsellor_id)
         case AgreementDrafted():
@@ -197,6 +198,16 @@ def _evolve_case(case: Case, event: CaseEvent) -> Case:
             return _with(case, _evolve_agreement(case.agreements[event.agreement_id], event))
         case _:
             return case
+
+
+def _settled(case: Case) -> Case:
+    """What was said of another day is answered, also where the confirmed one stands: said again, it is said anew."""
+    started = {
+        key: replace(agreement, trial=replace(agreement.trial, disputed=frozenset()))
+        for key, agreement in case.agreements.items()
+        if agreement.trial is not None
+    }
+    return replace(case, agreements={**case.agreements, **started})
 
 
 def _with(case: Case, agreement: Agreement) -> Case:

@@ -5,7 +5,7 @@ Invariant: a wage is sealed; what is told of it are amounts per period, to those
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -58,12 +58,11 @@ def plan_of(person: Person, agreement: Agreement, *, end_on: date | None = None,
     first = rules.first_start(person, agreement.org_number, agreement.measure, start_on)
     steps = [
         step
-        for (from_on, wanted), (until, _) in pairwise([*agreed, (last + timedelta(days=1), None)])
-        if from_on < until
+        for from_on, to_on, wanted in _each_day_once(agreed, start_on, last)
         for step in pack.subsidy_steps(
             agreement.measure,
             start_on=from_on,
-            end_on=until - timedelta(days=1),
+            end_on=to_on,
             first_start_on=first,
             reduced_work_capacity=_reduced(agreement),
             agreed_percent=wanted,
@@ -79,6 +78,24 @@ def plan_of(person: Person, agreement: Agreement, *, end_on: date | None = None,
         )
     ]
     return Plan(tuple(periods), _ceilings(pack, agreement.measure, start_on, last), pack.version)
+
+
+def _each_day_once(
+    agreed: Iterable[tuple[date, int | None]], start_on: date, last: date
+) -> Iterator[tuple[date, date, int | None]]:
+    """First day, last day and per cent of what holds, from what was agreed in the order in which it was decided.
+
+    The last day may have moved forward since: nothing after it is paid, and an extension from there on takes the place
+    of one that had been decided for days that were then cut, else those days would be paid twice.
+    """
+    holding: list[tuple[date, int | None]] = []
+    for from_on, percent in agreed:
+        holding = [*(each for each in holding if each[0] < from_on), (from_on, percent)]
+    after = last + timedelta(days=1)
+    for (from_on, percent), (until, _) in pairwise([*holding, (after, None)]):
+        first_day, last_day = max(from_on, start_on), min(until, after) - timedelta(days=1)
+        if first_day <= last_day:
+            yield first_day, last_day, percent
 
 
 def _wages(agreement: Agreement) -> list[tuple[date, Wage | None]]:

@@ -51,6 +51,9 @@ class Trial:
     wage_subsidy_percent: int | None
     agreed_percents: tuple[tuple[date, int | None], ...]
     """From which day which per cent was agreed: the start, and each extension."""
+    agreed_period: tuple[date, date]
+    """The last day as somebody decided it, after the start that was known by then. `end_on` may be an earlier day, for
+    as long as an earlier start is taken for the right one."""
     agreed_hours: tuple[tuple[date, float], ...] = ()
     """From which day which other hours per week were agreed, in the order of the days."""
     held_on: tuple[date, ...] = ()
@@ -68,7 +71,7 @@ class Trial:
     """By months after the closing: whether still employed."""
 
     disputed: frozenset[tuple[date, str]] = frozenset()
-    """Other days that somebody gave for the start, with who did."""
+    """Other days that somebody gave for the start, with who did, until it is settled which it was."""
 
     @property
     def last_check_in_on(self) -> date | None:
@@ -91,6 +94,17 @@ class Trial:
             return self.first_check_in_due(municipality)
         return playbook_on(known, municipality).check_in_due(self.measure, self.started_on, known)
 
+    def check_ins_due(self, municipality: str | None) -> dict[date, tuple[date, date | None]]:
+        """Every day by which a check-in was to be held, and the next one is, up to the last day.
+
+        By the due day: the day from which the playbook counted, and when the next check-in was held.
+        """
+        held = sorted({day for day in self.held_on if day >= self.started_on})
+        found = {self.first_check_in_due(municipality): (self.started_on, next(iter(held), None))}
+        for day, following in zip(held, [*held[1:], None], strict=False):
+            found[playbook_on(day, municipality).check_in_due(self.measure, self.started_on, day)] = (day, following)
+        return {due: counted for due, counted in found.items() if due <= self.end_on}
+
     def check_in_owed(self, today: date, municipality: str | None) -> date | None:
         """The day by which a check-in should have been held and was not; None where none is owed."""
         due = self.check_in_due(municipality)
@@ -99,8 +113,8 @@ class Trial:
 
 def started_trial(event: TrialStarted) -> Trial:
     """A trial on its first day."""
-    percent = event.wage_subsidy_percent
-    return Trial(event.trial_id, Measure(event.measure), event.on, event.end_on, percent, ((event.on, percent),))
+    percent, period = event.wage_subsidy_percent, (event.on, event.end_on)
+    return Trial(event.trial_id, Measure(event.measure), *period, percent, ((event.on, percent),), period)
 
 
 def _started_again(trial: Trial, event: TrialStarted) -> Trial:
@@ -115,6 +129,11 @@ def _started_again(trial: Trial, event: TrialStarted) -> Trial:
     )
 
 
+def _until(trial: Trial, end_on: date) -> Trial:
+    """The same trial with a last day that somebody decided."""
+    return replace(trial, end_on=end_on, agreed_period=(trial.started_on, end_on))
+
+
 def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
     """The trial after one more event; what decides nothing changes nothing."""
     match event:
@@ -123,7 +142,7 @@ def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
         case StartDisputed():
             return replace(trial, disputed=trial.disputed | {(event.on, event.reported_by)})
         case StartReversed():
-            return replace(trial, disputed=frozenset(), missed=trial.missed - {event.check_in_not_missed_on})
+            return replace(trial, missed=trial.missed.difference(event.check_ins_not_missed_on))
         case CheckInHeld():
             return replace(trial, held_on=tuple(sorted((*trial.held_on, event.held_on))))
         case CheckInMissed():
@@ -141,9 +160,10 @@ def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
         case TrialExtended():
             percent = event.wage_subsidy_percent
             agreed = (*trial.agreed_percents, (trial.end_on + timedelta(days=1), percent))
-            return replace(trial, end_on=event.end_on, wage_subsidy_percent=percent, agreed_percents=agreed)
+            longer = _until(trial, event.end_on)
+            return replace(longer, wage_subsidy_percent=percent, agreed_percents=agreed)
         case TrialShortened():
-            return replace(trial, end_on=event.end_on)
+            return _until(trial, event.end_on)
         case ClosingTalkHeld():
             return replace(trial, talked=True)
         case TrialClosed():

@@ -184,7 +184,8 @@ def _trials(doc: Doc, mistaken: Iterable[str]) -> list[Trial]:
                 recorded=trial["starts_recorded"][0],
                 closed_on=_day(trial, "closed_on"),
                 outcome=trial.get("outcome"),
-                held=_days(trial, "held"),
+                # A talk before the right day of a start that was put right is none of the trial's.
+                held=tuple(day for day in _days(trial, "held") if day >= started_on),
                 missed=tuple(date.fromisoformat(due) for due, missed in trial.get("missed", {}).items() if missed),
                 extended=_days(trial, "extended"),
                 shortened=tuple(

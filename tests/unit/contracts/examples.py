@@ -241,7 +241,7 @@ _EVENTS: tuple[Event, ...] = (
         rule_version="2024-01-01",
     ),
     f.StartDisputed(**trial, on=LAST, reported_by="counsellor", reported_on=LAST),
-    f.StartReversed(**trial, reversed_on=LAST, on=LATER, reason="parties_agree", check_in_not_missed_on=LAST),
+    f.StartReversed(**trial, reversed_on=LAST, on=LATER, reason="parties_agree", check_ins_not_missed_on=(LAST,)),
     f.NoShowReported(**agreement, on=LATER, reported_by="employer"),
     f.CheckInHeld(**trial, check_in_id=OTHER, held_on=LAST, progress="as_planned"),
     f.TrialExtended(

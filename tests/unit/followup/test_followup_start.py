@@ -29,7 +29,6 @@ from services.followup.domain.subsidies import plan_of
 from tests.unit.followup.followup_facts import (
     CONCLUDED,
     IDS,
-    REDUCED,
     REGISTERED,
     STARTED,
     after,
@@ -109,6 +108,13 @@ def test_the_counsellor_may_say_that_the_confirmed_day_stands() -> None:
     after(DISPUTED, stands).when(decide, stands).then_refused("task_unknown", status=404)
     needless = settling(on=date(2025, 2, 3))
     after(DISPUTED).when(decide, needless).then_refused("start_reason_not_expected", ["/reason"], status=422)
+
+
+def test_what_was_settled_is_not_known_already_when_it_is_said_again() -> None:
+    stands = settling(on=date(2025, 2, 3), reason=None)
+    other = starting(on=date(2025, 2, 11), at=noon(date(2025, 2, 15)), task_id="again")
+    said = StartDisputed(**TRIAL, on=LATER, reported_by="counsellor", reported_on=date(2025, 2, 16))
+    after(DISPUTED, stands, other).when(decide, disputing(at=date(2025, 2, 16))).then(said)
 
 
 def test_another_day_takes_the_confirmed_one_back_and_says_all_that_follows_anew() -> None:
@@ -213,12 +219,45 @@ def test_a_check_in_said_to_be_missed_is_taken_back_with_the_day_it_was_counted_
     missed = [*STARTED, look, disputing(at=date(2025, 3, 5))]
     events = played([*missed, settling(at=date(2025, 3, 6))])
     reversed_ = next(event for event in events if isinstance(event, StartReversed))
-    assert reversed_.check_in_not_missed_on == date(2025, 3, 3)
+    assert reversed_.check_ins_not_missed_on == (date(2025, 3, 3),)
     assert [each.task_id for each in events if isinstance(each, TaskCompleted)][-2:] == ["T", "A1-settle"]
     # It is said again, of the right day, when that has passed without one.
     again = LookAtCheckIns(trial_id="trial-A1", on=date(2025, 3, 11), task_id="T2", at=noon(date(2025, 3, 11)))
     said = after([*missed, settling(at=date(2025, 3, 6))]).when(decide, again).events
     assert [each.due_on for each in said if isinstance(each, CheckInMissed)] == [date(2025, 3, 10)]
+
+
+def test_no_check_in_is_left_missed_that_was_counted_from_a_talk_before_the_right_day() -> None:
+    def look(due_on: date) -> Command:
+        on = due_on + timedelta(days=1)
+        return LookAtCheckIns(trial_id="trial-A1", on=on, task_id="T", at=noon(on))
+
+    by_the_talk, by_the_start = date(2025, 3, 19), date(2025, 3, 10)
+    held = checking_in(held_on=date(2025, 2, 5), at=noon(date(2025, 2, 5)))
+    wrong = [*STARTED, held, look(by_the_talk), disputing(at=date(2025, 3, 24))]
+    trial = person_after(*wrong).trial("trial-A1")
+    assert trial is not None
+    assert trial[2].missed == {by_the_talk}
+    events = after(wrong).when(decide, settling(at=date(2025, 3, 25))).events
+    assert [each.check_ins_not_missed_on for each in events if isinstance(each, StartReversed)] == [(by_the_talk,)]
+    assert [each.due_on for each in events if isinstance(each, CheckInMissed)] == [by_the_start]
+    # Put back, the talk is one of the trial's again, and what was counted from it was missed after all.
+    back = [disputing(date(2025, 2, 3), date(2025, 3, 26), task_id="again")]
+    undone = settling(date(2025, 2, 3), date(2025, 3, 27), task_id="again")
+    events = after(wrong, settling(at=date(2025, 3, 25)), back).when(decide, undone).events
+    assert [each.check_ins_not_missed_on for each in events if isinstance(each, StartReversed)] == [(by_the_start,)]
+    assert [each.due_on for each in events if isinstance(each, CheckInMissed)] == [by_the_talk]
+
+
+def test_a_check_in_missed_after_a_talk_that_counts_by_both_days_stays_missed() -> None:
+    held = checking_in(held_on=date(2025, 2, 12), at=noon(date(2025, 2, 12)))
+    look = LookAtCheckIns(trial_id="trial-A1", on=date(2025, 3, 27), task_id="T", at=noon(date(2025, 3, 27)))
+    events = after(STARTED, held, look, disputing()).when(decide, settling(at=date(2025, 3, 28))).events
+    assert [each.check_ins_not_missed_on for each in events if isinstance(each, StartReversed)] == [()]
+    assert not any(isinstance(each, CheckInMissed | TaskAssigned) for each in events)
+    assert [each.task for each in events if isinstance(each, TaskCompleted)] == ["settle_start_date"], (
+        "it is owed still"
+    )
 
 
 def test_an_earlier_day_may_have_made_a_check_in_late_that_was_in_time() -> None:
@@ -265,25 +304,6 @@ def test_the_subsidy_plan_steps_down_from_the_right_day() -> None:
 
     assert steps(*SUBSIDY) == [(date(2025, 2, 3), 40), (date(2025, 8, 3), 30)]
     assert steps(*SUBSIDY, settling()) == [(LATER, 40), (date(2025, 8, 10), 30)]
-
-
-@pytest.mark.parametrize(("fit", "end"), [({}, date(2026, 2, 2)), ({"eligibility": REDUCED}, date(2026, 2, 9))])
-def test_the_last_day_follows_where_the_measure_would_last_too_long_from_the_right_day(
-    fit: dict[str, Any], end: date
-) -> None:
-    begun = [opened(), drafting(**fit), *approvals(), starting(on=LATER, at=noon(LATER)), disputing(date(2025, 2, 3))]
-    held = [checking_in(held_on=day, at=noon(day)) for day in (date(2025, 3, 3), date(2025, 4, 14))]
-    longest = extending(end_on=date(2026, 2, 9), **fit)
-    events = played([*begun, *held, longest, settling(date(2025, 2, 3), date(2025, 4, 26))])
-    assert started_in(events).end_on == end
-
-
-def test_an_extension_on_a_capacity_known_later_is_not_cut_to_the_shorter_limit() -> None:
-    begun = [*CONCLUDED, starting(on=LATER, at=noon(LATER)), disputing(date(2025, 2, 3))]
-    held = [checking_in(held_on=day, at=noon(day)) for day in (date(2025, 3, 3), date(2025, 4, 14))]
-    longest = extending(end_on=date(2026, 8, 9), eligibility=REDUCED)
-    events = played([*begun, *held, longest, settling(date(2025, 2, 3), date(2025, 4, 26))])
-    assert started_in(events).end_on == date(2026, 8, 2)
 
 
 def test_what_was_held_extended_and_agreed_since_stays() -> None:

@@ -24,6 +24,9 @@ from tests.unit.reporting.test_reporting_traps import (
     waiting,
 )
 
+LATE = date(2025, 3, 14)
+"""Six weeks after a talk on the second day of the wrong start."""
+
 
 def test_a_start_on_the_wrong_day_restates_the_time_to_start_and_the_period_it_belonged_to() -> None:
     begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 30))]
@@ -33,7 +36,7 @@ def test_a_start_on_the_wrong_day_restates_the_time_to_start_and_the_period_it_b
         reversed_on=date(2025, 3, 3),
         on=date(2025, 1, 30),
         reason="records_show",
-        check_in_not_missed_on=date(2025, 2, 27),
+        check_ins_not_missed_on=(date(2025, 2, 27),),
     )
     right = started(date(2025, 2, 3))
     before, after = slots(*begin, missed), slots(*begin, missed, taken_back, right)
@@ -48,3 +51,17 @@ def test_a_start_on_the_wrong_day_restates_the_time_to_start_and_the_period_it_b
     (document,) = fold_all(placement, [*happened(*begin, missed), *put_right]).values()
     (whole,) = (fact.trials for fact in [slot(SLOT, document, None)] if fact is not None)
     assert (whole[0].started_on, whole[0].recorded) == (date(2025, 2, 3), trial_before.recorded)
+
+
+def test_a_talk_before_the_right_day_is_counted_neither_as_held_nor_as_an_answer_to_what_was_missed() -> None:
+    begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 30))]
+    talk = fo.CheckInHeld(**TRIAL, check_in_id="C1", held_on=date(2025, 1, 31), progress="as_planned")
+    due = {day: fo.CheckInMissed(**TRIAL, due_on=day, playbook_version="1") for day in (date(2025, 3, 3), LATE)}
+    taken_back = fo.StartReversed(
+        **TRIAL, reversed_on=date(2025, 3, 20), on=date(2025, 1, 30), reason="other", check_ins_not_missed_on=(LATE,)
+    )
+    wrong = [*begin, talk, due[LATE]]
+    (before,), (after,) = slots(*wrong), slots(*wrong, taken_back, started(date(2025, 2, 3)), due[date(2025, 3, 3)])
+    assert (before.trials[0].held, before.trials[0].missed) == ((date(2025, 1, 31),), (LATE,))
+    assert (after.trials[0].held, after.trials[0].missed) == ((), (date(2025, 3, 3),))
+    assert after.trials[0].overdue == (date(2025, 3, 3),)
