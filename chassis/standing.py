@@ -33,12 +33,11 @@ class Standing:
         """Note which partitions get on; those that were stopped are not expected to."""
         now, moved = monotonic(), {}
         mine = set(consumer.assignment())
-        for partition in mine:
+        # At once: each that is not answered takes its time, and whoever looks has other members to look at.
+        positions = await asyncio.gather(*(_position(consumer, partition) for partition in mine))
+        for partition, position in zip(mine, positions, strict=True):
             before, since = self._moved.get(partition, (-1, now))
-            try:
-                position = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
-            except (TimeoutError, KafkaError, AssertionError):
-                # Where it is to begin is asked of the group's coordinator, and the answer may never come.
+            if position is None:
                 if partition in consumer.assignment():
                     moved[partition] = (before, since)
                 continue
@@ -64,3 +63,12 @@ class Standing:
     def waited(self) -> dict[TopicPartition, float]:
         """For how many seconds each partition has had more and given nothing."""
         return {partition: self.for_seconds(since) for partition, (_, since) in self._moved.items()}
+
+
+async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """None: where it is to begin is asked of the group's coordinator, and the answer may never come."""
+    try:
+        position: int = await asyncio.wait_for(consumer.position(partition), LOOK_SECONDS)
+    except (TimeoutError, KafkaError, AssertionError):
+        return None
+    return position
