@@ -204,7 +204,9 @@ class BatchConsumer:
         client = self._clients
         try:
             await self._take(records)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
+            # Of a client that is left, also the second: a batch that waits for a broker that is away is never resumed,
+            # and the collector throws it away some day.
             if self._stopping or client != self._clients:
                 raise
             self._fatal(RuntimeError(f"{self.name} was cancelled in the middle of a batch"))

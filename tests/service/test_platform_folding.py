@@ -110,6 +110,26 @@ async def test_retries_of_a_batch_and_of_its_offsets_share_one_deadline(monkeypa
     assert monotonic() - begun < 3.0, "each had a deadline of its own: together past half of the interval"
 
 
+@pytest.mark.parametrize(("stopped", "faults"), [(True, 0), (False, 1)])
+async def test_a_batch_that_is_thrown_away_ends_the_process_only_of_a_member_that_runs(
+    stopped: bool, faults: int
+) -> None:
+    """The collector throws it away where its client was left while the batch waited for a broker that is away."""
+
+    async def handle(_: Any) -> Handled:
+        await asyncio.Event().wait()
+        raise AssertionError("it waits for ever")
+
+    ended: list[BaseException] = []
+    consumer = BatchConsumer(KafkaBroker(), "c", ["t"], "g", Handling(handle), ended.append)
+    waiting = consumer._on_batch([record(1, "1", 1)])
+    waiting.send(None)
+    if stopped:
+        await consumer.stop()
+    waiting.close()
+    assert len(ended) == faults
+
+
 async def test_a_hole_that_lasts_is_an_alarm_until_it_is_filled(
     database: mongo.Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
