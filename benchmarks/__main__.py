@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import append, plan, projection, pxweb, rank, rebuild
+from benchmarks import append, command, plan, projection, pxweb, rank, rebuild, steady
 from benchmarks.harness import run
 
 BENCHMARKS = {
     "append": append.measure,
     "projection": projection.measure,
+    "command": command.measure,
+    "steady": steady.measure,
     "rank": rank.measure,
     "plan": plan.measure,
     "pxweb": pxweb.measure,

@@ -102,6 +102,8 @@ def logs_to_stderr() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    # At INFO it says a line of every batch, which services leave out, too.
+    logging.getLogger("faststream").setLevel(logging.WARNING)
 
 
 async def run(benchmarks: Mapping[str, Callable[[Engines], Awaitable[list[Result]]]], names: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from secrets import token_hex
 
 import pytest
@@ -18,7 +19,8 @@ from chassis.settings import Settings
 from deploy.local.engines import Engines
 from deploy.local.processes import LocalFault
 
-FOLDERS = ("engines", "unit", "service", "system", "chaos")
+HERE = Path(__file__).parent
+FOLDERS = ("engines", "unit", "service", "clients", "subscribers", "browser", "system", "chaos")
 """In this order: what a failure further down would be explained by comes first."""
 
 
@@ -27,8 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> tuple[int, bool]:
-    folder = next((part for part in item.path.parts if part in FOLDERS), FOLDERS[-1])
-    return FOLDERS.index(folder), "last" in item.keywords
+    return FOLDERS.index(item.path.relative_to(HERE).parts[0]), "last" in item.keywords
 
 
 def pytest_configure(config: pytest.Config) -> None:
