@@ -24,6 +24,8 @@ from services.reporting.domain.periods import months
 from services.reporting.domain.placements import TRAKT, VENTETID, funnel, waiting
 from services.reporting.domain.trials import OPPFOLGING, UTFALL, follow_up, outcomes
 from services.reporting.domain.workforce import YearFigures
+from services.reporting.pxweb import older
+from services.reporting.pxweb.base import Base
 from services.reporting.pxweb.router import LIVE, PUBLIC, prepare, router
 from services.reporting.pxweb.source import Table
 from tests.unit.reporting.simulation import simulate
@@ -111,11 +113,13 @@ def app_of(
     """An app that serves them live, with a scope, and published, to everybody."""
     settings = settings or settings_of(tables_calls=10_000)
     source = Fixed(found, ended)
+    public = Base(source, TEXTS, settings, PUBLIC, scope=None)
     app = create_app(
         StillService(settings),
         routers=[
-            router(source, TEXTS, settings, LIVE, scope="tables:read"),
-            router(source, TEXTS, settings, PUBLIC, scope=None),
+            router(Base(source, TEXTS, settings, LIVE, scope="tables:read")),
+            router(public),
+            older.router(public),
         ],
         texts=TEXTS,
         title="tables",

@@ -16,7 +16,9 @@ from chassis.texts import Texts
 from services.reporting import api, pages, views
 from services.reporting.live import LiveTables
 from services.reporting.published import PublishedTables
+from services.reporting.pxweb import older
 from services.reporting.pxweb import router as pxweb
+from services.reporting.pxweb.base import Base
 from services.reporting.reading import Reading
 from services.reporting.releases import ReleaseStore
 
@@ -29,15 +31,18 @@ def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
     for projection in views.PROJECTIONS:
         service.add_projection(projection)
     reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting")))
-    published = PublishedTables(ReleaseStore(service.database("reporting")))
     texts = Texts(HERE / "texts")
+    live = Base(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read")
+    published = PublishedTables(ReleaseStore(service.database("reporting")))
+    public = Base(published, texts, settings, pxweb.PUBLIC, scope=None)
     app = web.create_app(
         service,
         routers=[
             api.router(reading, texts),
             pages.router(reading, texts),
-            pxweb.router(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read"),
-            pxweb.router(published, texts, settings, pxweb.PUBLIC, scope=None),
+            pxweb.router(live),
+            pxweb.router(public),
+            older.router(public),
         ],
         texts=texts,
         title="Dugnad reporting",

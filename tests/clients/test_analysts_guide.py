@@ -14,6 +14,7 @@ import pytest
 from deploy.local.places import ROOT
 from services.reporting.domain.cube import CONTENTS
 from services.reporting.pxweb.formats import PARAMETERS, Format
+from services.reporting.pxweb.older import FORMATS
 from tests.clients.conftest import Served
 from tests.subscribers.node import NODE
 
@@ -66,15 +67,21 @@ def test_the_javascript_program_runs_and_shows_figures(served: Served, node_fold
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 def test_the_commands_with_curl_run(served: Served, tmp_path: Path) -> None:
-    csv, json = (said(served, ["sh", "-c"], command, tmp_path) for command in blocks("sh"))
+    csv, json, older = (said(served, ["sh", "-c"], command, tmp_path) for command in blocks("sh"))
     assert csv.startswith('"Statistikkvariabel","')
     assert '"class":"dataset"' in json
+    assert re.fullmatch(r'"Contents","Month","value"\n("Places","2025M\d\d",\d+\n){2}', older)
 
 
 def test_the_guide_names_every_table_with_its_variables(served: Served) -> None:
     rows = re.findall(r"^\| `([a-z]+)` \| .* \| (`.*`) \|$", GUIDE, re.MULTILINE)
     listed = {table_id: set(re.findall(r"`(\w+)`", variables)) for table_id, variables in rows}
     assert listed == {table.id: {each.id for each in table.dimensions} - {CONTENTS} for table in served.tables.values()}
+
+
+def test_the_guide_names_the_formats_of_older_clients() -> None:
+    older = GUIDE.partition("## Older clients")[2].partition("\n## ")[0]
+    assert [name for name in FORMATS if f"`{name}`" not in older] == []
 
 
 def test_the_guide_names_every_format_parameter_and_code_list(served: Served) -> None:

@@ -1,4 +1,4 @@
-"""JSON-stat 2.0, as metadata (without numbers) and as data.
+"""JSON-stat 2.0, as metadata (without numbers) and as data; and as data in the version before.
 
 Invariant: `value` is dense and row-major; `category.index` and `category.label` have the same keys in the same order;
 each symbol in `status` is explained in `note`.
@@ -35,6 +35,19 @@ def dataset(cube: Cube, labels: Labels, codelist_url: str, stub: Sequence[str], 
     if cube.status:
         document["status"] = {str(place): symbol.value for place, symbol in cube.status.items()}
     return msgspec.json.encode(document)
+
+
+def as_version_1(document: bytes) -> bytes:
+    """A dataset as older clients read it: named, and with ids, sizes and roles among the dimensions."""
+    new: dict[str, Any] = msgspec.json.decode(document)
+    dimension = {
+        **{name: {"label": each["label"], "category": each["category"]} for name, each in new["dimension"].items()},
+        "id": new["id"],
+        "size": new["size"],
+        "role": new["role"],
+    }
+    kept = {name: new[name] for name in ("label", "source", "updated", "value", "status") if name in new}
+    return msgspec.json.encode({"dataset": {"dimension": dimension, **kept}})
 
 
 def plain(value: Number | None) -> int | float | None:

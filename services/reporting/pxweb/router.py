@@ -6,33 +6,30 @@ slash at the end and unknown parameters are nothing; what cannot be answered rig
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from chassis import apidocs
 from chassis.anycase import AnyCase
-from chassis.auth import NotFound, Principal, require
+from chassis.auth import NotFound
 from chassis.crossorigin import CrossOrigin
 from chassis.formats import Language
 from chassis.jsonbody import strict_json
 from chassis.problems import Problem
-from chassis.ratelimit import Buckets, address_of, limit
-from chassis.settings import Settings
-from chassis.texts import Texts
 from chassis.web import language_of, web_of
 from services.reporting.domain.cube import Codelist, Dimension
 from services.reporting.pxweb import jsonstat, listing
-from services.reporting.pxweb.formats import Format, output, rendered
+from services.reporting.pxweb.base import Base
+from services.reporting.pxweb.formats import Format, output
 from services.reporting.pxweb.labels import Labels
-from services.reporting.pxweb.listing import Place
+from services.reporting.pxweb.older import OLDER, AsJson
 from services.reporting.pxweb.selection import Wanted, from_body, from_query, select
-from services.reporting.pxweb.source import Source, Table
+from services.reporting.pxweb.source import Table
 
 LIVE = "/live/api/v2"
 """The base path of what is computed now, for those who may read it."""
@@ -118,50 +115,21 @@ def _language(request: Request, parameters: _Parameters) -> Language:
 
 def prepare(app: FastAPI) -> None:
     """What goes around the routes: any case of paths, and for what is open answers that browsers may read anywhere."""
-    app.add_middleware(AnyCase, below=(LIVE, PUBLIC))
-    app.add_middleware(CrossOrigin, below=PUBLIC)
+    app.add_middleware(AnyCase, below=(LIVE, PUBLIC, OLDER))
+    app.add_middleware(AsJson)
+    for path in (PUBLIC, OLDER):
+        app.add_middleware(CrossOrigin, below=path)
 
 
-def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope: str | None) -> APIRouter:
-    """The routes below a base path. Without a scope everybody may read, and caches may keep answers for a minute.
-
-    The app needs `prepare`, too.
-    """
-    address = (settings.tables_url or settings.reporting_url).rstrip("/")
-    place = Place(
-        base=f"{address}{base}",
-        public=scope is None,
-        max_cells=settings.tables_max_cells,
-        calls=settings.tables_calls,
-        window_seconds=settings.tables_window_seconds,
-    )
-    allowed = [] if scope is None else [Depends(require(scope))]
-    buckets = Buckets(settings.tables_calls, settings.tables_window_seconds)
-    kept = {"Cache-Control": "public, max-age=60" if scope is None else "no-store"}
-    tag = "published tables" if scope is None else "live tables"
-
-    def client_of(request: Request) -> str:
-        principal: Principal | None = getattr(request.state, "principal", None)
-        return address_of(request) if principal is None else principal.client
-
-    free = APIRouter(prefix=base, tags=[tag], dependencies=allowed)
-    routes = APIRouter(prefix=base, tags=[tag], dependencies=[*allowed, Depends(limit(buckets, client_of))])
-
-    def answer(body: Mapping[str, Any], labels: Labels) -> Response:
-        return JSONResponse(dict(body), headers={**kept, "Content-Language": labels.language})
+def router(base: Base) -> APIRouter:
+    """The routes below a base path. The app needs `prepare`, too."""
+    source, place, answer = base.source, base.place, base.answer
+    tag = "published tables" if place.public else "live tables"
+    free, routes = base.routes(base.path, tag, limited=False), base.routes(base.path, tag)
 
     def read(request: Request) -> tuple[_Parameters, Labels]:
         parameters = _Parameters(request)
-        language = _language(request, parameters)
-        # Problems too are told in the language that was asked for.
-        request.state.language = language
-        return parameters, Labels(texts, language)
-
-    async def found(table_id: str) -> Table:
-        one = await source.table(table_id.lower())
-        if one is None:
-            raise NotFound
-        return one
+        return parameters, base.labels(request, _language(request, parameters))
 
     @free.get("/config", openapi_extra=described())
     async def config(request: Request) -> Response:
@@ -192,7 +160,7 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
     async def table(request: Request, table_id: str) -> Response:
         """One table of the list."""
         _, labels = read(request)
-        one = await found(table_id)
+        one = await base.table(table_id)
         ended = await source.discontinued()
         return answer(listing.table(one, labels, place, discontinued=ended.get(one.id, False)), labels)
 
@@ -200,7 +168,7 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
     async def metadata(request: Request, table_id: str) -> Response:
         """Variables, codes, labels, notes and definitions, as JSON-stat 2.0 without numbers."""
         _, labels = read(request)
-        one = await found(table_id)
+        one = await base.table(table_id)
         at = f"{place.base}/tables/{one.id}"
         links = {"self": f"{at}/metadata", "data": f"{at}/data"}
         return answer(jsonstat.metadata(one, labels, links, f"{place.base}/codelists"), labels)
@@ -209,23 +177,13 @@ def router(source: Source, texts: Texts, settings: Settings, base: str, *, scope
     async def default_selection(request: Request, table_id: str) -> Response:
         """What is sent to whoever chooses nothing."""
         _, labels = read(request)
-        return answer(listing.default_selection(await found(table_id), labels, place), labels)
+        return answer(listing.default_selection(await base.table(table_id), labels, place), labels)
 
     async def data_of(request: Request, table_id: str, wanted: Wanted) -> Response:
         parameters, labels = read(request)
-        one = await found(table_id)
+        one = await base.table(table_id)
         asked = output(parameters.text("outputformat") or None, parameters.all("outputformatparams"))
-        selection = select(one, wanted)
-        if selection.cells > place.max_cells:
-            raise Problem(400, "too_many_cells", cells=selection.cells, most=place.max_cells)
-
-        def body() -> bytes:
-            lists = f"{place.base}/codelists"
-            cube = selection.of(one)
-            return rendered(cube, labels, asked, stub=selection.stub, heading=selection.heading, codelist_url=lists)
-
-        headers = {**kept, **asked.headers(one.id), "Content-Language": labels.language}
-        return Response(await asyncio.to_thread(body), media_type=asked.media_type, headers=headers)
+        return await base.data(one, select(one, wanted), asked, labels)
 
     @routes.get("/tables/{table_id}/data", openapi_extra=described(*_CHOICE, *_FORMAT))
     async def data(request: Request, table_id: str) -> Response:
