@@ -22,7 +22,7 @@ from chassis import consumer, kafka, metrics, mongo, operations
 from chassis.clock import Clock
 from chassis.commands import Commands, Facts
 from chassis.consumer import BatchConsumer
-from chassis.errors import ClockWentBack, DependencyDown
+from chassis.errors import ClockWentBack, DependencyDown, fault_of
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
 from chassis.measures import measure_log, measure_parking, measure_rebuild
@@ -316,7 +316,7 @@ class Service:
             await asyncio.gather(*(each.rejoin() for each in members if each.stands_still(REJOIN_SECONDS)))
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := fault_of(task, f"{self.name} {task.get_name()}")) is not None:
             self._fatal(error)
 
     async def _look_for_holes(self) -> None:

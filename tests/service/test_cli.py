@@ -22,6 +22,7 @@ from chassis.mongo import database as open_database
 from chassis.settings import Settings
 from contracts import intake
 from deploy.cli.__main__ import main
+from deploy.cli.quiet import LIBRARIES
 from deploy.local.processes import free_port
 from services.intake.app import create_app
 from tests.service.intake_helpers import MONDAY, World
@@ -89,7 +90,7 @@ def dugnad_on(
     yield run
     # A command is a process of its own in life; here it would leave its quiet logger to the tests that follow.
     structlog.reset_defaults()
-    for library in ("aiokafka", "faststream"):
+    for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.NOTSET)
 
 
