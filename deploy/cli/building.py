@@ -18,6 +18,7 @@ from chassis.rebuild import Broken, Headway, Incomplete, Rebuild
 from deploy.cli.context import Context, projection_named, served, sources_of, unconfirmed
 from deploy.cli.heads import instant, positions_at
 from deploy.cli.outcome import OK, Fault, Usage, are_parked, fault_of
+from deploy.cli.short import shown_short
 from deploy.cli.workers import Workers, cores
 
 MOST_DIGITS = 16
@@ -31,6 +32,8 @@ async def rebuild(context: Context) -> int:
     # What is written wrongly is told before anything is asked of the engines.
     as_of = _as_of(options)
     serving = await served(context.generations(service, projection))
+    if not options.force and (lacking := await shown_short(context, service, projection)):
+        raise Fault(f"{name} would lack what is served: {'; '.join(lacking)}; --force builds from what there is")
     until = await _until(context, projection, serving, as_of)
     building = Rebuild(projection, context.database(service), context.settings, service)
     unfinished, heads = await building.plan(as_of=as_of, until=until)

@@ -105,6 +105,10 @@ async def test_the_runbook_brings_a_restored_database_back_and_no_position_is_gi
                 return answer.status_code == 503 and "docs/runbooks/restored-database.md" in answer.text
 
             await until(says_so, "it names the runbook", 60)
+        # The other services do not run here.
+        code, said = await command(variables, "-m", "deploy.cli", "status")
+        assert code == 3
+        assert "intake: relay of dugnad/intake: the topic of dugnad/intake goes on to dugnad/intake#7" in said
         (waiting,) = await register(services.urls["intake"], 1, wait=0)
         assert "position" not in waiting
     finally:
