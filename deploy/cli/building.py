@@ -105,7 +105,8 @@ def _positions(given: list[str], sources: list[str]) -> dict[str, int]:
     known = {name: source for source in sources for name in (source, source.rpartition("/")[2])}
     until: dict[str, int] = {}
     for each in given:
-        name, _, position = each.partition("=")
+        # Of one source there is nothing to name.
+        name, _, position = each.partition("=") if "=" in each or len(sources) > 1 else (sources[0], "=", each)
         if name not in known or not (position.isascii() and position.isdigit() and len(position) < MOST_DIGITS):
             raise Usage(f"{each}: give SOURCE=POSITION with one of {', '.join(sources)}")
         if known[name] in until:

@@ -22,6 +22,7 @@ from deploy.cli.context import owner_of, projection_named, projections_of
 from deploy.cli.heads import instant
 from deploy.cli.outcome import Usage
 from deploy.cli.output import Output
+from deploy.cli.parked import _who
 from deploy.cli.running import _VERBS
 from deploy.environment import kept
 
@@ -260,7 +261,8 @@ def test_positions_are_given_for_every_source_or_for_none() -> None:
     assert _positions(["intake=43", "dugnad/matching=0"], sources) == {"dugnad/intake": 43, "dugnad/matching": 0}
     with pytest.raises(Usage, match="give --until for dugnad/matching too"):
         _positions(["intake=43"], sources)
-    for wrong in ("followup=1", "intake", "intake=x", "intake=-1"):
+    assert _positions(["43"], ["dugnad/intake"]) == {"dugnad/intake": 43}, "there is only one"
+    for wrong in ("followup=1", "intake", "intake=x", "intake=-1", "43"):
         with pytest.raises(Usage, match="give SOURCE=POSITION"):
             _positions([wrong], sources)
 
@@ -281,3 +283,16 @@ def test_the_plan_of_a_rebuild_says_what_is_served_afterwards() -> None:
     assert _plan("intake/needs", serving, None, {"dugnad/intake": 4}, kept=True)[1] == (
         "then keep it; generation 3 stays served"
     )
+
+
+def test_who_asks_has_a_name_also_where_users_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "kari")
+    assert _who() == "kari"
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_: int) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert _who() == f"uid {os.getuid()}"
