@@ -10,11 +10,13 @@ from time import monotonic
 from typing import Any
 
 from chassis.generations import Generation
+from chassis.progress import Progress
 from chassis.projection import Projection
+from chassis.shortfall import shortfall
 from chassis.verify import verify
 from deploy.cli.context import Context, projection_named, projections_of, served, unconfirmed
 from deploy.cli.outcome import FAULT, OK, Fault, Usage, counted
-from deploy.cli.short import shown_short
+from deploy.cli.short import lines_of
 
 MOST_KEYS = 20
 
@@ -44,8 +46,9 @@ async def _verified(context: Context, service: str, projection: Projection) -> d
             progress.tell(done, total, done / max(monotonic() - began, 1e-3))
 
         verdict = await verify(projection, serving, generations.database, context.settings, tell)
-    short = [] if verdict.fine else await shown_short(context, service, projection)
-    shown = {**asdict(verdict), "fine": verdict.fine, "short": short}
+    done = Progress(generations.database, serving.name)
+    short = {} if verdict.fine else await shortfall(projection, done, context.settings)
+    shown = {**asdict(verdict), "fine": verdict.fine, "short": lines_of(short)}
     return {"projection": f"{service}/{projection.name}", "generation": serving.number, **shown}
 
 

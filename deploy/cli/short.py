@@ -5,10 +5,8 @@ Invariant: nobody is told to build anew from what has lost records.
 
 from __future__ import annotations
 
-from chassis.progress import Progress
-from chassis.projection import Projection
-from chassis.shortfall import shortfall
-from deploy.cli.context import Context, owner_of, served
+from chassis.shortfall import Short
+from deploy.cli.context import owner_of
 
 
 def said_short(source: str, ends: int, handled: int) -> str:
@@ -19,9 +17,6 @@ def said_short(source: str, ends: int, handled: int) -> str:
     )
 
 
-async def shown_short(context: Context, service: str, projection: Projection) -> list[str]:
-    """What the topics lack of what the served generation holds, one line each; none where they have everything."""
-    generations = context.generations(service, projection)
-    progress = Progress(generations.database, (await served(generations)).name)
-    found = await shortfall(projection, progress, context.settings)
-    return [said_short(source, *ends) for source, ends in found.items()]
+def lines_of(short: Short) -> list[str]:
+    """One of each source."""
+    return [said_short(source, *ends) for source, ends in short.items()]
