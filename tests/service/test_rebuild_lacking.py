@@ -42,26 +42,28 @@ async def test_a_rebuild_from_topics_that_lost_records_is_refused_unless_forced(
     await fill(eventlog, EVENTS)
     service = reading_service(settings, figures())
     await service.start()
-    assert await service.view("figures").wait_for(intake.SOURCE, EVENTS, 20)
-    await service.stop()
-    rebuild, fold = of(service, settings, figures()), Rebuild._fold
+    try:
+        assert await service.view("figures").wait_for(intake.SOURCE, EVENTS, 20)
+        rebuild, fold = of(service, settings, figures()), Rebuild._fold
 
-    async def lost_meanwhile(*given: object) -> None:
-        await fold(*given)  # type: ignore[arg-type]
-        await lose_records(settings)
+        async def lost_meanwhile(*given: object) -> None:
+            await fold(*given)  # type: ignore[arg-type]
+            await lose_records(settings)
 
-    monkeypatch.setattr(Rebuild, "_fold", lost_meanwhile)
-    with pytest.raises(Lacking) as lacking:
-        await rebuild.run(silent)
-    assert lacking.value.short == {intake.SOURCE: (0, EVENTS)}
-    assert await held(service, 2) == EVENTS, "it was complete, but for what came of the topic"
-    monkeypatch.setattr(Rebuild, "_fold", fold)
-    with pytest.raises(Lacking):
-        await rebuild.run(silent)
-    serving = await rebuild.generations.serving()
-    assert serving is not None
-    assert serving.number == 1
-    assert (await rebuild.run(silent, force=True)).number == 2
+        monkeypatch.setattr(Rebuild, "_fold", lost_meanwhile)
+        with pytest.raises(Lacking) as lacking:
+            await rebuild.run(silent)
+        assert lacking.value.short == {intake.SOURCE: (0, EVENTS)}
+        assert await held(service, 2) == EVENTS, "it was complete, but for what came of the topic"
+        monkeypatch.setattr(Rebuild, "_fold", fold)
+        with pytest.raises(Lacking):
+            await rebuild.run(silent)
+        serving = await rebuild.generations.serving()
+        assert serving is not None
+        assert serving.number == 1
+        assert (await rebuild.run(silent, force=True)).number == 2
+    finally:
+        await service.stop()
 
 
 @pytest.mark.timeout(180)
