@@ -57,7 +57,7 @@ class ClockWentBack(Exception):
     """The business clock only goes forward (409)."""
 
 
-def fault_of(task: asyncio.Task[None], name: str) -> BaseException | None:
+def ended_with(task: asyncio.Task[None], name: str) -> BaseException | None:
     """What a task that was to run for ever has ended with; None where somebody cancelled it.
 
     A cancellation that nobody asked for came out of a client's inside: the task would be gone without a word.

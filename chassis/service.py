@@ -21,7 +21,7 @@ from chassis import consumer, kafka, mongo, operations
 from chassis.clock import Clock
 from chassis.commands import Commands, Facts
 from chassis.consumer import BatchConsumer
-from chassis.errors import ClockWentBack, DependencyDown, fault_of
+from chassis.errors import ClockWentBack, DependencyDown, ended_with
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
 from chassis.measures import measure_holes, measure_log, measure_parking, measure_rebuild
@@ -320,7 +320,7 @@ class Service:
             await asyncio.gather(*(each.rejoin() for each in members if each.stands_still(REJOIN_SECONDS)))
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
-        if (error := fault_of(task, f"{self.name} {task.get_name()}")) is not None:
+        if (error := ended_with(task, f"a task of {self.name}")) is not None:
             self._fatal(error)
 
     async def faults_ready(self) -> list[str]:

@@ -38,17 +38,20 @@ async def _of(context: Context, service: str) -> dict[str, Any]:
 
 
 def all_faults(service: dict[str, Any]) -> list[str]:
-    """What is wrong with a service that answers: its projections, its reactions, its relays and timers."""
+    """What is wrong with a service that answers: its projections, its reactions, its relays and timers.
+
+    A service of an earlier version, as in a rolling update, tells of projections only.
+    """
     name = service["service"]
     of_projections = [
         f"{name}/{each['name']}: {fault}" for each in service["projections"] for fault in faults(name, each)
     ]
     of_reactions = [
         f"{name}/reactions: {fault}"
-        for each in service["reactions"]
+        for each in service.get("reactions", ())
         for fault in (*each["stopped"], *_parked(f"{name}/reactions", each))
     ]
-    return [*of_projections, *of_reactions, *(f"{name}: {fault}" for fault in service["faults"])]
+    return [*of_projections, *of_reactions, *(f"{name}: {fault}" for fault in service.get("faults", ()))]
 
 
 def faults(service: str, projection: dict[str, Any]) -> list[str]:
@@ -58,7 +61,9 @@ def faults(service: str, projection: dict[str, Any]) -> list[str]:
     if not projection["serving"]:
         found.append("is being rebuilt, and answers no queries")
     found.extend(_parked(name, projection))
-    found.extend(said_short(each["source"], each["topic_ends"], each["handled"]) for each in projection["short"])
+    found.extend(
+        said_short(each["source"], each["topic_ends"], each["handled"]) for each in projection.get("short", ())
+    )
     found.extend(
         f"positions of {each['source']} are missing for {each['missing_seconds']:.0f} s, from {each['missing'][0][0]}"
         for each in projection["sources"]

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from chassis import kafka
-from chassis.errors import fault_of
+from chassis.errors import ended_with
 
 PARTITION = TopicPartition("t", 0)
 
@@ -79,6 +79,6 @@ async def test_a_task_that_was_cancelled_by_nobody_has_failed() -> None:
     asked = asyncio.create_task(asyncio.sleep(60))
     asked.cancel()
     await asyncio.wait([*ended.values(), asked])
-    assert fault_of(asked, "it") is None
-    assert str(fault_of(ended["within"], "it")) == "it was cancelled from within"
-    assert str(fault_of(ended["fault"], "it")) == "planted"
+    assert ended_with(asked, "it") is None
+    assert str(ended_with(ended["within"], "it")) == "it was cancelled from within"
+    assert str(ended_with(ended["fault"], "it")) == "planted"

@@ -70,6 +70,8 @@ def answer(**more: Any) -> dict[str, Any]:
 
 def test_what_keeps_a_service_from_its_work_beside_its_views_is_a_fault() -> None:
     assert all_faults(answer()) == []
+    earlier = {"service": "matching", "projections": [{key: each for key, each in of().items() if key != "short"}]}
+    assert all_faults(earlier) == []
     assert all_faults(answer(faults=["relay of dugnad/matching: Kafka lost records"])) == [
         "matching: relay of dugnad/matching: Kafka lost records"
     ]
