@@ -31,7 +31,7 @@ class Continued:
 async def continue_log(eventlog: EventLog, settings: Settings) -> Continued:
     """Take over from the relay and give the log its next source. Restart the services of the log afterwards.
 
-    Raises NotRestored, TimeoutError (the relay does not let go), DependencyDown, LedgerHole.
+    Raises NotRestored, RelayHolds, DependencyDown, LedgerHole.
     """
     await eventlog.follow()
     async with taken_over(eventlog):

@@ -12,12 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
 
 import structlog
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import NoError, UnknownTopicOrPartitionError, for_code
 
 from chassis.eventlog import EventLog
 from chassis.heads import has_records
-from chassis.kafka import client_options
+from chassis.kafka import away, client_options
 from chassis.lease import Lease
 from chassis.mongo import PyMongoError
 from chassis.relay import Relay
@@ -38,12 +39,16 @@ class OnlyOnTopic(Exception):
     """The topic has events that the database lost: made anew, it would lose them too."""
 
 
+class RelayHolds(Exception):
+    """Whoever works on the log does not let go of it: a relay that hangs, or another one who republishes it."""
+
+
 async def republish(eventlog: EventLog, settings: Settings, tell: Callable[[int], None] = lambda _: None) -> int:
     """Take over from the relay, make the topic anew, send everything. Returns the last position sent.
 
     `tell` hears how many events have been sent. The relay of a running service waits meanwhile, and goes on behind it,
-    also where this is ended in the middle. Raises TimeoutError when it does not let go, LeaseLost when another one
-    takes over, TopicUnfit for a user who may not delete the topic, and OnlyOnTopic (see `refuse_loss`).
+    also where this is ended in the middle. Raises RelayHolds, LeaseLost when another one takes over, TopicUnfit for a
+    user who may not delete the topic, DependencyDown, KafkaError, and OnlyOnTopic (see `refuse_loss`).
     Offsets go with the topic: a group of reactions starts again only when an operator has named its position.
     """
     await eventlog.follow()
@@ -59,11 +64,18 @@ async def republish(eventlog: EventLog, settings: Settings, tell: Callable[[int]
         for each, lease in zip(logs, leases, strict=True):
             relay = Relay(each, settings)
             async with relay.producer() as producer:
-                while await relay.publish(lease, producer):
+                while await _published(relay, lease, producer, settings):
                     log.info("republished", source=each.source, position=lease.published)
                     tell(sum(each.published for each in leases))
                     await _keep(leases)
         return leases[-1].published
+
+
+async def _published(relay: Relay, lease: Lease, producer: AIOKafkaProducer, settings: Settings) -> int:
+    try:
+        return await relay.publish(lease, producer)
+    except TimeoutError as error:
+        raise away(settings) from error
 
 
 async def refuse_loss(eventlog: EventLog, settings: Settings) -> None:
@@ -84,7 +96,7 @@ def epochs(eventlog: EventLog) -> Iterator[EventLog]:
 
 @asynccontextmanager
 async def taken_over(eventlog: EventLog) -> AsyncIterator[Lease]:
-    """The lease on a log's relay while the block lasts, from whoever has it. Raises TimeoutError when he keeps it."""
+    """The lease on a log's relay while the block lasts, from whoever has it. Raises RelayHolds."""
     lease = Lease(eventlog.database["lease"], eventlog.source, HELD_SECONDS)
     await lease.prepare()
 
@@ -93,7 +105,10 @@ async def taken_over(eventlog: EventLog) -> AsyncIterator[Lease]:
         await lease.demand(DEMAND_SECONDS)
         return await lease.acquire()
 
-    await _patiently(taken)
+    try:
+        await _patiently(taken)
+    except TimeoutError as error:
+        raise RelayHolds(eventlog.source) from error
     try:
         await lease.demand(0)
         yield lease
@@ -134,6 +149,9 @@ async def _delete(topic: str, settings: Settings, leases: Sequence[Lease] = ()) 
             await _keep(leases)
             return topic not in await admin.list_topics()
 
-        await _patiently(gone)
+        try:
+            await _patiently(gone)
+        except TimeoutError as error:
+            raise TopicUnfit(f"Topic {topic} is still there: see that the broker works, then do it again") from error
     finally:
         await admin.close()

@@ -11,7 +11,8 @@ from typing import Any
 from chassis.clock import Clock
 from chassis.eventlog import EventLog
 from chassis.lease import LeaseLost
-from chassis.republish import OnlyOnTopic, epochs, refuse_loss, republish
+from chassis.ledger import LedgerHole
+from chassis.republish import OnlyOnTopic, RelayHolds, epochs, refuse_loss, republish
 from chassis.topics import reachable
 from contracts.registry import topic_of
 from deploy.cli.context import Context, logs_of, unconfirmed
@@ -63,7 +64,9 @@ async def _sent_again(context: Context, eventlog: EventLog, events: int) -> int:
 
         try:
             return await republish(eventlog, context.settings, tell)
-        except TimeoutError as error:
-            raise Fault(f"{source}: its relay does not let go, or its topic does not go: {_AGAIN}") from error
+        except RelayHolds as error:
+            raise Fault(f"{source}: its relay does not let go: {_AGAIN}") from error
+        except LedgerHole as error:
+            raise Fault(f"{source}: {error}: see docs/runbooks/ledger-alarm.md") from error
         except LeaseLost as error:
             raise Fault(f"{source}: somebody else has taken over in the middle of it: {_AGAIN}") from error

@@ -18,7 +18,7 @@ from chassis.lease import Lease, LeaseLost
 from chassis.ledger import LedgerHole, Page
 from chassis.ordering import MissingPredecessor
 from chassis.relay import Relay
-from chassis.republish import republish
+from chassis.republish import RelayHolds, republish
 from chassis.settings import Settings
 from chassis.topics import ensure_topics
 from contracts import intake
@@ -257,3 +257,16 @@ async def test_a_republish_that_ends_in_the_middle_holds_up_neither_the_relay_no
     await after.release()
     assert await republish(eventlog, settings) == 3
     assert_complete_and_in_order(await on_topic(settings), 3)
+
+
+async def test_a_republish_changes_nothing_where_somebody_does_not_let_go(
+    eventlog: EventLog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await report(Commands(eventlog), "1", 1)
+    await all_published(eventlog, Relay(eventlog, settings), 1)
+    holder = Lease(eventlog.database["lease"], eventlog.source, 60)
+    assert await holder.acquire()
+    monkeypatch.setattr("chassis.republish.PATIENCE_SECONDS", 0.3)
+    with pytest.raises(RelayHolds):
+        await republish(eventlog, settings)
+    assert len(await on_topic(settings)) == 1
