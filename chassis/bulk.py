@@ -19,9 +19,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from chassis import metrics
+from chassis import kafka, metrics
 from chassis.consumer import MAX_RECORDS, Raw
-from chassis.kafka import client_options
 from chassis.mongo import Collection, Database
 from chassis.parking import subject_of
 from chassis.projection import Folding, Projection, Record, at_key
@@ -128,7 +127,7 @@ class Bulk:
     async def _consuming(self, partitions: Sequence[int]) -> AsyncIterator[AIOKafkaConsumer]:
         """A client that may commit for the group, which has no members meanwhile; nothing is fetched yet."""
         consumer = AIOKafkaConsumer(
-            **client_options(self._settings),
+            **kafka.client_options(self._settings),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -141,7 +140,7 @@ class Bulk:
             consumer.pause(*every)
             yield consumer
         finally:
-            await consumer.stop()
+            await kafka.leave(f"bulk of {self._group}", consumer)
 
     def _topics(self, partition: int) -> list[TopicPartition]:
         return [TopicPartition(self._settings.topic(topic), partition) for topic in self._projection.topics]

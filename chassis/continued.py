@@ -1,4 +1,4 @@
-"""`python -m chassis.continued SOURCE`: goes on with a log whose database was restored from a backup.
+"""Goes on with a log whose database was restored from a backup (`dugnad continue`).
 
 Invariant: positions that the topic has are never given again: what is numbered from now on has a source of its own
 (`dugnad/intake~2`), with positions from 1.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from chassis.eventlog import EventLog
 from chassis.ledger import PAGE_COMMITS
 from chassis.lost import topic_ends
-from chassis.republish import command, opened, take_over
+from chassis.republish import taken_over
 from chassis.settings import Settings
 from chassis.startcheck import epoch_of
 
@@ -31,11 +31,10 @@ class Continued:
 async def continue_log(eventlog: EventLog, settings: Settings) -> Continued:
     """Take over from the relay and give the log its next source. Restart the services of the log afterwards.
 
-    Raises NotRestored, TimeoutError (the relay does not let go), DependencyDown, LedgerHole.
+    Raises NotRestored, RelayHolds, DependencyDown, LedgerHole.
     """
     await eventlog.follow()
-    lease = await take_over(eventlog)
-    try:
+    async with taken_over(eventlog):
         lost = await lost_of(eventlog, settings)
         if not lost:
             raise NotRestored(f"the topic of {eventlog.source} ends where its ledger does: nothing to continue")
@@ -50,8 +49,6 @@ async def continue_log(eventlog: EventLog, settings: Settings) -> Continued:
             upsert=True,
         )
         await eventlog.prepare()
-    finally:
-        await lease.release()
     return Continued(eventlog.source, lost)
 
 
@@ -76,15 +73,3 @@ async def _clean(eventlog: EventLog) -> None:
             some = ids[start : start + PAGE_COMMITS]
             await eventlog.commits.update_many({"_id": {"$in": some}}, {"$unset": {"pending": ""}})
         position = pages[-1].next - 1
-
-
-async def _main(source: str) -> None:
-    settings = Settings()
-    continued = await continue_log(await opened(source, settings), settings)
-    print(f"{source} goes on as {continued.source}: restart its service")
-    for lost, (first, last) in sorted(continued.lost.items()):
-        print(f"only on the topic, no longer in the database: {lost} positions {first} to {last}")
-
-
-if __name__ == "__main__":
-    command("chassis.continued", _main, NotRestored)

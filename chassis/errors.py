@@ -5,6 +5,7 @@ Invariant: an error carries what the reader needs to act; nobody recognises one 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 
@@ -54,3 +55,13 @@ class Contended(Exception):
 
 class ClockWentBack(Exception):
     """The business clock only goes forward (409)."""
+
+
+def ended_with(task: asyncio.Task[None], name: str) -> BaseException | None:
+    """What a task that was to run for ever has ended with; None where somebody cancelled it.
+
+    A cancellation that nobody asked for came out of a client's inside: the task would be gone without a word.
+    """
+    if not task.cancelled():
+        return task.exception()
+    return None if task.cancelling() else RuntimeError(f"{name} was cancelled from within")

@@ -43,37 +43,61 @@ async def topic_head(settings: Settings, topic: str) -> dict[str, int]:
     return heads
 
 
+async def has_records(settings: Settings, topic: str) -> bool:
+    """Whether there is anything on a topic of the contracts. Asks for offsets only, as who may not read it can.
+
+    Raises DependencyDown.
+    """
+    consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
+    try:
+        async with asyncio.timeout(settings.engine_timeout_seconds):
+            await consumer.start()
+            return any(end > begin for begin, end in (await _offsets(consumer, settings, topic)).values())
+    except (KafkaError, TimeoutError) as error:
+        raise kafka.away(settings) from error
+    finally:
+        await kafka.leave("heads", consumer)
+
+
 async def last_positions(settings: Settings, topic: str, records: int = 1) -> dict[int, dict[str, int]]:
     """Per partition and source the highest position among so many of its last records; empty for an absent topic.
 
     Raises KafkaError and TimeoutError as long as it cannot be known: no broker, or partitions without a leader.
     """
-    name = settings.topic(topic)
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await consumer.start()
-            if name not in await consumer.topics():
-                return {}
-            partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
-            found: dict[int, dict[str, int]] = {each.partition: {} for each in partitions}
-            consumer.assign(partitions)
-            begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-            if min(*begins.values(), *ends.values()) < 0:
-                raise OffsetOutOfRangeError(f"{name} does not say how far it goes")
-            awaited = {each for each in partitions if ends[each] > begins[each]}
-            consumer.pause(*(each for each in partitions if each not in awaited))
+            offsets = await _offsets(consumer, settings, topic)
+            found: dict[int, dict[str, int]] = {each.partition: {} for each in offsets}
+            awaited = {each for each, (begin, end) in offsets.items() if end > begin}
             for each in awaited:
-                consumer.seek(each, max(begins[each], ends[each] - records))
+                begin, end = offsets[each]
+                consumer.seek(each, max(begin, end - records))
+            consumer.resume(*awaited)
             while awaited:
                 for partition, fetched in (await consumer.getmany(timeout_ms=FETCH_MILLISECONDS)).items():
                     for record in fetched:
                         _note(found[partition.partition], record.headers)
-                        if record.offset >= ends[partition] - 1:
+                        if record.offset >= offsets[partition][1] - 1:
                             awaited.discard(partition)
     finally:
-        await consumer.stop()
+        await kafka.leave("heads", consumer)
     return found
+
+
+async def _offsets(consumer: AIOKafkaConsumer, settings: Settings, topic: str) -> dict[TopicPartition, tuple[int, int]]:
+    """Where each partition begins and ends; nothing for an absent topic. They are assigned, and paused."""
+    name = settings.topic(topic)
+    if name not in await consumer.topics():
+        return {}
+    partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
+    consumer.assign(partitions)
+    consumer.pause(*partitions)
+    begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    if min(*begins.values(), *ends.values()) < 0:
+        raise OffsetOutOfRangeError(f"{name} does not say how far it goes")
+    return {each: (begins[each], ends[each]) for each in partitions}
 
 
 def _note(heads: dict[str, int], headers: envelope.Headers) -> None:

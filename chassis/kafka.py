@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
 from chassis.errors import DependencyDown
 from chassis.settings import Settings
 
 STOP_SECONDS = 5.0
+QUIET_SECONDS = 20.0
+"""A broker that has more and gives nothing for so long is away."""
+FETCH_MILLISECONDS = 200
+MOST_RECORDS = 1000
 
 log = structlog.get_logger()
 
@@ -68,8 +73,32 @@ async def ends(
     except (KafkaError, OSError, TimeoutError):
         return None
     finally:
-        await stop_client("ends", client.stop())
+        await leave("ends", client)
     return found
+
+
+async def read_to(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[Sequence[Any]]:
+    """The records of partitions that are assigned, up to these ends, some at a time and of one partition each.
+
+    Raises KafkaConnectionError where no more come: a client whose broker is away says nothing, and tries for ever.
+    """
+    given = monotonic()
+    while any([await _position(consumer, partition) < end for partition, end in ends.items()]):
+        fetched = await consumer.getmany(timeout_ms=FETCH_MILLISECONDS, max_records=MOST_RECORDS)
+        for records in fetched.values():
+            yield records
+        if fetched:
+            given = monotonic()
+        elif monotonic() - given > QUIET_SECONDS:
+            raise KafkaConnectionError("the broker gives nothing")
+
+
+async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
+    try:
+        position: int = await asyncio.wait_for(consumer.position(partition), QUIET_SECONDS)
+    except TimeoutError as error:
+        raise KafkaConnectionError("the broker does not say where a partition begins") from error
+    return position
 
 
 def security(settings: Settings) -> BaseSecurity | None:
@@ -100,6 +129,16 @@ async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> bool:
         log.warning("broker_left_without_notice", client=name)
         return False
     return True
+
+
+async def leave(name: str, consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer that somebody asked something with, whether or not the broker is there. Raises nothing of it.
+
+    Its own stop raises the cancellation of a fetch that was waiting for a broker that is away. Whoever awaited it would
+    take that for a cancellation of its own, and end without a word.
+    """
+    if not await stop_client(name, consumer.stop()):
+        await abandon(consumer)
 
 
 async def abandon(consumer: AIOKafkaConsumer) -> None:

@@ -22,7 +22,6 @@ from contracts.envelope import Envelope, Undecodable, decode
 Lost = Mapping[str, tuple[int, int]]
 """Per source the first and the last position that are lost."""
 _LOST = re.compile(r"(?P<source>.+)#(?P<first>[0-9]+)-(?P<last>[0-9]+)")
-FETCH_MILLISECONDS = 200
 
 
 async def lost_positions(database: Database, origin: str) -> dict[str, tuple[int, int]]:
@@ -67,13 +66,12 @@ async def _everything(settings: Settings, topic: str) -> AsyncIterator[Envelope]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(each) < ends[each] for each in partitions]):
-            for records in (await consumer.getmany(timeout_ms=FETCH_MILLISECONDS, max_records=1000)).values():
-                for record in records:
-                    # What is no event has no position either, and is parked by whoever reads it.
-                    with suppress(Undecodable):
-                        yield decode(record.key, record.value, record.headers)
+        async for records in kafka.read_to(consumer, ends):
+            for record in records:
+                # What is no event has no position either, and is parked by whoever reads it.
+                with suppress(Undecodable):
+                    yield decode(record.key, record.value, record.headers)
     except (KafkaError, TimeoutError) as error:
         raise kafka.away(settings) from error
     finally:
-        await consumer.stop()
+        await kafka.leave("lost", consumer)

@@ -6,6 +6,10 @@ none does.
 
 from __future__ import annotations
 
+from time import monotonic
+
+import structlog
+
 from chassis import metrics
 from chassis.clock import machine_now
 from chassis.eventlog import EventLog
@@ -14,6 +18,11 @@ from chassis.ledger import PAGE_COMMITS
 from chassis.mongo import causally
 from chassis.parking import Parking
 from chassis.progress import Progress
+
+HOLE_SECONDS = 60.0
+"""A position that others have overtaken for so long does not come late: it is missing."""
+
+log = structlog.get_logger()
 
 
 async def measure_log(eventlog: EventLog) -> None:
@@ -63,3 +72,11 @@ async def measure_rebuild(generations: Generations) -> None:
         done = wanted - sum([max(0, await progress.missing(source, end)) for source, end in ends.items()])
     metrics.REBUILD_PROGRESS.labels(generations.projection).set(done / wanted if wanted else 1.0)
     metrics.REBUILD_MISSING.labels(generations.projection).set(wanted - done)
+
+
+async def measure_holes(projection: str, progress: Progress) -> None:
+    """Set the gauge of what a projection has missed for long, and name the positions. Raises PyMongoError."""
+    old = [hole for hole in await progress.holes() if monotonic() - hole.since > HOLE_SECONDS]
+    metrics.PROJECTION_HOLES.labels(projection).set(len(old))
+    for hole in old:
+        log.critical("projection_hole", projection=projection, source=hole.source, position=hole.position)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime
@@ -19,14 +20,17 @@ from starlette.responses import JSONResponse
 
 from chassis.auth import require
 from chassis.clock import Clock, milliseconds
+from chassis.consumer import BatchConsumer
 from chassis.heads import topic_heads
 from chassis.ledger import Ledger
 from chassis.lost import lost_positions
 from chassis.mongo import Database
-from chassis.parking import BEHIND
+from chassis.parking import BEHIND, Parking
 from chassis.problems import Problem
+from chassis.reading import Reader
 from chassis.serving import Serving
 from chassis.settings import Settings
+from chassis.shortfall import Short, handled, short
 from chassis.validation import Found
 from chassis.webstate import web_of
 
@@ -55,9 +59,12 @@ class TooYoung(Exception):
 
 @router.get("/projections")
 async def projections(request: Request) -> JSONResponse:
-    """Per projection: its generation, how far it is per source, what is parked and what stands still."""
+    """Per projection: its generation, how far it is per source, what is parked and what stands still.
+
+    Beside them the same of the reactions, and in `faults` why relays and timers do not work.
+    """
     web = web_of(request)
-    return JSONResponse({"service": web.service.name, "projections": await web.service.projections()})
+    return JSONResponse({"service": web.service.name, **await web.service.overview()})
 
 
 @router.get("/log/head")
@@ -102,36 +109,51 @@ async def log_heads(logs: Sequence[Logged], clock: Clock, at: datetime | None) -
     return found
 
 
+class Reacting(NamedTuple):
+    """The reactions of one log: the member of their group, and what it reads with."""
+
+    member: BatchConsumer
+    reader: Reader
+
+
+@dataclass(frozen=True)
+class _Topics:
+    """What was found out about the topics when they were last looked at (monotonic)."""
+
+    at: float
+    heads: Mapping[str, int]
+    short: Mapping[str, Short]
+    """Of each projection, by its name: what its topics lack of what it had handled before."""
+
+
 class Overview:
-    """Where the projections of a service stand."""
+    """Where the projections and the reactions of a service stand."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._heads: dict[tuple[str, ...], tuple[float, Mapping[str, int]]] = {}
+        self._known: _Topics | None = None
         self._asking = asyncio.Lock()
 
     async def of(self, projections: Sequence[Serving]) -> list[dict[str, Any]]:
         """One entry per projection. Raises DependencyDown."""
-        topics = tuple(sorted({topic for each in projections for topic in each.projection.topics}))
-        heads = await self._topic_heads(topics) if topics else {}
-        return [await self._of_one(each, heads) for each in projections]
+        topics = await self._topics(projections) if projections else _Topics(0.0, {}, {})
+        return [await self._of_one(each, topics) for each in projections]
 
-    async def _topic_heads(self, topics: tuple[str, ...]) -> Mapping[str, int]:
+    async def _topics(self, projections: Sequence[Serving]) -> _Topics:
         # One at a time: asking opens a consumer, and a dashboard per operator must not open one each.
         async with self._asking:
-            known = self._heads.get(topics)
-            if known is None or monotonic() - known[0] > HEADS_SECONDS:
-                known = (monotonic(), await topic_heads(self._settings, topics))
-                self._heads[topics] = known
-            return known[1]
+            if self._known is None or monotonic() - self._known.at > HEADS_SECONDS:
+                # First: what is handled meanwhile must not look like more than the topics have.
+                done = {each.projection.name: await handled(each.projector.progress) for each in projections}
+                names = sorted({topic for each in projections for topic in each.projection.topics})
+                heads = await topic_heads(self._settings, names)
+                self._known = _Topics(monotonic(), heads, {name: short(each, heads) for name, each in done.items()})
+            return self._known
 
-    async def _of_one(self, serving: Serving, heads: Mapping[str, int]) -> dict[str, Any]:
+    async def _of_one(self, serving: Serving, topics: _Topics) -> dict[str, Any]:
         progress, parking = serving.projector.progress, serving.projector.reader.parking
-        sources = await self._sources(serving, heads)
+        sources = await self._sources(serving, topics.heads)
         holes = {hole.source: hole for hole in await progress.holes()}
-        # What waits behind another one has no error of its own.
-        parked = [each for each in await parking.listed() if each["error"] != BEHIND]
-        last = max(parked, key=lambda each: each["last"], default=None)
         return {
             "name": serving.projection.name,
             "generation": {
@@ -154,9 +176,12 @@ class Overview:
                 }
                 for source, head in sources.items()
             ],
-            "parked": {"events": await parking.count(), "subjects": await parking.subjects()},
+            "short": [
+                {"source": source, "topic_ends": ends, "handled": done}
+                for source, (ends, done) in topics.short.get(serving.projection.name, {}).items()
+            ],
             "stopped": [fault for member in serving.members for fault in member.faults()],
-            "last_error": None if last is None else {"error": last["error"], "at": _instant(last["last"])},
+            **await _parked(parking),
         }
 
     async def _sources(self, serving: Serving, heads: Mapping[str, int]) -> dict[str, int]:
@@ -168,6 +193,28 @@ class Overview:
         known = {*serving.view.sources, *heads, *await progress.sources()}
         mine = sorted(each for each in known if each.partition("~")[0] in serving.view.sources)
         return {each: heads[each] if each in heads else await progress.highest(each) for each in mine}
+
+
+async def of_reactions(reacting: Sequence[Reacting]) -> list[dict[str, Any]]:
+    """One entry per log whose commands react to events: what is parked, and what stands still."""
+    return [
+        {
+            "log": each.reader.name.partition("_")[2],
+            "stopped": each.member.faults(),
+            **await _parked(each.reader.parking),
+        }
+        for each in reacting
+    ]
+
+
+async def _parked(parking: Parking) -> dict[str, Any]:
+    # What waits behind another one has no error of its own.
+    own = [each for each in await parking.listed() if each["error"] != BEHIND]
+    last = max(own, key=lambda each: each["last"], default=None)
+    return {
+        "parked": {"events": await parking.count(), "subjects": await parking.subjects()},
+        "last_error": None if last is None else {"error": last["error"], "at": _instant(last["last"])},
+    }
 
 
 def _instant(at: datetime) -> str:

@@ -152,9 +152,10 @@ class Parking:
         shown = {"key": 0, "value": 0, "headers": 0}
         return await self._parked.find({}, shown, sort=[("first", ASCENDING), ("_id", ASCENDING)]).to_list(limit)
 
-    async def get(self, name: str) -> dict[str, Any] | None:
-        """One parked event with its contents."""
-        return await self._parked.find_one({"_id": name})
+    async def of(self, what: str) -> list[dict[str, Any]]:
+        """What is parked of a subject, or one event by its id: in order, with contents."""
+        found = self._parked.find({"$or": [{"subject": what}, {"_id": what}]}, sort=[("offset", ASCENDING)])
+        return await found.to_list(None)
 
     async def mark(self, what: str, state: State, who: str, reason: str) -> int:
         """Ask the consumer to replay or discard what is parked of a subject, or one event by its id.

@@ -109,7 +109,7 @@ class Reactor:
         except (KafkaError, TimeoutError) as error:
             raise kafka.away(settings) from error
         finally:
-            await consumer.stop()
+            await kafka.leave("offsets", consumer)
 
     async def _begun(self, consumer: AIOKafkaConsumer, group: str, topic: str, partition_count: int) -> bool:
         """Whether every partition has an offset to go on from; False: another process is about to give them theirs."""

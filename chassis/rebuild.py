@@ -24,11 +24,13 @@ from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.generations import Generation, Generations
 from chassis.heads import topic_heads
 from chassis.mongo import Database, PyMongoError
+from chassis.progress import Progress
 from chassis.projection import Projection
 from chassis.projector import Projector
 from chassis.reading import Reader
 from chassis.serving import behind, group_of
 from chassis.settings import Settings
+from chassis.shortfall import Short, shortfall
 
 log = structlog.get_logger()
 
@@ -46,6 +48,14 @@ class Incomplete(Exception):
     def __init__(self, generation: Generation, parked: int) -> None:
         super().__init__(f"{parked} events are parked in generation {generation.number}")
         self.generation, self.parked = generation, parked
+
+
+class Lacking(Exception):
+    """It would have less than what is served: its topics lack records. `short` says which."""
+
+    def __init__(self, short: Short) -> None:
+        super().__init__(", ".join(short))
+        self.short = short
 
 
 @dataclass(frozen=True)
@@ -157,6 +167,12 @@ class Rebuild:
             return unfinished, dict(until)
         return unfinished, await topic_heads(self._settings, self.projection.topics)
 
+    async def refuse_less(self) -> None:
+        """Raises Lacking where the topics have less than what is served; also DependencyDown, PyMongoError."""
+        serving = await self.generations.first()
+        if found := await shortfall(self.projection, Progress(self._database, serving.name), self._settings):
+            raise Lacking(found)
+
     async def run(
         self,
         tell: Callable[[Headway], None],
@@ -168,10 +184,13 @@ class Rebuild:
     ) -> Generation:
         """Build a generation and, unless it ends at given positions, serve it. One that was cut off is gone on with.
 
-        `hands` fold the bulk, where there is much; without, this process does. Raises Incomplete, Broken,
-        DependencyDown, PyMongoError, KafkaError; the same call then goes on where it was.
+        `force`: although something is parked, or the topics have less than what is served. `hands` fold the bulk, where
+        there is much; without, this process does. Raises Incomplete, Lacking, Broken, DependencyDown, PyMongoError,
+        KafkaError; the same call then goes on where it was.
         """
         await self.generations.first()
+        if not force:
+            await self.refuse_less()
         generation = await self.generations.unfinished(as_of=as_of, until=until)
         if generation is None:
             generation = await self.generations.create(as_of=as_of, until=until)
@@ -187,6 +206,9 @@ class Rebuild:
         parked = await projector.reader.parking.count()
         if parked and not force:
             raise Incomplete(generation, parked)
+        if until is None and not force:
+            # Again: somebody may have made a topic anew meanwhile, and is still filling it.
+            await self.refuse_less()
         generation = await self.generations.complete(generation)
         if until is None:
             await self._serve(generation)

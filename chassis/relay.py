@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from chassis import metrics, telemetry
+from chassis.errors import ended_with
 from chassis.eventlog import EventLog
 from chassis.kafka import client_options
 from chassis.lease import Lease, LeaseLost
@@ -64,11 +65,7 @@ class Relay:
         """Start the task; whatever it does not foresee ends the process."""
 
         def ended(task: asyncio.Task[None]) -> None:
-            if task.cancelled():
-                # Asked by nobody, it came out of a client's inside: the relay would be gone without a word.
-                if not task.cancelling():
-                    fatal(RuntimeError(f"the relay of {self._log.source} was cancelled from within"))
-            elif (error := task.exception()) is not None:
+            if (error := ended_with(task, f"the relay of {self._log.source}")) is not None:
                 fatal(error)
 
         self._task = asyncio.create_task(self.run(), name=f"relay {self._log.source}")

@@ -1,34 +1,35 @@
-"""`python -m chassis.republish SOURCE`: makes a log's topic anew and fills it from the first position.
+"""Makes a log's topic anew and fills it from the first position (`dugnad republish`, and a local run by itself).
 
 Invariant: the topic is deleted and created, so that its readers' offsets go with it; nothing is ever sent behind newer
-records, which readers would skip.
+records, which readers would skip. However it ends, the relay of the service goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
-from typing import Any
 
 import structlog
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import NoError, UnknownTopicOrPartitionError, for_code
 
-from chassis import mongo
-from chassis.clock import Clock
-from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
-from chassis.heads import topic_head
-from chassis.kafka import client_options
+from chassis.heads import has_records
+from chassis.kafka import away, client_options
 from chassis.lease import Lease
+from chassis.mongo import PyMongoError
 from chassis.relay import Relay
 from chassis.settings import Settings
-from chassis.topics import ensure_topics
-from contracts.registry import SOURCES, topic_of
+from chassis.topics import TopicUnfit, ensure_topics
 
 POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 60.0
+HELD_SECONDS = 60.0
+"""So long it holds a lease that it does not renew, also where it was killed."""
+PATIENCE_SECONDS = 90.0
+"""Longer than that: what another one held that was killed is free by then."""
 DEMAND_SECONDS = 5.0
 
 log = structlog.get_logger()
@@ -38,34 +39,50 @@ class OnlyOnTopic(Exception):
     """The topic has events that the database lost: made anew, it would lose them too."""
 
 
-async def republish(eventlog: EventLog, settings: Settings) -> int:
+class RelayHolds(Exception):
+    """Whoever works on the log does not let go of it: a relay that hangs, or another one who republishes it."""
+
+
+async def republish(eventlog: EventLog, settings: Settings, tell: Callable[[int], None] = lambda _: None) -> int:
     """Take over from the relay, make the topic anew, send everything. Returns the last position sent.
 
-    The relay of a running service waits meanwhile, and goes on behind it. Raises TimeoutError when it does not let go,
-    and OnlyOnTopic for a log that was continued after a restored backup, while its topic still has records.
+    `tell` hears how many events have been sent. The relay of a running service waits meanwhile, and goes on behind it,
+    also where this is ended in the middle. Raises RelayHolds, LeaseLost when another one takes over, TopicUnfit for a
+    user who may not delete the topic, DependencyDown, KafkaError, and OnlyOnTopic (see `refuse_loss`).
     Offsets go with the topic: a group of reactions starts again only when an operator has named its position.
     """
     await eventlog.follow()
     logs = list(epochs(eventlog))
-    leases = [await take_over(each) for each in logs]
-    kept = await eventlog.database["epoch"].find_one({"_id": eventlog.origin})
-    if kept is not None and await topic_head(settings, eventlog.topic):
+    async with AsyncExitStack() as stack:
+        leases = [await stack.enter_async_context(taken_over(each)) for each in logs]
+        await refuse_loss(eventlog, settings)
+        # Ended right after it, the next relay finds that records are lost, and says what to do.
+        await _delete(settings.topic(eventlog.topic), settings, leases)
         for lease in leases:
-            await lease.release()
+            await lease.publish_anew()
+        await ensure_topics(settings, [eventlog.topic])
+        for each, lease in zip(logs, leases, strict=True):
+            relay = Relay(each, settings)
+            async with relay.producer() as producer:
+                while await _published(relay, lease, producer, settings):
+                    log.info("republished", source=each.source, position=lease.published)
+                    tell(sum(each.published for each in leases))
+                    await _keep(leases)
+        return leases[-1].published
+
+
+async def _published(relay: Relay, lease: Lease, producer: AIOKafkaProducer, settings: Settings) -> int:
+    try:
+        return await relay.publish(lease, producer)
+    except TimeoutError as error:
+        raise away(settings) from error
+
+
+async def refuse_loss(eventlog: EventLog, settings: Settings) -> None:
+    """Raises OnlyOnTopic for a log that was continued after a restored backup, while its topic still has records."""
+    kept = await eventlog.database["epoch"].find_one({"_id": eventlog.origin})
+    if kept is not None and await has_records(settings, eventlog.topic):
         raise OnlyOnTopic(f"{eventlog.origin} was continued: its topic has {kept['lost']}, the database has not")
-    # Before the topic goes: ended between the two, the next relay sends everything again; the other way round, nothing.
-    for lease in leases:
-        await lease.publish_anew()
-    await _delete(settings.topic(eventlog.topic), settings)
-    await ensure_topics(settings, [eventlog.topic])
-    for each, lease in zip(logs, leases, strict=True):
-        relay = Relay(each, settings)
-        async with relay.producer() as producer:
-            while await relay.publish(lease, producer):
-                log.info("republished", source=each.source, position=lease.published)
-    for lease in leases:
-        await lease.release()
-    return leases[-1].published
 
 
 def epochs(eventlog: EventLog) -> Iterator[EventLog]:
@@ -77,9 +94,10 @@ def epochs(eventlog: EventLog) -> Iterator[EventLog]:
         yield each
 
 
-async def take_over(eventlog: EventLog) -> Lease:
-    """The lease on a log's relay, from whoever has it. Raises TimeoutError when he does not let go."""
-    lease = Lease(eventlog.database["lease"], eventlog.source, PATIENCE_SECONDS * 2)
+@asynccontextmanager
+async def taken_over(eventlog: EventLog) -> AsyncIterator[Lease]:
+    """The lease on a log's relay while the block lasts, from whoever has it. Raises RelayHolds."""
+    lease = Lease(eventlog.database["lease"], eventlog.source, HELD_SECONDS)
     await lease.prepare()
 
     async def taken() -> bool:
@@ -87,9 +105,25 @@ async def take_over(eventlog: EventLog) -> Lease:
         await lease.demand(DEMAND_SECONDS)
         return await lease.acquire()
 
-    await _patiently(taken)
-    await lease.demand(0)
-    return lease
+    try:
+        await _patiently(taken)
+    except TimeoutError as error:
+        raise RelayHolds(eventlog.source) from error
+    try:
+        await lease.demand(0)
+        yield lease
+    finally:
+        # Else the relay of the service, and whoever does this again, would wait until it expires.
+        try:
+            await lease.release()
+        except PyMongoError as error:
+            log.warning("lease_not_released", source=eventlog.source, error=type(error).__name__)
+
+
+async def _keep(leases: Sequence[Lease]) -> None:
+    # Those of other sources of the log too: its relay would else begin behind the back of this.
+    for lease in leases:
+        await lease.keep()
 
 
 async def _patiently(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -98,49 +132,26 @@ async def _patiently(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def _delete(topic: str, settings: Settings) -> None:
+async def _delete(topic: str, settings: Settings, leases: Sequence[Lease] = ()) -> None:
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
     try:
         if topic in await admin.list_topics():
-            await admin.delete_topics([topic])
+            answer = await admin.delete_topics([topic])
+            for _, code in answer.topic_error_codes:
+                if for_code(code) not in (NoError, UnknownTopicOrPartitionError):
+                    raise TopicUnfit(
+                        f"Topic {topic} may not be deleted ({for_code(code).__name__}), and was not: do it as the "
+                        "broker's user `operator` (DUGNAD_KAFKA_USERNAME)"
+                    )
 
         async def gone() -> bool:
+            await _keep(leases)
             return topic not in await admin.list_topics()
 
-        await _patiently(gone)
+        try:
+            await _patiently(gone)
+        except TimeoutError as error:
+            raise TopicUnfit(f"Topic {topic} is still there: see that the broker works, then do it again") from error
     finally:
         await admin.close()
-
-
-async def opened(source: str, settings: Settings) -> EventLog:
-    """The log of a source, where these settings say that its database is. Raises DependencyDown."""
-    name = source.rpartition("/")[2]
-    client = mongo.connect(settings, settings.uri(name))
-    await mongo.ping(client, settings)
-    return EventLog(mongo.database(client, settings.database(name)), source, topic_of(source), (), Clock())
-
-
-def command(module: str, main: Callable[[str], Coroutine[Any, Any, None]], fault: type[Exception]) -> None:
-    """The command line of a module that works on one log: exits with 1 for a fault, 2 for usage, 3 for what is down."""
-    if len(sys.argv) != 2 or sys.argv[1] not in SOURCES:
-        print(f"usage: python -m {module} {{{'|'.join(sorted(SOURCES))}}}", file=sys.stderr)
-        sys.exit(2)
-    try:
-        asyncio.run(main(sys.argv[1]))
-    except fault as found:
-        print(found, file=sys.stderr)
-        sys.exit(1)
-    except DependencyDown as down:
-        print(down.message, file=sys.stderr)
-        sys.exit(3)
-
-
-async def _main(source: str) -> None:
-    settings = Settings()
-    position = await republish(await opened(source, settings), settings)
-    print(f"{source}: sent again up to position {position}")
-
-
-if __name__ == "__main__":
-    command("chassis.republish", _main, OnlyOnTopic)

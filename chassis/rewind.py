@@ -73,7 +73,7 @@ async def steps(settings: Settings, group: str, topics: Iterable[str], since: da
     except (KafkaError, TimeoutError) as error:
         raise kafka.away(settings) from error
     finally:
-        await consumer.stop()
+        await kafka.leave("rewind", consumer)
     return found
 
 
@@ -102,7 +102,7 @@ async def rewind(settings: Settings, group: str, planned: Mapping[TopicPartition
     except (KafkaError, TimeoutError) as error:
         raise kafka.away(settings) from error
     finally:
-        await consumer.stop()
+        await kafka.leave("rewind", consumer)
 
 
 async def _nobody(settings: Settings, group: str) -> bool:

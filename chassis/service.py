@@ -11,22 +11,22 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from time import monotonic
 from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from chassis import consumer, kafka, metrics, mongo, operations
+from chassis import consumer, kafka, mongo, operations
 from chassis.clock import Clock
 from chassis.commands import Commands, Facts
 from chassis.consumer import BatchConsumer
-from chassis.errors import ClockWentBack, DependencyDown
+from chassis.errors import ClockWentBack, DependencyDown, ended_with
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
-from chassis.measures import measure_log, measure_parking, measure_rebuild
+from chassis.measures import measure_holes, measure_log, measure_parking, measure_rebuild
 from chassis.mongo import Database, PyMongoError
+from chassis.operations import Reacting
 from chassis.projection import Projection
 from chassis.projector import View
 from chassis.reactor import CallOut, Reaction, Reactor
@@ -45,8 +45,6 @@ REJOIN_SECONDS = 40.0
 PING_SECONDS = 2.0
 WATCH_SECONDS = 10.0
 FOLLOW_SECONDS = 0.5
-HOLE_SECONDS = 60.0
-"""A position that others have overtaken for so long does not come late: it is missing."""
 METADATA_SECONDS = 15.0
 SETTLE_SECONDS = 15.0
 """How long the setting of the business clock waits for the timers that it makes due."""
@@ -74,8 +72,7 @@ class Service:
         self._commands: dict[str, Commands] = {}
         self._facts: dict[str, Facts | None] = {}
         self._timers: list[Timers] = []
-        self._reacting: list[BatchConsumer] = []
-        self._readers: list[Reader] = []
+        self._reacting: list[Reacting] = []
         self._broker: KafkaBroker | None = None
         self._started = False
         self._watching: list[asyncio.Task[None]] = []
@@ -149,9 +146,13 @@ class Service:
         """Queries on a projection of this service."""
         return next(each.view for each in self._projections if each.projection.name == name)
 
-    async def projections(self) -> list[dict[str, Any]]:
-        """Where each projection stands. Raises DependencyDown."""
-        return await self._overview.of(self._projections)
+    async def overview(self) -> dict[str, Any]:
+        """Where projections and reactions stand, and why relays and timers do not work. Raises DependencyDown."""
+        return {
+            "projections": await self._overview.of(self._projections),
+            "reactions": await operations.of_reactions(self._reacting),
+            "faults": self._faults_of_work(),
+        }
 
     async def log_heads(self, at: datetime | None) -> list[dict[str, Any]]:
         """Per log its last position, or the last one recorded by an instant. Raises TooYoung."""
@@ -242,13 +243,14 @@ class Service:
 
     @property
     def _consumers(self) -> list[BatchConsumer]:
-        return [*(member for serving in self._projections for member in serving.members), *self._reacting]
+        folding = (member for serving in self._projections for member in serving.members)
+        return [*folding, *(each.member for each in self._reacting)]
 
     def _consume(self, broker: KafkaBroker, name: str, topics: Sequence[str], reader: Reader) -> None:
         names = [self.settings.topic(topic) for topic in topics]
         group = self.settings.group(self.name, name)
-        self._readers.append(reader)
-        self._reacting.append(BatchConsumer(broker, f"{self.name}.{name}", names, group, reader, self._fatal))
+        member = BatchConsumer(broker, f"{self.name}.{name}", names, group, reader, self._fatal)
+        self._reacting.append(Reacting(member, reader))
 
     async def stop(self) -> None:
         """Finish what is begun, in the order that loses least work: readers, writers, relays."""
@@ -301,9 +303,11 @@ class Service:
             await measure_log(eventlog)
         for serving in self._projections:
             await measure_rebuild(serving.generations)
-        for reader in (*(each.projector.reader for each in self._projections), *self._readers):
+        reacting = (each.reader for each in self._reacting)
+        for reader in (*(each.projector.reader for each in self._projections), *reacting):
             await measure_parking(reader.name, reader.parking)
-        await self._look_for_holes()
+        for serving in self._projections:
+            await measure_holes(serving.projection.name, serving.projector.progress)
 
     async def _look_at_consumers(self) -> None:
         partitions = {partition for each in self._consumers for partition in each.assignment()}
@@ -316,16 +320,8 @@ class Service:
             await asyncio.gather(*(each.rejoin() for each in members if each.stands_still(REJOIN_SECONDS)))
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := ended_with(task, f"a task of {self.name}")) is not None:
             self._fatal(error)
-
-    async def _look_for_holes(self) -> None:
-        for serving in self._projections:
-            name = serving.projection.name
-            old = [hole for hole in await serving.projector.progress.holes() if monotonic() - hole.since > HOLE_SECONDS]
-            metrics.PROJECTION_HOLES.labels(name).set(len(old))
-            for hole in old:
-                log.critical("projection_hole", projection=name, source=hole.source, position=hole.position)
 
     async def faults_ready(self) -> list[str]:
         """What keeps this process from doing its work: engines, relays, stopped partitions."""
@@ -335,12 +331,15 @@ class Service:
             await asyncio.wait_for(asyncio.gather(*pings), PING_SECONDS)
         except (PyMongoError, TimeoutError):
             faults.append("MongoDB does not answer")
-        faults.extend(relay.fault for relay in self._relays if relay.fault is not None)
+        faults.extend(self._faults_of_work())
         faults.extend(fault for each in self._consumers for fault in each.faults())
-        faults.extend(fault for each in self._timers for fault in each.faults)
         faults.extend(f"{each.projection.name} is being rebuilt" for each in self._projections if not each.shown)
         faults.extend(f"{each.name} has no partitions yet" for each in self._consumers if not each.joined)
         return faults
+
+    def _faults_of_work(self) -> list[str]:
+        relays = [relay.fault for relay in self._relays if relay.fault is not None]
+        return relays + [fault for each in self._timers for fault in each.faults]
 
 
 async def _run(task: Callable[[], Awaitable[None]]) -> None:

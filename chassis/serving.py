@@ -1,7 +1,7 @@
 """One projection in a running service: which generation it folds, and which one its queries see.
 
 Invariant: queries see one complete generation of this fold version; a new one takes its place only when it has come to
-the heads of its topics with nothing parked.
+the heads of its topics with nothing parked, and these have all that the old one has.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from chassis.consumer import BatchConsumer
 from chassis.generations import Generation, Generations
 from chassis.heads import topic_heads
 from chassis.mongo import Database
+from chassis.progress import Progress
 from chassis.projection import Projection
 from chassis.projector import Projector, View
 from chassis.settings import Settings
+from chassis.shortfall import handled, short
 
 log = structlog.get_logger()
 
@@ -51,6 +53,8 @@ class Serving:
         self._consumer: BatchConsumer | None = None
         self._projector: Projector | None = None
         self._generation: Generation | None = None
+        self.lacking: list[str] = []
+        """Sources whose topics have less than what is served: nothing takes its place meanwhile."""
         self.shown = False
         """Whether queries see a generation of this version of the fold."""
 
@@ -99,16 +103,24 @@ class Serving:
         if serving.number != self.generation.number and serving.fold_version == self.projection.version:
             await self._switch(serving, broker)
             return True
-        if not self.shown and serving.number != self.generation.number and await self._is_complete():
+        if not self.shown and serving.number != self.generation.number and await self._is_complete(serving):
             await self.generations.complete(self.generation)
             await self.generations.flip(self.generation, over=serving)
             log.info("generation_served", projection=self.projection.name, generation=self.generation.number)
             self._show()
         return False
 
-    async def _is_complete(self) -> bool:
+    async def _is_complete(self, serving: Generation) -> bool:
+        # First, and compared with the topics: where they lost records, their heads are come to at once.
+        done = await handled(Progress(self._database, serving.name))
         heads = await topic_heads(self._settings, self.projection.topics)
-        return not await behind(self.projector, heads) and await self.projector.reader.parking.count() == 0
+        lacking = sorted(short(done, heads))
+        if lacking != self.lacking:
+            log.warning("topics_lack_what_is_served", projection=self.projection.name, sources=lacking)
+        self.lacking = lacking
+        return (
+            not lacking and not await behind(self.projector, heads) and await self.projector.reader.parking.count() == 0
+        )
 
     async def _switch(self, new: Generation, broker: KafkaBroker) -> None:
         log.info("generation_followed", projection=self.projection.name, generation=new.number)

@@ -40,8 +40,11 @@ class ClockApart(RelayRefuses):
 
 
 def records_lost(source: str, detail: str) -> RecordsLost:
-    """With the one command that mends it."""
-    return RecordsLost(f"Kafka lost records of {source} ({detail}): run `python -m chassis.republish {source}`")
+    """With what mends it."""
+    return RecordsLost(
+        f"Kafka lost records of {source} ({detail}): `dugnad republish` its service, see "
+        "docs/runbooks/nothing-published.md"
+    )
 
 
 async def check_topic(log: EventLog, settings: Settings) -> None:

@@ -57,6 +57,19 @@ async def ensure_topics(settings: Settings, names: Iterable[str]) -> None:
             )
 
 
+async def reachable(settings: Settings) -> None:
+    """Ask the broker for nothing but an answer, as every user may. Raises DependencyDown."""
+    admin = AIOKafkaAdminClient(**kafka.client_options(settings))
+    try:
+        async with asyncio.timeout(settings.engine_timeout_seconds):
+            await admin.start()
+            await admin.list_topics()
+    except (KafkaError, TimeoutError) as error:
+        raise kafka.away(settings) from error
+    finally:
+        await admin.close()
+
+
 async def _create(admin: AIOKafkaAdminClient, settings: Settings, topics: list[str]) -> None:
     replicas = settings.replication_factor
     configs = {

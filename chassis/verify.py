@@ -14,8 +14,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from chassis import kafka
 from chassis.generations import Generation
-from chassis.kafka import client_options
 from chassis.mongo import Database
 from chassis.parking import Parking, event_of, subject_of
 from chassis.progress import Progress
@@ -93,11 +93,13 @@ async def verify(
 ) -> Verdict:
     """Compare the documents of a generation with a fold of everything on the topics but what was discarded there.
 
-    `tell(read, total)` hears how many records have been read.
+    `tell(read, total)` hears how many records have been read. Raises KafkaError, PyMongoError.
     """
     refold = _Refold(projection, await Parking(database, generation.name).discarded())
     verdict = Verdict()
-    consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        **kafka.client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest"
+    )
     try:
         await consumer.start()
         names = [settings.topic(topic) for topic in projection.topics]
@@ -113,7 +115,7 @@ async def verify(
             if behind or not verdict.moving:
                 break
     finally:
-        await consumer.stop()
+        await kafka.leave("verify", consumer)
     return verdict
 
 
@@ -121,13 +123,12 @@ async def _read_to_end(
     consumer: AIOKafkaConsumer, partitions: list[TopicPartition], refold: _Refold, tell: Callable[[int, int], None]
 ) -> None:
     ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-    while True:
-        positions = [await consumer.position(each) for each in partitions]
-        tell(sum(positions), sum(ends.values()))
-        if all(position >= ends[each] for position, each in zip(positions, partitions, strict=True)):
-            return
-        for records in (await consumer.getmany(timeout_ms=200, max_records=1000)).values():
-            refold.take(records)
+    total, read = sum(ends.values()), dict.fromkeys(partitions, 0)
+    async for records in kafka.read_to(consumer, ends):
+        refold.take(records)
+        read[TopicPartition(records[-1].topic, records[-1].partition)] = records[-1].offset + 1
+        tell(sum(read.values()), total)
+    tell(total, total)
 
 
 async def _wait_for(refold: _Refold, database: Database, generation: Generation) -> int:

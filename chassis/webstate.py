@@ -48,8 +48,8 @@ class Hosted(Protocol):
         """Set the business clock; None: follow the machine clock. Raises ClockWentBack."""
         ...
 
-    async def projections(self) -> Sequence[Mapping[str, Any]]:
-        """Where each projection stands (`chassis.operations`). Raises DependencyDown."""
+    async def overview(self) -> Mapping[str, Any]:
+        """Where projections and reactions stand (`chassis.operations`). Raises DependencyDown."""
         ...
 
     async def log_heads(self, at: datetime | None) -> Sequence[Mapping[str, Any]]:

@@ -108,8 +108,8 @@ class StillService:
         else:
             self.clock.set(at)
 
-    async def projections(self) -> Sequence[Mapping[str, Any]]:
-        return []
+    async def overview(self) -> Mapping[str, Any]:
+        return {"projections": []}
 
     async def log_heads(self, at: datetime | None) -> Sequence[Mapping[str, Any]]:
         return []

@@ -42,12 +42,12 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     rebuild.add_argument("--as-of", metavar="T", help="what had been recorded by this instant; is kept, not served")
     rebuild.add_argument(
         "--until",
-        metavar="SOURCE=POSITION",
+        metavar="[SOURCE=]POSITION",
         action="append",
-        help="as far as this position, for each source (intake=43); is kept, not served",
+        help="as far as this position, for each source (intake=43, or 43 where it reads only one); is kept, not served",
     )
     rebuild.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    rebuild.add_argument("--force", action="store_true", help="serve it although events are parked")
+    rebuild.add_argument("--force", action="store_true", help="although events are parked, or topics have lost records")
     rebuild.add_argument(
         "--workers",
         metavar="N",

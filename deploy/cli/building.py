@@ -14,10 +14,11 @@ from chassis.generations import Generation
 from chassis.heads import topic_heads
 from chassis.progress import Progress
 from chassis.projection import Projection
-from chassis.rebuild import Broken, Headway, Incomplete, Rebuild
+from chassis.rebuild import Broken, Headway, Incomplete, Lacking, Rebuild
 from deploy.cli.context import Context, projection_named, served, sources_of, unconfirmed
 from deploy.cli.heads import instant, positions_at
 from deploy.cli.outcome import OK, Fault, Usage, are_parked, fault_of
+from deploy.cli.short import lines_of
 from deploy.cli.workers import Workers, cores
 
 MOST_DIGITS = 16
@@ -31,8 +32,20 @@ async def rebuild(context: Context) -> int:
     # What is written wrongly is told before anything is asked of the engines.
     as_of = _as_of(options)
     serving = await served(context.generations(service, projection))
-    until = await _until(context, projection, serving, as_of)
     building = Rebuild(projection, context.database(service), context.settings, service)
+    try:
+        return await _rebuild(context, building, name, serving, as_of)
+    except Lacking as lacking:
+        said = "; ".join(lines_of(lacking.short))
+        raise Fault(f"{name} would lack what is served: {said}; --force builds from what there is") from lacking
+
+
+async def _rebuild(context: Context, building: Rebuild, name: str, serving: Generation, as_of: datetime | None) -> int:
+    options, projection = context.options, building.projection
+    if not options.force:
+        # Before anything else is asked or said.
+        await building.refuse_less()
+    until = await _until(context, projection, serving, as_of)
     unfinished, heads = await building.plan(as_of=as_of, until=until)
     plan = _plan(name, serving, unfinished, until or heads, kept=until is not None)
     if options.dry_run:
@@ -102,7 +115,8 @@ def _positions(given: list[str], sources: list[str]) -> dict[str, int]:
     known = {name: source for source in sources for name in (source, source.rpartition("/")[2])}
     until: dict[str, int] = {}
     for each in given:
-        name, _, position = each.partition("=")
+        # Of one source there is nothing to name.
+        name, _, position = each.partition("=") if "=" in each or len(sources) > 1 else (sources[0], "=", each)
         if name not in known or not (position.isascii() and position.isdigit() and len(position) < MOST_DIGITS):
             raise Usage(f"{each}: give SOURCE=POSITION with one of {', '.join(sources)}")
         if known[name] in until:

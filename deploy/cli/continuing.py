@@ -10,11 +10,13 @@ from typing import Any
 from chassis.clock import Clock
 from chassis.continued import NotRestored, continue_log, lost_of
 from chassis.eventlog import EventLog
+from chassis.ledger import LedgerHole
+from chassis.republish import RelayHolds
 from contracts.registry import topic_of
 from deploy.cli.context import Context, logs_of, unconfirmed
 from deploy.cli.outcome import OK, Fault
 
-_HELD = "the relay of {} does not let go: stop the service, then try again"
+_HELD = "the relay of {} does not let go: stop the service, see that nobody republishes, then try again"
 
 
 async def continue_service(context: Context) -> int:
@@ -44,8 +46,10 @@ async def continue_service(context: Context) -> int:
     for eventlog, each in zip(logs, planned, strict=True):
         try:
             continued = await continue_log(eventlog, settings)
-        except TimeoutError as error:
+        except RelayHolds as error:
             raise Fault(_HELD.format(each["log"])) from error
+        except LedgerHole as error:
+            raise Fault(f"{each['log']}: {error}: see docs/runbooks/ledger-alarm.md") from error
         except NotRestored as error:
             raise Fault(f"{error}: somebody has continued it meanwhile") from error
         each["source"] = continued.source

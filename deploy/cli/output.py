@@ -55,6 +55,7 @@ class Progress:
     def __init__(self, what: str, *, to_stderr: bool = False) -> None:
         self._what, self._to_stderr = what, to_stderr
         self._said = monotonic()
+        self._last: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +66,10 @@ class Progress:
     def tell(self, done: int, total: int, rate: float) -> None:
         """So many of so many events, and how many a second."""
         now = monotonic()
-        if now - self._said < LINE_SECONDS and done < total:
+        # The end is told at once, and once: it may be reached and looked at again.
+        if (now - self._said < LINE_SECONDS and done < total) or (done, total) == self._last == (total, total):
             return
-        self._said = now
+        self._said, self._last = now, (done, total)
         line = f"{self._what}: {done} of {total} events, {rate:.0f} events/s, ETA {eta(done, total, rate)}"
         print(line, file=sys.stderr if self._to_stderr else sys.stdout, flush=True)
 

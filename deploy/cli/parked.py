@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from typing import Any
 
 from chassis.parking import Parking, State
@@ -21,11 +22,13 @@ MOST = 1000
 async def list_parked(context: Context) -> int:
     """The oldest parked events. Exit code 1 where there are any."""
     parking = await _parking(context)
-    found = [_plain(each) for each in await parking.listed(MOST)]
+    found, events = [_plain(each) for each in await parking.listed(MOST)], await parking.count()
     rows = [[e["_id"], e["subject"], e["state"], str(e["attempts"]), e["first"], e["error"]] for e in found]
     columns = ("id", "subject", "state", "attempts", "first", "error")
     if found or context.options.json:
-        context.output.table({"parked": found, "events": await parking.count()}, columns, rows)
+        context.output.table({"parked": found, "events": events}, columns, rows)
+        if events > len(found) and not context.options.json:
+            print(f"and {counted(events - len(found))} more")
     else:
         context.output.give({}, ["nothing is parked"])
     return FAULT if found else OK
@@ -34,8 +37,7 @@ async def list_parked(context: Context) -> int:
 async def show(context: Context) -> int:
     """With contents: one event, or all of a subject."""
     parking, what = await _parking(context), context.options.what
-    names = [each["_id"] for each in await parking.listed(MOST) if what in (each["_id"], each["subject"])] or [what]
-    found = [_plain(each) for name in names if (each := await parking.get(name)) is not None]
+    found = [_plain(each) for each in await parking.of(what)]
     if not found:
         raise Usage(f"{what} is not parked: `dugnad parked list {context.options.consumer}` shows what is")
     context.output.give({"parked": found}, [json.dumps(each, ensure_ascii=False, indent=2) for each in found])
@@ -55,20 +57,28 @@ async def discard(context: Context) -> int:
 async def _mark(context: Context, state: State, said: str) -> int:
     parking, options = await _parking(context), context.options
     what = options.what
-    parked = [each["_id"] for each in await parking.listed(MOST) if what in (each["_id"], each["subject"])]
+    parked = [each["_id"] for each in await parking.of(what)]
     if not parked:
         raise Usage(f"nothing of {what} is parked: `dugnad parked list {options.consumer}` shows what is")
     document: dict[str, Any] = {"what": what, "state": state.value, "events": parked, "done": False}
     if state is State.DISCARD and not options.yes:
         context.output.give(document, [f"discard {counted(len(parked))} of {what}:", *parked])
         raise unconfirmed()
-    marked = await parking.mark(what, state, getpass.getuser(), options.reason or "")
+    marked = await parking.mark(what, state, _who(), options.reason or "")
     if not marked:
         raise Fault(f"nothing of {what} waits any more: it is gone, or marked as to be discarded")
     who = "running service" if options.generation is None else f"next `dugnad rebuild {options.consumer}`"
     line = f"{counted(marked)} of {what} will be {said}, by the {who}"
     context.output.give({**document, "done": True}, [line])
     return OK
+
+
+def _who() -> str:
+    """Who asks, by the variable USER or the user of the process; in a container that may be a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 async def _parking(context: Context) -> Parking:

@@ -10,10 +10,13 @@ from time import monotonic
 from typing import Any
 
 from chassis.generations import Generation
+from chassis.progress import Progress
 from chassis.projection import Projection
-from chassis.verify import Verdict, verify
+from chassis.shortfall import shortfall
+from chassis.verify import verify
 from deploy.cli.context import Context, projection_named, projections_of, served, unconfirmed
 from deploy.cli.outcome import FAULT, OK, Fault, Usage, counted
+from deploy.cli.short import lines_of
 
 MOST_KEYS = 20
 
@@ -43,11 +46,10 @@ async def _verified(context: Context, service: str, projection: Projection) -> d
             progress.tell(done, total, done / max(monotonic() - began, 1e-3))
 
         verdict = await verify(projection, serving, generations.database, context.settings, tell)
-    return {"projection": f"{service}/{projection.name}", "generation": serving.number, **_shown(verdict)}
-
-
-def _shown(verdict: Verdict) -> dict[str, Any]:
-    return {**asdict(verdict), "fine": verdict.fine}
+    done = Progress(generations.database, serving.name)
+    short = {} if verdict.fine else await shortfall(projection, done, context.settings)
+    shown = {**asdict(verdict), "fine": verdict.fine, "short": lines_of(short)}
+    return {"projection": f"{service}/{projection.name}", "generation": serving.number, **shown}
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -70,7 +72,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         # Not a difference yet: whoever folds them may only be late.
         late = f"{name}: {counted(found['behind'])} not folded yet: see that its service runs, then verify again"
         return [*lines, late]
-    return [*lines, f"{name}: `dugnad rebuild {name}` makes it right"]
+    # Built anew from topics that lack something, it would be worse than it is.
+    mends = found["short"] or [f"`dugnad rebuild {name}` makes it right"]
+    return [*lines, *(f"{name}: {each}" for each in mends)]
 
 
 async def generations(context: Context) -> int:

@@ -10,6 +10,9 @@ import sys
 
 import structlog
 
+LIBRARIES = ("aiokafka", "faststream", "asyncio")
+"""The last one speaks of clients that could not be left in order, since their engine is away: that is said once."""
+
 
 def quietly() -> None:
     """Send it elsewhere, and only what is grave."""
@@ -19,5 +22,5 @@ def quietly() -> None:
         # A logger that were kept would go on writing to this stream when it is no longer there.
         cache_logger_on_first_use=False,
     )
-    for library in ("aiokafka", "faststream"):
+    for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -5,27 +5,32 @@ Invariant: the log is only read; positions and ids are the same as before, so th
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 from chassis.clock import Clock
 from chassis.eventlog import EventLog
-from chassis.heads import topic_heads
-from chassis.republish import OnlyOnTopic, epochs, republish
+from chassis.lease import LeaseLost
+from chassis.ledger import LedgerHole
+from chassis.republish import OnlyOnTopic, RelayHolds, epochs, refuse_loss, republish
+from chassis.topics import reachable
 from contracts.registry import topic_of
 from deploy.cli.context import Context, logs_of, unconfirmed
 from deploy.cli.outcome import OK, Fault
 
+_AGAIN = "stop the service, see that nobody else republishes, then try again"
+
 
 async def republish_service(context: Context) -> int:
     """All logs of a service."""
-    sources = logs_of(context.options.service)
-    settings, clock = context.settings, Clock()
+    service, settings = context.options.service, context.settings
+    sources, clock = logs_of(service), Clock()
     logs = [
         EventLog(context.database(source.rpartition("/")[2]), source, topic_of(source), (), clock) for source in sources
     ]
     planned: list[dict[str, Any]] = []
     # Before anything is taken over: with the broker away nothing must have begun.
-    await topic_heads(settings, [each.topic for each in logs])
+    await reachable(settings)
     for each in logs:
         await each.follow()
         heads = [await part.ledger.head() for part in epochs(each)]
@@ -35,13 +40,33 @@ async def republish_service(context: Context) -> int:
     if not context.options.yes:
         context.output.give({"plan": planned, "done": False}, plan)
         raise unconfirmed()
-    for each, planned_one in zip(logs, planned, strict=True):
-        try:
-            planned_one["position"] = await republish(each, settings)
-        except TimeoutError as error:
-            raise Fault(f"the relay of {each.source} does not let go: stop the service, then try again") from error
-        except OnlyOnTopic as only:
-            raise Fault(f"{only}: see `dugnad log lost {context.options.service}` and the runbook") from only
+    if not context.options.json:
+        context.output.give({}, plan)
+    try:
+        for each in logs:
+            await refuse_loss(each, settings)
+        for each, planned_one in zip(logs, planned, strict=True):
+            planned_one["position"] = await _sent_again(context, each, planned_one["events"])
+    except OnlyOnTopic as only:
+        raise Fault(f"{only}: see `dugnad log lost {service}` and the runbook") from only
     lines = [f"{each['source']}: sent again up to position {each['position']}" for each in planned]
     context.output.give({"plan": planned, "done": True}, lines)
     return OK
+
+
+async def _sent_again(context: Context, eventlog: EventLog, events: int) -> int:
+    began, source = monotonic(), eventlog.source
+    with context.output.progress(source) as progress:
+
+        def tell(sent: int) -> None:
+            # The log goes on meanwhile.
+            progress.tell(sent, max(sent, events), sent / max(monotonic() - began, 1e-3))
+
+        try:
+            return await republish(eventlog, context.settings, tell)
+        except RelayHolds as error:
+            raise Fault(f"{source}: its relay does not let go: {_AGAIN}") from error
+        except LedgerHole as error:
+            raise Fault(f"{source}: {error}: see docs/runbooks/ledger-alarm.md") from error
+        except LeaseLost as error:
+            raise Fault(f"{source}: somebody else has taken over in the middle of it: {_AGAIN}") from error

@@ -13,6 +13,7 @@ from deploy.cli.context import Context
 from deploy.cli.http import ask
 from deploy.cli.outcome import DOWN, FAULT, OK, Wanting, are_parked, counted
 from deploy.cli.output import Output
+from deploy.cli.short import said_short
 
 HOLE_SECONDS = 60.0
 """Younger ones are partitions of which one is read a little later than another."""
@@ -26,7 +27,7 @@ async def status(context: Context) -> int:
     _with_faults(context.output, {"services": found}, rows, found)
     if any("down" in each for each in found):
         return DOWN
-    return FAULT if any(faults(of["service"], each) for of in found for each in of["projections"]) else OK
+    return FAULT if any(map(all_faults, found)) else OK
 
 
 async def _of(context: Context, service: str) -> dict[str, Any]:
@@ -36,22 +37,47 @@ async def _of(context: Context, service: str) -> dict[str, Any]:
         return {"service": service, "down": wanting.message}
 
 
+def all_faults(service: dict[str, Any]) -> list[str]:
+    """What is wrong with a service that answers: its projections, its reactions, its relays and timers.
+
+    A service of an earlier version, as in a rolling update, tells of projections only.
+    """
+    name = service["service"]
+    of_projections = [
+        f"{name}/{each['name']}: {fault}" for each in service["projections"] for fault in faults(name, each)
+    ]
+    of_reactions = [
+        f"{name}/reactions: {fault}"
+        for each in service.get("reactions", ())
+        for fault in (*each["stopped"], *_parked(f"{name}/reactions", each))
+    ]
+    return [*of_projections, *of_reactions, *(f"{name}: {fault}" for fault in service.get("faults", ()))]
+
+
 def faults(service: str, projection: dict[str, Any]) -> list[str]:
     """What is wrong with a projection of a service, one line each."""
     name = f"{service}/{projection['name']}"
     found = list(projection["stopped"])
     if not projection["serving"]:
         found.append("is being rebuilt, and answers no queries")
-    if projection["parked"]["events"]:
-        error = projection["last_error"]
-        why = "" if error is None else f", lastly: {error['error']}"
-        found.append(f"{are_parked(projection['parked']['events'])} (`dugnad parked list {name}`){why}")
+    found.extend(_parked(name, projection))
+    found.extend(
+        said_short(each["source"], each["topic_ends"], each["handled"]) for each in projection.get("short", ())
+    )
     found.extend(
         f"positions of {each['source']} are missing for {each['missing_seconds']:.0f} s, from {each['missing'][0][0]}"
         for each in projection["sources"]
         if each["missing"] and each["missing_seconds"] > HOLE_SECONDS
     )
     return found
+
+
+def _parked(name: str, consumer: dict[str, Any]) -> list[str]:
+    if not consumer["parked"]["events"]:
+        return []
+    error = consumer["last_error"]
+    why = "" if error is None else f", lastly: {error['error']}"
+    return [f"{are_parked(consumer['parked']['events'])} (`dugnad parked list {name}`){why}"]
 
 
 def _rows(service: dict[str, Any]) -> list[list[str]]:
@@ -90,8 +116,5 @@ def _with_faults(output: Output, document: dict[str, Any], rows: list[list[str]]
     if output.as_json:
         return
     for service in found:
-        if "down" in service:
-            print(service["down"])
-        for each in service.get("projections", ()):
-            for fault in faults(service["service"], each):
-                print(f"{service['service']}/{each['name']}: {fault}")
+        for line in [service["down"]] if "down" in service else all_faults(service):
+            print(line)

@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from threading import Thread
 from time import monotonic
 
+from aiokafka.errors import KafkaError
+
+from chassis.mongo import PyMongoError
 from chassis.rebuild import LeftUndone, Rebuild, Work
 from deploy.cli.context import Context, projection_named
 from deploy.cli.outcome import FAULT, INTERRUPTED, fault_of
@@ -38,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return asyncio.run(_work(options))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except (KafkaError, PyMongoError):
+        # An engine is away: the command needs it too, and says so itself.
+        return LEFT_UNDONE
     except Exception as unforeseen:  # the edge of the program: a traceback would quote data
         print(f"dugnad: a worker of the rebuild ended: {fault_of(unforeseen)}", file=sys.stderr)
         return FAULT

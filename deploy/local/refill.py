@@ -12,9 +12,11 @@ from aiokafka.errors import KafkaError
 
 from chassis import mongo
 from chassis.clock import Clock
+from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
+from chassis.lease import LeaseLost
 from chassis.mongo import Client, PyMongoError
-from chassis.republish import OnlyOnTopic, republish
+from chassis.republish import OnlyOnTopic, RelayHolds, republish
 from chassis.settings import Settings
 from chassis.startcheck import lost_records
 from contracts.registry import SOURCES, topic_of
@@ -45,7 +47,7 @@ async def refill(variables: Mapping[str, str], *, prefix: str | None = None) -> 
         for log in short:
             await _begin_reactions_anew(client, settings, log)
         return dict(zip((log.origin for log in short), await _republished(short, settings), strict=True))
-    except (KafkaError, PyMongoError, TimeoutError, OnlyOnTopic) as error:
+    except (KafkaError, PyMongoError, TimeoutError, DependencyDown, LeaseLost, RelayHolds, OnlyOnTopic) as error:
         reason = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
         raise LocalFault(f"Kafka's topics could not be filled again ({reason}): run it again") from error
     finally:

@@ -12,11 +12,13 @@ from faststream.kafka import KafkaBroker
 
 from chassis import kafka
 from chassis.consumer import BatchConsumer, Handled, Raw
+from chassis.operations import Reacting
+from chassis.projector import Projector
 from chassis.settings import Settings
 from chassis.topics import ensure_topics
 from contracts import intake
 from deploy.local.processes import free_port
-from tests.service.platform_helpers import reading_service
+from tests.service.platform_helpers import figures, reading_service
 
 BEHIND = TopicPartition("t", 0)
 STUCK = 0.1
@@ -57,7 +59,7 @@ async def test_time_without_a_broker_is_no_reason_to_restart_and_time_with_one_i
 
     monkeypatch.setattr(kafka, "ends", ends)
     service = reading_service(settings)
-    service._reacting.append(member)
+    service._reacting.append(Reacting(member, Projector(figures(), service.database("small")).reader))
     begun = monotonic()
     while monotonic() - begun < 5 * STUCK:
         await service.measure()

@@ -14,6 +14,8 @@ import httpx
 import pytest
 import structlog
 import uvicorn
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from pydantic import SecretStr
 
 from chassis.issuer import DevIssuer
@@ -22,6 +24,7 @@ from chassis.mongo import database as open_database
 from chassis.settings import Settings
 from contracts import intake
 from deploy.cli.__main__ import main
+from deploy.cli.quiet import LIBRARIES
 from deploy.local.processes import free_port
 from services.intake.app import create_app
 from tests.service.intake_helpers import MONDAY, World
@@ -89,7 +92,7 @@ def dugnad_on(
     yield run
     # A command is a process of its own in life; here it would leave its quiet logger to the tests that follow.
     structlog.reset_defaults()
-    for library in ("aiokafka", "faststream"):
+    for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.NOTSET)
 
 
@@ -131,7 +134,10 @@ async def test_status_tells_of_each_projection_how_far_it_is(world: World, dugna
     assert shown["generation"]["number"] == 1
     assert shown["generation"]["created"].endswith("Z")
     assert shown["parked"] == {"events": 0, "subjects": 0}
-    assert (shown["stopped"], shown["last_error"]) == ([], None)
+    assert (shown["stopped"], shown["last_error"], shown["short"]) == ([], None, [])
+    assert told[0]["faults"] == []
+    nothing: dict[str, Any] = {"parked": {"events": 0, "subjects": 0}, "last_error": None, "stopped": []}
+    assert told[0]["reactions"] == [{"log": "intake", **nothing}]
     assert shown["sources"] == [
         {
             "source": intake.SOURCE,
@@ -232,3 +238,37 @@ async def test_republish_shows_its_plan_and_sends_everything_again(world: World,
     assert [each["position"] for each in json.loads(out)["plan"]] == [3, 0]
     code, out, _ = await dugnad("verify", "intake/needs")
     assert code == 0, out
+
+
+async def test_with_records_lost_nobody_is_told_to_build_anew_from_what_is_left(world: World, dugnad: Dugnad) -> None:
+    position = await needs(world, 3)
+    admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        topic = world.settings.topic(intake.TOPIC)
+        partitions = [TopicPartition(topic, number) for number in range(world.settings.partitions)]
+        await admin.delete_records(dict.fromkeys(partitions, RecordsToDelete(-1)))
+    finally:
+        await admin.close()
+    said = f"the topic of {intake.SOURCE} ends at 0, and {position} were handled"
+    short = [{"source": intake.SOURCE, "topic_ends": 0, "handled": position}]
+
+    async def seen() -> bool:
+        told = (await world.as_("operator").get("/projections")).json()["projections"]
+        return bool(next(each["short"] for each in told if each["name"] == "needs") == short)
+
+    await until(seen, "the topic is known to be short")
+    code, _, err = await dugnad("rebuild", "intake/needs")
+    assert code == 1
+    assert said in err
+    assert "`dugnad republish intake`" in err
+    code, out, _ = await dugnad("verify", "intake/needs")
+    assert code == 1
+    assert said in out
+    assert "makes it right" not in out
+    assert (await dugnad("rebuild", "intake/needs", "--force", "--dry-run"))[0] == 0
+    assert (await dugnad("republish", "intake", "--yes"))[0] == 0
+    assert (await dugnad("verify", "intake/needs"))[0] == 0
+    code, out, _ = await dugnad("rebuild", "intake/needs")
+    assert code == 0
+    assert f"{position} of {position} events" in out

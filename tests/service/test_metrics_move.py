@@ -143,7 +143,7 @@ async def _ask(service: Service) -> None:
 async def test_every_declared_metric_moves_when_what_it_counts_happens(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.service.HOLE_SECONDS", 0.0)
+    monkeypatch.setattr("chassis.measures.HOLE_SECONDS", 0.0)
     settings = settings.model_copy(update={"dev_issuer_key": SecretStr(DEV_KEY)})
     moved = Moved()
     await ensure_topics(settings, [intake.TOPIC])

@@ -179,8 +179,7 @@ async def test_unknown_types_and_newer_versions_park_and_never_vanish(
     listed = await projector.reader.parking.listed()
     assert [each["offset"] for each in listed] == [1, 2]
     assert said in listed[0]["error"]
-    stored = await projector.reader.parking.get(listed[0]["_id"])
-    assert stored is not None
+    (stored,) = await projector.reader.parking.of(listed[0]["_id"])
     assert stored["value"] == raw.value
     assert [tuple(pair) for pair in stored["headers"]] == list(raw.headers)
 

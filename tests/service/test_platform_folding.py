@@ -18,12 +18,14 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 from chassis import mongo
 from chassis.consumer import BatchConsumer, Handled, Raw
 from chassis.errors import LogUnavailable
+from chassis.measures import measure_holes
 from chassis.metrics import PROJECTION_HOLES
+from chassis.progress import Progress
 from chassis.projector import Projector
 from chassis.revisions import revision, write_or_lose
 from chassis.settings import Settings
 from contracts import intake
-from tests.service.platform_helpers import figures, reading_service, until
+from tests.service.platform_helpers import figures, until
 from tests.service.test_projection_runner import record
 
 
@@ -131,27 +133,24 @@ async def test_a_batch_that_is_thrown_away_ends_the_process_only_of_a_member_tha
 
 
 async def test_a_hole_that_lasts_is_an_alarm_until_it_is_filled(
-    database: mongo.Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    database: mongo.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.service.HOLE_SECONDS", 0.2)
-    service = reading_service(settings, figures())
-    for serving in service._projections:
-        await serving.prepare()
-    progress = service.view("figures").progress
+    monkeypatch.setattr("chassis.measures.HOLE_SECONDS", 0.2)
+    progress = Progress(database, "figures_1")
     holes = PROJECTION_HOLES.labels("figures")
     await progress.record({(intake.SOURCE, 0): [1, 2, 4]})
-    await service._look_for_holes()
+    await measure_holes("figures", progress)
     assert holes._value.get() == 0
     await progress.record({(intake.SOURCE, 1): [6]})
 
     async def alarmed() -> bool:
-        await service._look_for_holes()
+        await measure_holes("figures", progress)
         return bool(holes._value.get() == 1)
 
     await until(alarmed, "the alarm", 5)
     assert [(hole.source, hole.position) for hole in await progress.holes()] == [(intake.SOURCE, 3)]
     await progress.record({(intake.SOURCE, 0): [3]})
-    await service._look_for_holes()
+    await measure_holes("figures", progress)
     assert holes._value.get() == 0
     await progress.record({(intake.SOURCE, 0): [5]})
     assert await progress.holes() == []

@@ -121,6 +121,12 @@ async def test_an_event_whose_reaction_cannot_be_done_is_parked_and_done_when_it
         await until(lambda: _parked_are(parking, 1), "the event is parked")
         [parked] = await parking.listed()
         assert (parked["state"], await _withdrawals(eventlog, "1")) == ("waiting", 0)
+        (seen,) = (await service.overview())["reactions"]
+        assert (seen["log"], seen["parked"], seen["last_error"]["error"]) == (
+            "intake",
+            {"events": 1, "subjects": 1},
+            parked["error"],
+        )
         assert await parking.mark(parked["subject"], State.REPLAY, "an operator", "mended") == 1
         await until(lambda: withdrawn("1"), "the reaction that was parked")
         await until(lambda: _parked_are(parking, 0), "nothing is parked any more")

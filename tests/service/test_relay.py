@@ -12,12 +12,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from chassis import mongo
 from chassis.clock import Clock
 from chassis.commands import Commands
+from chassis.errors import DependencyDown
 from chassis.eventlog import EventLog
 from chassis.lease import Lease, LeaseLost
 from chassis.ledger import LedgerHole, Page
 from chassis.ordering import MissingPredecessor
 from chassis.relay import Relay
-from chassis.republish import republish
+from chassis.republish import RelayHolds, republish
 from chassis.settings import Settings
 from chassis.topics import ensure_topics
 from contracts import intake
@@ -233,3 +234,39 @@ async def test_republish_fills_a_new_topic_from_the_first_position(eventlog: Eve
     await report(commands, "9", 9)
     await all_published(eventlog, Relay(eventlog, settings), 8)
     assert_complete_and_in_order(await on_topic(settings), 8)
+
+
+async def test_a_republish_that_ends_in_the_middle_holds_up_neither_the_relay_nor_the_next_one(
+    eventlog: EventLog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = Commands(eventlog)
+    for n in range(3):
+        await report(commands, str(n), n)
+    await all_published(eventlog, Relay(eventlog, settings), 3)
+
+    async def away(*_: object) -> None:
+        raise DependencyDown("the broker has just gone")
+
+    monkeypatch.setattr("chassis.republish.ensure_topics", away)
+    with pytest.raises(DependencyDown):
+        await republish(eventlog, settings)
+    monkeypatch.undo()
+    after = Lease(eventlog.database["lease"], eventlog.source, 60)
+    assert await after.acquire(), "its lease is still held"
+    assert after.published == 0, "the topic is gone"
+    await after.release()
+    assert await republish(eventlog, settings) == 3
+    assert_complete_and_in_order(await on_topic(settings), 3)
+
+
+async def test_a_republish_changes_nothing_where_somebody_does_not_let_go(
+    eventlog: EventLog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await report(Commands(eventlog), "1", 1)
+    await all_published(eventlog, Relay(eventlog, settings), 1)
+    holder = Lease(eventlog.database["lease"], eventlog.source, 60)
+    assert await holder.acquire()
+    monkeypatch.setattr("chassis.republish.PATIENCE_SECONDS", 0.3)
+    with pytest.raises(RelayHolds):
+        await republish(eventlog, settings)
+    assert len(await on_topic(settings)) == 1

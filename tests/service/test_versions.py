@@ -98,8 +98,7 @@ async def test_a_parked_event_of_version_1_is_brought_up_to_date_when_it_is_repl
 
         await until(parked, "it is parked")
         (kept,) = await parking.listed()
-        stored = await parking.get(kept["_id"])
-        assert stored is not None
+        (stored,) = await parking.of(kept["_id"])
         # As it came: the older version, to be brought up to date by whoever reads it then.
         assert b"county" not in bytes(stored["value"])
         broken = False

@@ -88,6 +88,8 @@ class Guarded:
     kafka: GuardedKafka
     environments: Mapping[str, Mapping[str, str]]
     urls: Mapping[str, str]
+    operator: Mapping[str, str]
+    """Who creates topics and sends them again: user and password at the broker."""
 
     def settings(self, service: str) -> Settings:
         """What that service reaches the engines with."""
@@ -141,7 +143,8 @@ async def guarded(program: Program, folder: Path) -> AsyncIterator[Guarded]:
             stack.push_async_callback(process.stop)
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         await asyncio.gather(*(_until_ready(name, url, folder) for name, url in urls.items()))
-        yield Guarded(kafka, environments, urls)
+        who = ("DUGNAD_KAFKA_USERNAME", "DUGNAD_KAFKA_PASSWORD")
+        yield Guarded(kafka, environments, urls, {name: here("topics")[name] for name in who})
 
 
 def _documents(program: Program, folder: Path) -> tuple[EmbeddedDocuments, EmbeddedDocuments]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator, Awaitable, Mapping
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -11,13 +14,17 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import NoError, TopicAuthorizationFailedError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
+from chassis.heads import topic_head
 from chassis.kafka import client_options
 from chassis.mongo import OperationFailure, connect
 from contracts.intake import BACKGROUND_TOPIC
+from contracts.matching import SOURCE as MATCHING_SOURCE
+from contracts.matching import TOPIC as MATCHING_TOPIC
 from contracts.registry import TOPICS
 from deploy.databases import USERS
 from deploy.local import demo
 from deploy.local.documents import find_program
+from deploy.local.places import ROOT
 from deploy.local.player_scenario import expected
 from deploy.local.services import NAMES
 from tests.system.guarded import Guarded, guarded
@@ -98,3 +105,30 @@ async def test_a_database_user_sees_its_own_database_and_no_other(system: Guarde
         writes = {name: await refusal(database["other"].insert_one({})) for name, database in databases.items()}
         client.close()
         assert reads == writes == {name: None if name == user else UNAUTHORIZED for name in USERS}
+
+
+async def dugnad(variables: Mapping[str, str], *argv: str) -> tuple[int | None, str]:
+    """Exit code and what the command said."""
+    command = (sys.executable, "-m", "deploy.cli", *argv)
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env={**os.environ, **variables}, stdout=PIPE, stderr=STDOUT
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_the_operator_sends_a_topic_again_that_he_may_not_read_and_a_service_cannot(system: Guarded) -> None:
+    service = system.environments["matching"]
+    settings = system.settings("matching")
+    before = await topic_head(settings, MATCHING_TOPIC)
+    assert before.keys() == {MATCHING_SOURCE}
+    code, said = await dugnad(service, "republish", "matching", "--yes")
+    assert code == 3, said
+    assert f"Topic {MATCHING_TOPIC} may not be deleted (TopicAuthorizationFailedError), and was not" in said
+    assert await topic_head(settings, MATCHING_TOPIC) == before
+    code, said = await dugnad({**service, **system.operator}, "republish", "matching", "--yes")
+    assert code == 0, said
+    assert f"{MATCHING_SOURCE}: sent again up to position {before[MATCHING_SOURCE]}" in said
+    assert await topic_head(settings, MATCHING_TOPIC) == before
+    code, said = await dugnad(service, "verify", "matching")
+    assert code == 0, said

@@ -33,14 +33,14 @@ def test_progress_is_plain_lines_without_a_terminal_and_never_in_the_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for as_json in (False, True):
-        ticking = iter([0.0, 0.1, 2.5, 2.6, 2.7])
+        ticking = iter([0.0, 0.1, 2.5, 2.6, 2.7, 9.0])
         monkeypatch.setattr("deploy.cli.output.monotonic", lambda clock=ticking: next(clock))
         with Output(as_json=as_json).progress("intake/needs") as progress:
-            for done in (0, 40, 50, 100):
+            for done in (0, 40, 50, 100, 100):
                 progress.tell(done, 100, 50.0)
         printed = capsys.readouterr()
         lines = printed.err if as_json else printed.out
-        # One every two seconds, and the last.
+        # One every two seconds, and the last one once.
         assert lines.splitlines() == [
             "intake/needs: 40 of 100 events, 50 events/s, ETA 1 s",
             "intake/needs: 100 of 100 events, 50 events/s, ETA 0 s",

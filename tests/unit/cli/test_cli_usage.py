@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -23,9 +22,8 @@ from deploy.cli.context import owner_of, projection_named, projections_of
 from deploy.cli.heads import instant
 from deploy.cli.outcome import Usage
 from deploy.cli.output import Output
+from deploy.cli.parked import _who
 from deploy.cli.running import _VERBS
-from deploy.cli.status import faults
-from deploy.cli.status import status as status_verb
 from deploy.environment import kept
 
 ROOT = Path(__file__).parents[3]
@@ -263,7 +261,8 @@ def test_positions_are_given_for_every_source_or_for_none() -> None:
     assert _positions(["intake=43", "dugnad/matching=0"], sources) == {"dugnad/intake": 43, "dugnad/matching": 0}
     with pytest.raises(Usage, match="give --until for dugnad/matching too"):
         _positions(["intake=43"], sources)
-    for wrong in ("followup=1", "intake", "intake=x", "intake=-1"):
+    assert _positions(["43"], ["dugnad/intake"]) == {"dugnad/intake": 43}, "there is only one"
+    for wrong in ("followup=1", "intake", "intake=x", "intake=-1", "43"):
         with pytest.raises(Usage, match="give SOURCE=POSITION"):
             _positions([wrong], sources)
 
@@ -286,58 +285,14 @@ def test_the_plan_of_a_rebuild_says_what_is_served_afterwards() -> None:
     )
 
 
-def of(**more: Any) -> dict[str, Any]:
-    """A projection as a service tells of it, with nothing wrong."""
-    source = {
-        "source": "dugnad/intake",
-        "complete_to": 9,
-        "head": 12,
-        "lag_events": 3,
-        "lag_seconds": 0.5,
-        "missing": [],
-        "missing_seconds": 0.0,
-    }
-    parked = {"events": 0, "subjects": 0}
-    generation = {"number": 2, "fold_version": 1, "created": None}
-    found = {"name": "needs", "generation": generation, "serving": True, "documents": 7, "last_error": None}
-    return {**found, "sources": [{**source, **more.pop("source", {})}], "parked": parked, "stopped": [], **more}
+def test_who_asks_has_a_name_also_where_users_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "kari")
+    assert _who() == "kari"
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
 
+    def nobody(_: int) -> None:
+        raise KeyError("uid not found")
 
-def test_a_lag_is_no_fault_but_what_does_not_mend_itself_is() -> None:
-    assert faults("intake", of()) == []
-    assert faults("intake", of(source={"missing": [[4, 4]], "missing_seconds": 59.0})) == []
-    assert faults("intake", of(source={"missing": [[4, 4]], "missing_seconds": 61.0})) == [
-        "positions of dugnad/intake are missing for 61 s, from 4"
-    ]
-    error = {"error": "ValueError in the fold", "at": "2025-01-13T09:00:00Z"}
-    assert faults("intake", of(parked={"events": 2, "subjects": 1}, last_error=error)) == [
-        "2 events are parked (`dugnad parked list intake/needs`), lastly: ValueError in the fold"
-    ]
-    assert faults("intake", of(parked={"events": 1, "subjects": 1}, last_error=None))[0].startswith("1 event is parked")
-    assert faults("intake", of(serving=False)) == ["is being rebuilt, and answers no queries"]
-    assert faults("intake", of(stopped=["intake.needs stopped at t/0 offset 3: too much"])) != []
-
-
-@pytest.mark.parametrize(("told", "code"), [(of(), 0), (of(serving=False), 1)])
-async def test_status_ends_with_one_where_something_is_wrong(
-    told: dict[str, Any], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async def ask(_: object, service: str, path: str) -> dict[str, Any]:
-        assert path == "/projections"
-        return {"service": service, "projections": [told]}
-
-    monkeypatch.setattr("deploy.cli.status.ask", ask)
-    asked = SimpleNamespace(settings=None, output=Output(as_json=False))
-    assert await status_verb(asked) == code  # type: ignore[arg-type]  # as far as it is asked
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == [
-        "projection",
-        "generation",
-        "documents",
-        "positions",
-        "missing",
-        "lag",
-        "parked",
-        "state",
-    ]
-    assert lines[1].split()[:3] == ["intake/needs", "2", "7"]
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert _who() == f"uid {os.getuid()}"

@@ -7,11 +7,12 @@ import re
 import subprocess
 import sys
 
+from deploy.cli.worker import LEFT_UNDONE
 from tests.unit.cli.test_cli_usage import NOWHERE, ROOT
 
 
-def test_a_worker_of_a_rebuild_that_meets_something_says_it_in_one_line_without_data() -> None:
-    work = '{"number": 1, "partitions": [0], "empty": true}'
+def worker_with(work: str) -> tuple[int, str]:
+    """Its exit code, and what it says on standard error."""
     command = [sys.executable, "-m", "deploy.cli.worker", "reporting/workforce", work]
     # Its standard input stays open, or it would think that its command has ended.
     with subprocess.Popen(
@@ -24,6 +25,14 @@ def test_a_worker_of_a_rebuild_that_meets_something_says_it_in_one_line_without_
         env={**os.environ, **NOWHERE},
     ) as worker:
         assert worker.stderr is not None
-        said = worker.stderr.read()
-        assert worker.wait(60) == 1
-    assert re.fullmatch(r"dugnad: a worker of the rebuild ended: \w+ [^\n]*\n", said), said
+        return worker.wait(60), worker.stderr.read()
+
+
+def test_a_worker_of_a_rebuild_that_meets_something_says_it_in_one_line_without_data() -> None:
+    code, said = worker_with('{"partitions": [0], "empty": true}')
+    assert code == 1
+    assert re.fullmatch(r"dugnad: a worker of the rebuild ended: KeyError at [^\n]*\n", said), said
+
+
+def test_an_engine_that_is_away_is_for_the_command_to_say() -> None:
+    assert worker_with('{"number": 1, "partitions": [0], "empty": true}') == (LEFT_UNDONE, "")
