@@ -107,7 +107,7 @@ def router(intake: Intake) -> APIRouter:
         candidate_id: str, action: str, request: Request, principal: Counsellor, context: Changing
     ) -> Response:
         found = _action(action)
-        await intake.own_candidate(principal, candidate_id)
+        await intake.own_candidate(principal, candidate_id, context)
         typed = await typed_in(request, found.inputs)
         try:
             body = found.model.model_validate(found.body(typed))

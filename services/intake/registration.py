@@ -49,8 +49,15 @@ async def register_candidate(
     if await intake.log.find(context.claim) is None:
         # Refused before anything is stored: else every slip of the hand would leave a key of nobody.
         national_id = checks.identity(command).national_id
-        command = replace(command, candidate_id=await _reserved(intake, principal, national_id, command.candidate_id))
-        await intake.keyring.create(command.candidate_id)
+        try:
+            reserved = await _reserved(intake, principal, national_id, command.candidate_id)
+        except Problem:
+            # Sent twice at once, the second one may find the person whom the first has just registered.
+            if await intake.log.find(context.claim) is None:
+                raise
+        else:
+            await intake.keyring.create(reserved)
+            command = replace(command, candidate_id=reserved)
     candidate_id = command.candidate_id
     subject = candidate_subject(candidate_id)
 

@@ -61,6 +61,10 @@ async def test_denied_reads_are_audited_too_and_answered_as_if_nobody_were_there
         (what, None, "counsellor") for what in ("name", "candidate") * 2
     ]
     assert len(await audit(world, candidate_id=unknown, outcome="denied")) == 2
+    # A refused command shows nothing, and was still an attempt to get at somebody.
+    refused = await world.as_(NAV).post(f"/candidates/{candidate_id}/consent", {}, version=1)
+    assert refused.status_code == 404
+    assert len(await audit(world, candidate_id=candidate_id, outcome="denied")) == 5
 
 
 async def test_the_audit_is_read_in_pages_by_who_may(world: World) -> None:
