@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from chassis.auth import NotFound
-from chassis.errors import Stale
+from chassis.errors import IdempotencyMismatch, Stale
 from chassis.formats import decimals
 from chassis.problems import Problem
 from chassis.webstate import language_of, web_of
@@ -26,7 +26,7 @@ from services.intake.occupations import search
 
 WAIT_SECONDS = 2.0
 """How long a form waits for its place in the log, so that the next page shows it."""
-FORM_ERRORS = (ValidationError, Refused, Problem, Stale)
+FORM_ERRORS = (ValidationError, Refused, Problem, Stale, IdempotencyMismatch)
 """What a form is shown again for; a Problem only where it points at fields or says that something is there."""
 
 
@@ -41,7 +41,7 @@ class Shown:
     fitting: Sequence[tuple[str, str]] = ()
     """Occupations that fit what was typed, where that was not one of them."""
     stale: bool = False
-    """Others have changed what it is about; it stands beside what was typed."""
+    """What it is about has changed since, by others or by the form itself; it stands beside what was typed."""
     now: Errors = field(default_factory=dict)
     """Of a stale form, per field what stands there now where something else was typed."""
 
@@ -121,7 +121,7 @@ def shown_again(request: Request, typed: Mapping[str, str], error: Exception, na
         fitting = [(each.code, (each.name_en if language == "en" else "") or each.name_nb) for each in found]
         # Who wrote a word does not know that four digits are wanted, so "at most 4 characters" helps nobody.
         wrong["occupation"] = texts.say(language, "input.occupation_several" if fitting else "input.occupation_choose")
-    return Shown(typed, wrong, fitting=fitting, stale=isinstance(error, Stale))
+    return Shown(typed, wrong, fitting=fitting, stale=isinstance(error, Stale | IdempotencyMismatch))
 
 
 def fields(request: Request, inputs: Sequence[Input]) -> list[dict[str, Any]]:

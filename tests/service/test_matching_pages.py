@@ -247,13 +247,23 @@ async def test_a_form_that_is_behind_shows_again_what_was_typed_and_what_has_hap
         late_answer = await person.read(match)
         said = await person.send(await person.read(match), f"{match}/steps/answer", **{"answer-answer": "accept"})
         assert said.status_code == 303
-        typed = {"cancellation-reason": "other", "cancellation-note": "Ringte: har flyttet"}
+        typed_note = "cancellation-note"
+        typed = {"cancellation-reason": "other", typed_note: "Ringte: har flyttet"}
         late = await counsellor.send(behind, f"{match}/steps/cancellation", **typed)
         assert late.status_code == 409
         assert "Noen andre har endret dette i mellomtiden (kandidaten har sagt ja)." in late.text
         assert "Ringte: har flyttet</textarea>" in late.text
         sent = await counsellor.send(late.text, f"{match}/steps/cancellation", **typed)
         assert sent.status_code == 303, "based on what the page showed this time"
+        gone_back = await counsellor.send(
+            late.text, f"{match}/steps/cancellation", **{**typed, typed_note: "Har flyttet"}
+        )
+        assert gone_back.status_code == 422
+        assert "Skjemaet er sendt før, med et annet innhold, og det gjelder." in gone_back.text
+        assert "Har flyttet" in gone_back.text
+        shown = (await world.get("/audit", "operator", candidate_id=name)).json()["items"]
+        reads = [each["what"] for each in shown if each["what"] == "match" and each["role"] == "counsellor"]
+        assert len(reads) == 3, "the page, and twice the form with what is wrong"
         # Nobody can take the answer back of a match that has ended: what was written is shown all the same.
         page = await person._client.post(
             f"{match}/steps/answer",
