@@ -19,6 +19,7 @@ from chassis.commands import Done
 from chassis.freshness import Fresh
 from chassis.pages import page_router
 from chassis.problems import Problem
+from chassis.requests import Id
 from chassis.respond import Changing, Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
 from services.intake import requests as bodies
@@ -62,13 +63,14 @@ def router(intake: Intake) -> APIRouter:
         principal: Visitor,
         fresh: Fresh,
         after: Annotated[str | None, Query(max_length=40)] = None,
+        merges: Annotated[Id | None, Query(description="Choose whom this registration is merged into.")] = None,
     ) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': PATH})}", status_code=303)
         if "candidates:write" not in principal.scopes:
             raise NotFound
         await fresh.in_views(intake.candidates)
-        return await _list(intake, request, principal, after=after)
+        return await _list(intake, request, principal, after=after, merges=merges)
 
     @routes.post(PATH)
     async def register(request: Request, principal: Counsellor, context: Creating) -> Response:
@@ -193,10 +195,17 @@ async def _list(
     principal: Principal,
     *,
     after: str | None = None,
+    merges: str | None = None,
     form: Shown | None = None,
     known: str | None = None,
     status: int = 200,
 ) -> Response:
+    merging = None
+    if merges is not None:
+        ending, _ = await intake.read_candidate(principal, merges, "candidate")
+        if ending.merged_into is not None:
+            raise NotFound
+        merging = {"candidate_id": merges, "name": ending.name}
     found = await list_candidates(intake, principal, Paging(SHOWN, None if after is None else (after,)))
     shown = found[:SHOWN]
     subjects = [candidate_subject(each["candidate_id"]) for each in shown]
@@ -206,7 +215,9 @@ async def _list(
     for each, subject in zip(shown, subjects, strict=True):
         state = states[subject]
         # The list may be a moment behind the log: somebody erased or handed over is not shown by name any more.
-        if state is not None and not state.erased and principal.is_of(state.intermediary):
+        if state is None or state.erased or not principal.is_of(state.intermediary):
+            continue
+        if merging is None or (state.candidate_id != merges and state.merged_into is None):
             people.append({**each, "name": state.name})
     return web_of(request).pages.render(
         request,
@@ -214,6 +225,7 @@ async def _list(
         status=status,
         headers=NO_STORE,
         people=people,
+        merging=merging,
         today=intake.clock.today().isoformat(),
         next_after=shown[-1]["candidate_id"] if len(found) > SHOWN else None,
         inputs=fields(request, PERSON),

@@ -210,6 +210,46 @@ async def test_two_registrations_of_one_person_are_merged_after_a_yes_to_just_th
     assert second in (await browser.get(PATH)).text
 
 
+async def test_the_other_registration_is_chosen_from_the_list_with_the_same_checks(world: World) -> None:
+    browser = await log_in(world, OWN)
+    first = (await register(browser)).headers["Location"].partition("?")[0]
+    second = (await register(browser, national_id=OTHER_ID)).headers["Location"].partition("?")[0]
+    third = (await register(browser, name="Karim U.", national_id=THIRD_ID)).headers["Location"].partition("?")[0]
+    ended, survivor, other = (each.rpartition("/")[2] for each in (first, second, third))
+    foreign = await world.candidate("counsellor-nav", national_id=nationalids.synthetic(BORN, 2))
+    choice = re.search(r'href="([^"]+)">Velg den andre fra listen', (await browser.get(f"{first}/merger")).text)
+    assert choice is not None
+    listed = await browser.get(choice[1])
+    assert "Hvem er samme person som Karim Testesen?" in plain(listed.text)
+    links = re.findall(rf'href="({first}/merger[^"]+)"', listed.text)
+    assert links == [f"{first}/merger?other={each}" for each in (survivor, other)], "neither oneself nor the others'"
+    asked = await browser.get(links[0])
+    assert (
+        "Registreringen av Karim Testesen (registrert 13. januar 2025) ender, og Karim Testesen (registrert"
+        in plain(asked.text)
+    ), "of the same name"
+    typed = {**hidden(asked.text, f"{first}/merger"), "confirmed": "yes"}
+    for each in (foreign, ended, "01HZZZZZZZZZZZZZZZZZZZZZZ2"):
+        assert (await browser.get(f"{first}/merger?other={each}")).status_code == 404
+    assert (await browser.get(f"{PATH}?merges={foreign}")).status_code == 404
+    forged = await browser.post(f"{first}/merger", data={**typed, "chosen": foreign, "confirmed_for": foreign})
+    assert forged.status_code == 404
+    assert len((await world.as_("operator").get("/audit", candidate_id=foreign, outcome="denied")).json()["items"]) == 3
+    unsure = await browser.post(f"{first}/merger", data={**typed, "confirmed": "no"})
+    assert (unsure.status_code, "ender, og Karim Testesen" in plain(unsure.text)) == (422, True)
+    changed = await browser.post(f"{first}/merger", data={**hidden(unsure.text, f"{first}/merger"), "chosen": other})
+    assert (changed.status_code, "og Karim U. går videre." in plain(changed.text)) == (422, True)
+    for _ in range(2):
+        done = await browser.post(f"{first}/merger", data=typed)
+        assert (done.status_code, done.headers["Location"]) == (303, second), "also by a double click"
+    assert f'<a href="{second}">' in (await browser.get(first)).text
+    assert (await browser.get(links[0])).status_code == 404, "this registration has ended"
+    assert links[0] not in (await browser.get(f"{PATH}?merges={other}")).text
+    itself = await act(browser, second, "merger", {"other_national_id": OTHER_ID})
+    assert "En registrering kan ikke slås sammen med seg selv." in plain(itself.text)
+    assert 'id="other_national_id-error"' in itself.text
+
+
 async def test_everything_about_a_person_is_erased_after_a_yes(world: World) -> None:
     browser = await log_in(world, OWN)
     url = (await register(browser)).headers["Location"].partition("?")[0]
