@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.audit import Outcome
 from chassis.auth import NotFound, Principal, require
 from chassis.formats import long_date
 from chassis.pages import page_router
@@ -112,8 +113,10 @@ async def _other(intake: Intake, principal: Principal, candidate_id: str, typed:
     if other is not None:
         subject = candidate_subject(other)
         state = fold_candidate((await intake.log.load([subject]))[subject])
-        if state is not None and not state.erased and reason_to_read(principal, state) is not None:
-            return other
+        if state is not None and not state.erased:
+            if reason_to_read(principal, state) is not None:
+                return other
+            await intake.audit.record(principal, other, "duplicate", Outcome.DENIED, None)
     raise wrong("registration_not_found", "/other_national_id")
 
 

@@ -183,11 +183,13 @@ async def test_two_registrations_of_one_person_are_merged_after_a_yes_to_just_th
     first = (await register(browser)).headers["Location"].partition("?")[0]
     second = (await register(browser, name="Karim T.", national_id=OTHER_ID)).headers["Location"].partition("?")[0]
     foreign = nationalids.synthetic(BORN, 2)
-    await world.candidate("counsellor-nav", national_id=foreign)
+    elsewhere = await world.candidate("counsellor-nav", national_id=foreign)
     assert f'href="{first}/merger"' in (await browser.get(first)).text
     for number in (foreign, nationalids.synthetic(BORN, 3)):
         unknown = await act(browser, first, "merger", {"other_national_id": number, "confirmed": "yes"})
         assert "Dere følger ikke opp noen med dette nummeret." in plain(unknown.text), "the same for both"
+    (denied,) = (await world.as_("operator").get("/audit", candidate_id=elsewhere)).json()["items"]
+    assert (denied["what"], denied["outcome"]) == ("duplicate", "denied")
     third = (await register(browser, name="Karim U.", national_id=THIRD_ID)).headers["Location"].partition("?")[0]
     unasked = await act(browser, first, "merger", {"other_national_id": THIRD_ID, "confirmed": "yes"})
     assert (unasked.status_code, "og Karim U. går videre." in plain(unasked.text)) == (422, True)
