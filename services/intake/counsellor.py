@@ -112,7 +112,8 @@ def router(intake: Intake) -> APIRouter:
         await intake.own_candidate(principal, candidate_id, context)
         typed = await typed_in(request, found.inputs)
         try:
-            body = found.model.model_validate(found.body(typed))
+            _, loaded = await intake.candidate(candidate_id)
+            body = found.model.model_validate(found.keeping(found.body(typed), public_facts(loaded)))
             command = _command(intake, principal, body)
             done = await intake.change_candidate(replace(context, wait=WAIT_SECONDS), candidate_id, command)
         except FORM_ERRORS as error:
@@ -175,6 +176,8 @@ async def _form(
     status: int = 200,
 ) -> Response:
     facts, version = await _facts(intake, principal, candidate_id)
+    now = action.begins_with(facts)
+    form = beside_now(request, form, action.inputs, now) or Shown(now)
     return web_of(request).pages.render(
         request,
         "candidate_action.html",
@@ -183,9 +186,9 @@ async def _form(
         person=facts,
         version=version,
         action=action.name,
-        inputs=fields(request, action.inputs),
+        inputs=fields(request, action.shown({**form.typed, **form.now})),
         occupations=occupation_options(language_of(request)),
-        form=beside_now(request, form, action.inputs, action.begins_with(facts)) or Shown(action.begins_with(facts)),
+        form=form,
     )
 
 

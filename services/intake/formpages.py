@@ -21,7 +21,7 @@ from chassis.webstate import language_of, web_of
 from contracts.refused import Refused
 from services.intake.domain.content import WarningsUnseen
 from services.intake.forms import Errors
-from services.intake.inputs import Input, number, occupation_code, several
+from services.intake.inputs import Input, number, occupation_code, several, without_gaps
 from services.intake.occupations import search
 
 WAIT_SECONDS = 2.0
@@ -51,7 +51,7 @@ async def typed_in(request: Request, inputs: Sequence[Input]) -> dict[str, str]:
     form = await request.form()
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
     many = {name: " ".join(each for each in form.getlist(name) if isinstance(each, str)) for name in several(inputs)}
-    return {**typed, **many}
+    return without_gaps(inputs, {**typed, **many})
 
 
 def form_again(request: Request, typed: Mapping[str, str], error: Exception, named: Callable[[str], str]) -> Shown:
@@ -138,6 +138,7 @@ def fields(request: Request, inputs: Sequence[Input]) -> list[dict[str, Any]]:
             "most": each.most,
             "step": each.step,
             "default": each.default,
+            "row": each.row,
         }
         for each in inputs
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -118,6 +119,43 @@ async def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(worl
     early = await act(browser, url, "assessment", {"ready": "yes", "valid_until": "2025-07-13"})
     assert early.status_code == 422
     assert "Kandidaten må kartlegges før vurderingen." in plain(early.text)
+
+
+async def test_a_new_mapping_by_form_loses_nothing_that_stands(world: World) -> None:
+    browser = await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    api = f"/candidates/{url.rpartition('/')[2]}"
+    day = {"source": "official_test", "assessed_on": "2024-12-01"}
+    full: dict[str, Any] = {
+        "municipality": "3312",
+        "hours_per_week": 37.5,
+        "language": {"speaking": "B1", "reading": "A2"},
+        "experience": [{"occupation": code, "months": 12} for code in ("5223", "2512", "5221", "9112", "5120")],
+        "wished_occupations": ["2512", "5223", "5221"],
+        "wished_municipalities": ["0301", "3312"],
+        "language_evidence": [{"skill": "speaking", "level": "B1", **day}, {"skill": "reading", "level": "A2", **day}],
+    }
+    assert (await world.as_(OWN).post(f"{api}/mapping", full, version=1)).status_code == 201
+    page = (await browser.get(f"{url}/mapping")).text
+    fields = dict(re.findall(r'<input id="([a-z_0-9]+)" [^>]*?value="([^"]*)"', page))
+    assert "experience_6" in fields, "one more"
+    chosen = dict(
+        re.findall(r'<select id="([a-z_0-9]+)"(?:(?!</select>).)*?<option value="([^"]*)" selected', page, re.S)
+    )
+    typed = {**fields, **chosen, "language_reading": "B2", "evidence_source": "counsellor", "evidence_on": "2025-01-10"}
+    typed |= {"evidence_skills": "reading", "experience_2": "", "experience_months_2": ""}
+    sent = await browser.post(f"{url}/mapping", data={**hidden(page, f"{url}/mapping"), **typed})
+    assert sent.status_code == 303, re.findall("-error.*", sent.text)
+    mapping = (await world.as_(OWN).get(api)).json()["mapping"]
+    assert mapping["experience"] == [full["experience"][each] for each in (0, 2, 3, 4)]
+    for name in ("wished_occupations", "wished_municipalities"):
+        assert mapping[name] == full[name]
+    assert {each["skill"]: (each["level"], each["source"]) for each in mapping["language_evidence"]} == {
+        "speaking": ("B1", "official_test"),
+        "reading": ("B2", "counsellor"),
+    }
+    alone = await act(browser, url, "mapping", {**MAPPED, "experience_months_2": "4"})
+    assert (alone.status_code, 'id="experience_2-error"' in alone.text) == (422, True), "months of what?"
 
 
 async def test_somebody_who_is_registered_is_shown_and_not_registered_again(world: World) -> None:
