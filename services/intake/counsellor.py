@@ -44,7 +44,14 @@ from services.intake.formpages import (
     status_of,
     typed_in,
 )
-from services.intake.inputs import municipality_name, occupation_name, plain
+from services.intake.inputs import (
+    certificate_options,
+    municipality_name,
+    names_of,
+    occupation_name,
+    plain,
+    skill_options,
+)
 from services.intake.pages import occupation_options
 from services.intake.peopleforms import ACTIONS, PERSON, Action, named, offered
 from services.intake.registration import assess_command, map_command, qualify_command, register_candidate
@@ -89,10 +96,14 @@ def router(intake: Intake) -> APIRouter:
         facts, _ = await _facts(intake, principal, candidate_id)
         language = language_of(request)
         today = intake.clock.today().isoformat()
+        mapping, texts = facts["mapping"] or {}, web_of(request).texts
         return web_of(request).pages.render(
             request,
             "candidate.html",
             headers=NO_STORE,
+            skills=names_of(skill_options(language, texts), mapping.get("skills") or ()),
+            certificates=names_of(certificate_options(language, texts), mapping.get("certificates") or ()),
+            places=[municipality_name(each) for each in mapping.get("wished_municipalities") or ()],
             person=facts,
             today=today,
             actions=[*(each.name for each in offered(facts, today)), *(() if facts["merged_into"] else ENDINGS)],

@@ -112,6 +112,12 @@ def skill_options(language: Language, _: Texts) -> list[tuple[str, str]]:
     return _by_name(codelists.skills().values(), language)
 
 
+def names_of(options: list[tuple[str, str]], chosen: Iterable[str]) -> list[str]:
+    """The names of what was chosen, in the order of the list."""
+    codes = frozenset(chosen)
+    return [name.removeprefix("– ") for code, name in options if code in codes]
+
+
 def adaptation_options(language: Language, _: Texts) -> list[tuple[str, str]]:
     """Adaptations below their headings; a heading stands for all below it."""
     listed = codelists.adaptations().values()

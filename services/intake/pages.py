@@ -50,7 +50,14 @@ from services.intake.forms import (
     need_of_form,
     typed_of_need,
 )
-from services.intake.inputs import adaptation_options, certificate_options, municipality_name, occupation_name, plain
+from services.intake.inputs import (
+    adaptation_options,
+    certificate_options,
+    municipality_name,
+    names_of,
+    occupation_name,
+    plain,
+)
 from services.intake.operations import (
     erase_need_text,
     register_again,
@@ -219,8 +226,8 @@ async def _one(
         status=status,
         need=_in_words(need, language),
         employer=need["org_number"] if unit is None else unit.name,
-        certificates=_names(certificate_options(language, web_of(request).texts), need["certificates"]),
-        adaptations=_names(adaptation_options(language, web_of(request).texts), need["adaptations"]),
+        certificates=names_of(certificate_options(language, web_of(request).texts), need["certificates"]),
+        adaptations=names_of(adaptation_options(language, web_of(request).texts), need["adaptations"]),
         changes=principal.acts_for(need["org_number"]) and "needs:write" in principal.scopes and need["open"],
         occupations=occupation_options(language),
         revised=fields(request, REVISION),
@@ -238,10 +245,6 @@ async def _one(
 def occupation_options(language: Language) -> list[tuple[str, str]]:
     """All occupations, for a browser that completes what is typed without JavaScript."""
     return [(code, occupation_name(code, language)) for code in occupations()]
-
-
-def _names(options: list[tuple[str, str]], chosen: list[str]) -> list[str]:
-    return [name.removeprefix("– ") for code, name in options if code in chosen]
 
 
 def _in_words(need: Document, language: Language) -> dict[str, Any]:

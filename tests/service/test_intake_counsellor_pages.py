@@ -33,6 +33,14 @@ MAPPED = {
     "notes": "Trives med kunder",
     "limits": "Kan ikke løfte tungt",
 }
+ALL_ELSE: dict[str, object] = {
+    "wished_municipality_1": "0301",
+    "wished_municipality_2": "3301",
+    "travel_minutes": "45",
+    "available_from": "2025-02-01",
+    "education_level": "bachelor",
+    "certificates": ["first_aid"],
+}
 
 
 @pytest.fixture
@@ -63,7 +71,7 @@ async def test_a_counsellor_registers_maps_assesses_and_records_consent_on_pages
     assert sent.status_code == 303, sent.text
     url = sent.headers["Location"].partition("?")[0]
     steps: tuple[tuple[str, dict[str, object]], ...] = (
-        ("mapping", dict(MAPPED)),
+        ("mapping", {**MAPPED, **ALL_ELSE}),
         (
             "qualifications",
             {
@@ -89,6 +97,13 @@ async def test_a_counsellor_registers_maps_assesses_and_records_consent_on_pages
         "B1, B1: Offisiell prøve 1. desember 2024",
         "Butikkmedarbeidere: 48 måneder",
         "Kan ikke løfte tungt",
+        "Ønskede kommuner Oslo, Drammen",
+        "Lengste reisevei, minutter 45",
+        "Kan begynne 1. februar 2025",
+        "Høyeste fullførte utdanning Bachelor",
+        "Ferdigheter Kundeservice, Salg",
+        "Kurs og bevis Førstehjelp",
+        "Førerkort B",
         "Kurs: Butikkmedarbeidere, 1. september 2024",
         "13. juli 2025",
         "Samtykke til formidling Ja",
