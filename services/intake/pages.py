@@ -198,6 +198,7 @@ async def _front(
         registers="needs:write" in principal.scopes,
         of_employer=principal.intermediary is None,
         follows_people="candidates:write" in principal.scopes,
+        reports="workforce:write" in principal.scopes and bool(org_numbers),
         employers=[(each, each if unit is None else unit.name) for each, unit in zip(org_numbers, units, strict=True)],
         occupations=occupation_options(language),
         first=fields(request, (OCCUPATION, MUNICIPALITY)),
