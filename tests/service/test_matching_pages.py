@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import httpx
 
 from chassis.settings import Settings
 from contracts.codelists import adaptations
+from contracts.intake import LanguageLevels
 from tests.service.matching_world import World, matching_world
 from tests.service.platform_helpers import until
 from tests.service.test_matching_journey import asked
@@ -187,6 +189,30 @@ async def test_pages_hide_what_is_not_the_readers(settings: Settings) -> None:
         assert "csrf_token" in page
         await own.log_in("analyst")
         assert "Siden er for formidlere" in await own.read("/")
+
+
+async def test_an_employer_reads_the_whole_short_profile_of_whom_is_presented(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        (slot_id,) = (await world.need()).slot_ids
+        said: dict[str, Any] = {
+            "language": LanguageLevels(listening="B2", reading="A2", speaking="B1"),
+            "licences": ("B", "BE"),
+            "certificates": ("first_aid",),
+            "skills": ("sales",),
+            "available_from": date(2025, 2, 1),
+        }
+        match_id = await world.presented(slot_id, await world.candidate(**said))
+        employer = browser(world)
+        await employer.log_in("employer-lier")
+        page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", await employer.read(f"/matches/{match_id}")))
+        for words in (
+            "Norsk Lytte: B2 Lese: A2 Snakke: B1 Førerkort",
+            "Førerkort B, BE",
+            "Kurs og bevis Førstehjelp",
+            "Ferdigheter Salg",
+            "Kan begynne 1. februar 2025",
+        ):
+            assert words in page, words
 
 
 async def test_the_candidate_sees_what_the_answer_is_about(settings: Settings) -> None:
