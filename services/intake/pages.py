@@ -148,6 +148,12 @@ def router(intake: Intake) -> APIRouter:
             return await _one(intake, request, principal, need_id, erasing=erasing, status=status_of(error))
         return _changed(need_id, done)
 
+    # A form with errors is shown at the address it was sent to: whoever chooses the other language there asks for that.
+    async def back(need_id: str, _: Reader) -> Response:
+        return respond_page(f"/need/{need_id}")
+
+    for form in ("again", "revision", "withdrawal", "text-erasure"):
+        routes.add_api_route(f"/need/{{need_id}}/{form}", back, methods=["GET"])
     return routes
 
 
