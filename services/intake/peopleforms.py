@@ -186,6 +186,9 @@ def named(pointer: str) -> str:
             return f"wished_{int(row) + 1}"
         case ["wished_municipalities", row]:
             return f"wished_municipality_{int(row) + 1}"
+        case ["experience" | "wished_occupations" | "wished_municipalities" as rows]:
+            # The rows as a whole, where one says the same as another.
+            return {"experience": "experience_1", "wished_occupations": "wished_1"}.get(rows, "wished_municipality_1")
         case ["language_evidence", _, "source"]:
             return "evidence_source"
         case ["language_evidence", _, "level" | "skill"]:
