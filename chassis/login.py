@@ -89,7 +89,7 @@ async def choose_language(request: Request, language: str, next: str | None = No
         LANGUAGE_COOKIE,
         language,
         max_age=LANGUAGE_SECONDS,
-        secure=web_of(request).settings.environment == "production",
+        secure=web_of(request).sessions.secure,
         httponly=True,
         samesite="lax",
     )

@@ -207,6 +207,9 @@ class ProblemWriter:
 
     def of_form(self, error: Exception, language: Language) -> str:
         """What is wrong with a form as a whole; of a stale one what others have done meanwhile."""
+        if isinstance(error, IdempotencyMismatch):
+            # Somebody went back to a form that was sent, and wrote something else: they know of no keys.
+            return self._texts.say(language, "page.form_sent_before")
         if not isinstance(error, Stale):
             return self.write(error, language).detail
         told = (f"changed.{each}" for each in dict.fromkeys(error.changed))

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from chassis import telemetry
 from chassis.auth import authenticated
@@ -35,6 +36,8 @@ SEEN_SECONDS = 60
 _HIDDEN = frozenset({CSRF_FIELD, IDEMPOTENCY_FIELD, VERSION_FIELD})
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST = 2**53
 _ETAG = re.compile(r'"(0|[1-9][0-9]{0,14})"')
 _WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4}(?:\.[0-9]{1,3})?)(?:$|[,;\s])", re.IGNORECASE)
 
@@ -156,13 +159,25 @@ def respond_page(location: str, done: Done | None = None) -> RedirectResponse:
     `done`: what it did. The browser keeps the position for a minute, so that every list that it comes to next shows it
     (`chassis.freshness`). It tells nothing but how far a log has come.
     """
-    answer = RedirectResponse(location, status_code=303)
-    if done is not None and done.seen is not None:
-        source = done.source.partition("~")[0]
-        answer.set_cookie(
-            SEEN_COOKIE + source, done.seen, max_age=SEEN_SECONDS, path="/", httponly=True, samesite="lax"
+    if done is None or done.seen is None:
+        return RedirectResponse(location, status_code=303)
+    return _SeenPage(location, SEEN_COOKIE + done.source.partition("~")[0], done.seen)
+
+
+class _SeenPage(RedirectResponse):
+    """A redirect with the position in a cookie. Only while it is sent is it known which app answers."""
+
+    def __init__(self, location: str, cookie: str, seen: str) -> None:
+        super().__init__(location, status_code=303)
+        self._cookie, self._seen = cookie, seen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # As the session's: else a production cookie would go over a line that is not encrypted.
+        secure = web_of(Request(scope)).sessions.secure
+        self.set_cookie(
+            self._cookie, self._seen, max_age=SEEN_SECONDS, path="/", secure=secure, httponly=True, samesite="lax"
         )
-    return answer
+        await super().__call__(scope, receive, send)
 
 
 def etag(version: int) -> str:
@@ -220,8 +235,17 @@ def _opened(cursor: str) -> tuple[str | int | float | bool | None, ...]:
     except (ValueError, RecursionError) as error:
         raise Problem(400, "cursor_invalid") from error
     # Plain values only: an object from outside would become an operator in a query.
-    if not isinstance(values, list) or not values or len(values) > 8:
-        raise Problem(400, "cursor_invalid")
-    if not all(value is None or isinstance(value, (str, int, float)) for value in values):
+    if not isinstance(values, list) or not values or len(values) > 8 or not all(map(_is_plain, values)):
         raise Problem(400, "cursor_invalid")
     return tuple(values)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value can be asked of a database: no larger number, and no half of a surrogate pair, than it takes."""
+    match value:
+        case str():
+            return not _SURROGATE.search(value)
+        case int() | float():
+            return -_LARGEST <= value <= _LARGEST
+        case _:
+            return value is None

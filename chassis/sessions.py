@@ -26,7 +26,8 @@ class Sessions:
 
     def __init__(self, settings: Settings) -> None:
         production = settings.environment == "production"
-        self._secure = production
+        self.secure = production
+        """Whether cookies go over encrypted lines alone."""
         # The prefix makes browsers refuse a cookie that another host of the domain has set.
         self.cookie = "__Host-dugnad" if production else "dugnad_session"
         given = settings.session_secret or (None if production else settings.dev_issuer_key)
@@ -47,12 +48,12 @@ class Sessions:
         """Put the session into the answer."""
         assert self._secret is not None, "there is no session without a secret"
         response.set_cookie(
-            self.cookie, token, max_age=seconds, path="/", secure=self._secure, httponly=True, samesite="lax"
+            self.cookie, token, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="lax"
         )
 
     def end(self, response: Response) -> None:
         """Take the session back."""
-        response.delete_cookie(self.cookie, path="/", secure=self._secure, httponly=True, samesite="lax")
+        response.delete_cookie(self.cookie, path="/", secure=self.secure, httponly=True, samesite="lax")
 
     async def check_form(self, request: Request, token: str) -> None:
         """Raises Problem 403 unless this change carries the form token of the session and comes from our own pages."""

@@ -19,7 +19,7 @@ from chassis.settings import Settings
 from chassis.texts import Texts
 from chassis.web import create_app as create_web_app
 from contracts.intake import BACKGROUND_SOURCE, BACKGROUND_TOPIC, SOURCE, TOPIC, BackgroundEvent, IntakeEvent
-from services.intake import counsellor, endingpages, pages, views
+from services.intake import counsellor, endingpages, pages, views, workforcepage
 from services.intake.api import background, candidates, employers, lists, needs, persons, workforce
 from services.intake.core import Intake
 from services.intake.expiry import Expiry
@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
             pages.router(intake),
             endingpages.router(intake),
             counsellor.router(intake),
+            workforcepage.router(intake),
         ],
         texts=texts,
         title="Dugnad: intake",

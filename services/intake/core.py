@@ -96,12 +96,21 @@ class Intake:
             raise NotFound
         return state, loaded
 
-    async def own_candidate(self, principal: Principal, candidate_id: str) -> Candidate:
-        """The caller's own candidate, to change. Raises NotFound for one that is unknown or foreign."""
-        state, _ = await self.candidate(candidate_id)
-        if reason_to_read(principal, state) is None:
-            raise NotFound
-        return state
+    async def own_candidate(
+        self, principal: Principal, candidate_id: str, context: CommandContext | None = None
+    ) -> None:
+        """Raises NotFound, audited, unless a candidate is the caller's own, to change.
+
+        With a context also one that was: whoever hands a candidate over and sends that again gets the first answer. Its
+        key is claimed for the caller's organisation, so that nobody else does.
+        """
+        subject = candidate_subject(candidate_id)
+        state = fold_candidate((await self.log.load([subject]))[subject])
+        if reason_to_read(principal, state) is not None:
+            return
+        if context is None or await self.log.find(context.claim) is None:
+            # What is refused shows nothing, and was still an attempt to get at somebody.
+            await self.audit.read(principal, candidate_id, "candidate", None)
 
     async def read_candidate(self, principal: Principal, candidate_id: str, what: str) -> tuple[Candidate, Loaded]:
         """The caller's own candidate with name, audited. Raises NotFound, also audited, and Problem 410 once erased."""

@@ -19,6 +19,7 @@ from chassis.commands import Done
 from chassis.freshness import Fresh
 from chassis.pages import page_router
 from chassis.problems import Problem
+from chassis.requests import Id
 from chassis.respond import Changing, Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
 from services.intake import requests as bodies
@@ -43,7 +44,14 @@ from services.intake.formpages import (
     status_of,
     typed_in,
 )
-from services.intake.inputs import municipality_name, occupation_name, plain
+from services.intake.inputs import (
+    certificate_options,
+    municipality_name,
+    names_of,
+    occupation_name,
+    plain,
+    skill_options,
+)
 from services.intake.pages import occupation_options
 from services.intake.peopleforms import ACTIONS, PERSON, Action, named, offered
 from services.intake.registration import assess_command, map_command, qualify_command, register_candidate
@@ -62,13 +70,14 @@ def router(intake: Intake) -> APIRouter:
         principal: Visitor,
         fresh: Fresh,
         after: Annotated[str | None, Query(max_length=40)] = None,
+        merges: Annotated[Id | None, Query(description="Choose whom this registration is merged into.")] = None,
     ) -> Response:
         if principal is None:
             return RedirectResponse(f"/login?{urlencode({'next': PATH})}", status_code=303)
         if "candidates:write" not in principal.scopes:
             raise NotFound
         await fresh.in_views(intake.candidates)
-        return await _list(intake, request, principal, after=after)
+        return await _list(intake, request, principal, after=after, merges=merges)
 
     @routes.post(PATH)
     async def register(request: Request, principal: Counsellor, context: Creating) -> Response:
@@ -87,10 +96,14 @@ def router(intake: Intake) -> APIRouter:
         facts, _ = await _facts(intake, principal, candidate_id)
         language = language_of(request)
         today = intake.clock.today().isoformat()
+        mapping, texts = facts["mapping"] or {}, web_of(request).texts
         return web_of(request).pages.render(
             request,
             "candidate.html",
             headers=NO_STORE,
+            skills=names_of(skill_options(language, texts), mapping.get("skills") or ()),
+            certificates=names_of(certificate_options(language, texts), mapping.get("certificates") or ()),
+            places=[municipality_name(each) for each in mapping.get("wished_municipalities") or ()],
             person=facts,
             today=today,
             actions=[*(each.name for each in offered(facts, today)), *(() if facts["merged_into"] else ENDINGS)],
@@ -107,10 +120,11 @@ def router(intake: Intake) -> APIRouter:
         candidate_id: str, action: str, request: Request, principal: Counsellor, context: Changing
     ) -> Response:
         found = _action(action)
-        await intake.own_candidate(principal, candidate_id)
+        await intake.own_candidate(principal, candidate_id, context)
         typed = await typed_in(request, found.inputs)
         try:
-            body = found.model.model_validate(found.body(typed))
+            _, loaded = await intake.candidate(candidate_id)
+            body = found.model.model_validate(found.keeping(found.body(typed), public_facts(loaded)))
             command = _command(intake, principal, body)
             done = await intake.change_candidate(replace(context, wait=WAIT_SECONDS), candidate_id, command)
         except FORM_ERRORS as error:
@@ -173,6 +187,8 @@ async def _form(
     status: int = 200,
 ) -> Response:
     facts, version = await _facts(intake, principal, candidate_id)
+    now = action.begins_with(facts)
+    form = beside_now(request, form, action.inputs, now) or Shown(now)
     return web_of(request).pages.render(
         request,
         "candidate_action.html",
@@ -181,9 +197,9 @@ async def _form(
         person=facts,
         version=version,
         action=action.name,
-        inputs=fields(request, action.inputs),
+        inputs=fields(request, action.shown({**form.typed, **form.now})),
         occupations=occupation_options(language_of(request)),
-        form=beside_now(request, form, action.inputs, action.begins_with(facts)) or Shown(action.begins_with(facts)),
+        form=form,
     )
 
 
@@ -193,10 +209,17 @@ async def _list(
     principal: Principal,
     *,
     after: str | None = None,
+    merges: str | None = None,
     form: Shown | None = None,
     known: str | None = None,
     status: int = 200,
 ) -> Response:
+    merging = None
+    if merges is not None:
+        ending, _ = await intake.read_candidate(principal, merges, "candidate")
+        if ending.merged_into is not None:
+            raise NotFound
+        merging = {"candidate_id": merges, "name": ending.name}
     found = await list_candidates(intake, principal, Paging(SHOWN, None if after is None else (after,)))
     shown = found[:SHOWN]
     subjects = [candidate_subject(each["candidate_id"]) for each in shown]
@@ -206,7 +229,9 @@ async def _list(
     for each, subject in zip(shown, subjects, strict=True):
         state = states[subject]
         # The list may be a moment behind the log: somebody erased or handed over is not shown by name any more.
-        if state is not None and not state.erased and principal.is_of(state.intermediary):
+        if state is None or state.erased or not principal.is_of(state.intermediary):
+            continue
+        if merging is None or (state.candidate_id != merges and state.merged_into is None):
             people.append({**each, "name": state.name})
     return web_of(request).pages.render(
         request,
@@ -214,6 +239,7 @@ async def _list(
         status=status,
         headers=NO_STORE,
         people=people,
+        merging=merging,
         today=intake.clock.today().isoformat(),
         next_after=shown[-1]["candidate_id"] if len(found) > SHOWN else None,
         inputs=fields(request, PERSON),

@@ -14,19 +14,19 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from chassis.auth import NotFound
-from chassis.errors import Stale
+from chassis.errors import IdempotencyMismatch, Stale
 from chassis.formats import decimals
 from chassis.problems import Problem
 from chassis.webstate import language_of, web_of
 from contracts.refused import Refused
 from services.intake.domain.content import WarningsUnseen
 from services.intake.forms import Errors
-from services.intake.inputs import Input, number, occupation_code, several
+from services.intake.inputs import Input, number, occupation_code, several, without_gaps
 from services.intake.occupations import search
 
 WAIT_SECONDS = 2.0
 """How long a form waits for its place in the log, so that the next page shows it."""
-FORM_ERRORS = (ValidationError, Refused, Problem, Stale)
+FORM_ERRORS = (ValidationError, Refused, Problem, Stale, IdempotencyMismatch)
 """What a form is shown again for; a Problem only where it points at fields or says that something is there."""
 
 
@@ -41,7 +41,7 @@ class Shown:
     fitting: Sequence[tuple[str, str]] = ()
     """Occupations that fit what was typed, where that was not one of them."""
     stale: bool = False
-    """Others have changed what it is about; it stands beside what was typed."""
+    """What it is about has changed since, by others or by the form itself; it stands beside what was typed."""
     now: Errors = field(default_factory=dict)
     """Of a stale form, per field what stands there now where something else was typed."""
 
@@ -51,7 +51,7 @@ async def typed_in(request: Request, inputs: Sequence[Input]) -> dict[str, str]:
     form = await request.form()
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
     many = {name: " ".join(each for each in form.getlist(name) if isinstance(each, str)) for name in several(inputs)}
-    return {**typed, **many}
+    return without_gaps(inputs, {**typed, **many})
 
 
 def form_again(request: Request, typed: Mapping[str, str], error: Exception, named: Callable[[str], str]) -> Shown:
@@ -121,7 +121,7 @@ def shown_again(request: Request, typed: Mapping[str, str], error: Exception, na
         fitting = [(each.code, (each.name_en if language == "en" else "") or each.name_nb) for each in found]
         # Who wrote a word does not know that four digits are wanted, so "at most 4 characters" helps nobody.
         wrong["occupation"] = texts.say(language, "input.occupation_several" if fitting else "input.occupation_choose")
-    return Shown(typed, wrong, fitting=fitting, stale=isinstance(error, Stale))
+    return Shown(typed, wrong, fitting=fitting, stale=isinstance(error, Stale | IdempotencyMismatch))
 
 
 def fields(request: Request, inputs: Sequence[Input]) -> list[dict[str, Any]]:
@@ -138,6 +138,7 @@ def fields(request: Request, inputs: Sequence[Input]) -> list[dict[str, Any]]:
             "most": each.most,
             "step": each.step,
             "default": each.default,
+            "row": each.row,
         }
         for each in inputs
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -41,11 +41,47 @@ class Input:
     default: str = ""
     said: str = ""
     """The name in the catalogue where it is another: a course has a title too, and a level of one's own is no least."""
+    rows: str = ""
+    """What there may be several of; then `row` counts them from 1."""
+    row: int = 0
 
 
 def several(names: Sequence[Input]) -> tuple[str, ...]:
     """The fields with several choices."""
     return tuple(each.name for each in names if each.kind == "checks")
+
+
+def in_rows(rows: str, inputs: Sequence[Input], most: int) -> tuple[Input, ...]:
+    """The fields of one row, as often as there may be one: `experience` becomes `experience_1`, `experience_2` ..."""
+    numbered = ((each, row) for row in range(1, most + 1) for each in inputs)
+    return tuple(
+        replace(each, name=f"{each.name}_{row}", said=each.said or each.name, rows=rows, row=row)
+        for each, row in numbered
+    )
+
+
+def rows_needed(inputs: Sequence[Input], typed: Typed, first: Mapping[str, int]) -> list[Input]:
+    """Without the rows that nobody needs yet: the first few are shown, and one more than are filled."""
+    last = dict(first)
+    for each in inputs:
+        if each.row and typed.get(each.name, "").strip():
+            last[each.rows] = max(last[each.rows], each.row + 1)
+    return [each for each in inputs if not each.row or each.row <= last[each.rows]]
+
+
+def without_gaps(inputs: Sequence[Input], typed: Typed) -> dict[str, str]:
+    """What was typed with its rows closed up, so that the first one is the first of the list that is sent."""
+    closed = dict(typed)
+    for rows in dict.fromkeys(each.rows for each in inputs if each.row):
+        names = [each for each in inputs if each.rows == rows]
+        filled = sorted({each.row for each in names if closed.get(each.name, "").strip()})
+        for each in names:
+            stem = each.name.removesuffix(str(each.row))
+            found = typed.get(f"{stem}{filled[each.row - 1]}") if each.row <= len(filled) else None
+            closed.pop(each.name, None)
+            if found is not None:
+                closed[each.name] = found
+    return closed
 
 
 def of_enum(listed: type[StrEnum], words: str) -> Options:
@@ -74,6 +110,12 @@ def certificate_options(language: Language, _: Texts) -> list[tuple[str, str]]:
 def skill_options(language: Language, _: Texts) -> list[tuple[str, str]]:
     """Skills by name."""
     return _by_name(codelists.skills().values(), language)
+
+
+def names_of(options: list[tuple[str, str]], chosen: Iterable[str]) -> list[str]:
+    """The names of what was chosen, in the order of the list."""
+    codes = frozenset(chosen)
+    return [name.removeprefix("– ") for code, name in options if code in codes]
 
 
 def adaptation_options(language: Language, _: Texts) -> list[tuple[str, str]]:

@@ -50,7 +50,14 @@ from services.intake.forms import (
     need_of_form,
     typed_of_need,
 )
-from services.intake.inputs import adaptation_options, certificate_options, municipality_name, occupation_name, plain
+from services.intake.inputs import (
+    adaptation_options,
+    certificate_options,
+    municipality_name,
+    names_of,
+    occupation_name,
+    plain,
+)
 from services.intake.operations import (
     erase_need_text,
     register_again,
@@ -141,6 +148,12 @@ def router(intake: Intake) -> APIRouter:
             return await _one(intake, request, principal, need_id, erasing=erasing, status=status_of(error))
         return _changed(need_id, done)
 
+    # A form with errors is shown at the address it was sent to: whoever chooses the other language there asks for that.
+    async def back(need_id: str, _: Reader) -> Response:
+        return respond_page(f"/need/{need_id}")
+
+    for form in ("again", "revision", "withdrawal", "text-erasure"):
+        routes.add_api_route(f"/need/{{need_id}}/{form}", back, methods=["GET"])
     return routes
 
 
@@ -191,6 +204,7 @@ async def _front(
         registers="needs:write" in principal.scopes,
         of_employer=principal.intermediary is None,
         follows_people="candidates:write" in principal.scopes,
+        reports="workforce:write" in principal.scopes and bool(org_numbers),
         employers=[(each, each if unit is None else unit.name) for each, unit in zip(org_numbers, units, strict=True)],
         occupations=occupation_options(language),
         first=fields(request, (OCCUPATION, MUNICIPALITY)),
@@ -219,8 +233,8 @@ async def _one(
         status=status,
         need=_in_words(need, language),
         employer=need["org_number"] if unit is None else unit.name,
-        certificates=_names(certificate_options(language, web_of(request).texts), need["certificates"]),
-        adaptations=_names(adaptation_options(language, web_of(request).texts), need["adaptations"]),
+        certificates=names_of(certificate_options(language, web_of(request).texts), need["certificates"]),
+        adaptations=names_of(adaptation_options(language, web_of(request).texts), need["adaptations"]),
         changes=principal.acts_for(need["org_number"]) and "needs:write" in principal.scopes and need["open"],
         occupations=occupation_options(language),
         revised=fields(request, REVISION),
@@ -238,10 +252,6 @@ async def _one(
 def occupation_options(language: Language) -> list[tuple[str, str]]:
     """All occupations, for a browser that completes what is typed without JavaScript."""
     return [(code, occupation_name(code, language)) for code in occupations()]
-
-
-def _names(options: list[tuple[str, str]], chosen: list[str]) -> list[str]:
-    return [name.removeprefix("– ") for code, name in options if code in chosen]
 
 
 def _in_words(need: Document, language: Language) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis.requests import StrictModel
-from contracts.vocabulary import EducationLevel, Intermediary, LanguageSource, QualificationKind, RevokeReason
+from contracts.vocabulary import (
+    EducationLevel,
+    Intermediary,
+    LanguageSkill,
+    LanguageSource,
+    QualificationKind,
+    RevokeReason,
+)
 from services.intake import requests as bodies
 from services.intake.inputs import (
     SKILLS,
@@ -18,6 +25,7 @@ from services.intake.inputs import (
     Typed,
     capitals,
     certificate_options,
+    in_rows,
     language_of_form,
     levels,
     municipality_options,
@@ -26,12 +34,15 @@ from services.intake.inputs import (
     occupation_code,
     of_enum,
     plain,
+    rows_needed,
     skill_options,
     words,
 )
 
-PAST_WORK = 3
-"""Rows of experience in the form; the API takes more."""
+MOST_WORK, MOST_WISHES, MOST_PLACES = 20, 10, 20
+"""Rows, as many as the API takes."""
+FIRST_ROWS = {"experience": 3, "wished": 2, "wished_municipality": 1}
+"""So many are shown empty."""
 
 PERSON = (
     Input("name", required=True),
@@ -47,14 +58,14 @@ _MAPPING = (
     *(Input(f"language_{skill}", "choice", options=levels, said=f"level_{skill}") for skill in SKILLS),
     Input("evidence_source", "choice", options=of_enum(LanguageSource, "language_source")),
     Input("evidence_on", "date"),
-    *(
-        each
-        for row in range(1, PAST_WORK + 1)
-        for each in (Input(f"experience_{row}", "occupation"), Input(f"experience_months_{row}", "number", most=720))
+    Input("evidence_skills", "checks", options=of_enum(LanguageSkill, "language_skill")),
+    *in_rows(
+        "experience", (Input("experience", "occupation"), Input("experience_months", "number", most=720)), MOST_WORK
     ),
-    Input("wished_1", "occupation"),
-    Input("wished_2", "occupation"),
-    Input("wished_municipality", "choice", options=municipality_options),
+    *in_rows("wished", (Input("wished", "occupation"),), MOST_WISHES),
+    *in_rows(
+        "wished_municipality", (Input("wished_municipality", "choice", options=municipality_options),), MOST_PLACES
+    ),
     Input("travel_minutes", "number", most=240),
     Input("available_from", "date"),
     Input("available_to", "date"),
@@ -95,10 +106,16 @@ class Action:
     inputs: tuple[Input, ...]
     body: Callable[[Typed], dict[str, Any]]
     begins_with: Callable[[Mapping[str, Any]], dict[str, str]] = lambda _: {}
+    keeping: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]] = lambda body, _: body
+    """The body with what the form has no field for, of what stands."""
+
+    def shown(self, typed: Typed) -> list[Input]:
+        """The fields that are needed for what stands in them."""
+        return rows_needed(self.inputs, typed, FIRST_ROWS)
 
 
 def mapping_of_form(typed: Typed) -> dict[str, Any]:
-    """The body of a mapping. A level with a source and a day becomes evidence too."""
+    """The body of a mapping. A level with a source and a day becomes evidence too: all, or those that are named."""
     language = language_of_form(typed)
     body = {
         **plain(typed, "municipality", "mapped_on", "available_from", "available_to", "education_level"),
@@ -109,20 +126,35 @@ def mapping_of_form(typed: Typed) -> dict[str, Any]:
         **language,
     }
     source, day = typed.get("evidence_source", "").strip(), typed.get("evidence_on", "").strip()
-    if source or day:
+    named_skills = typed.get("evidence_skills", "").split()
+    if source or day or named_skills:
         proof = {name: value for name, value in (("source", source), ("assessed_on", day)) if value}
         given = language.get("language", {})
-        body["language_evidence"] = [{"skill": skill, "level": level, **proof} for skill, level in given.items()]
-    if experience := [
-        _past_work(typed, row) for row in range(1, PAST_WORK + 1) if typed.get(f"experience_{row}", "").strip()
-    ]:
+        skills = named_skills or list(given)
+        body["language_evidence"] = [
+            {"skill": skill, **({"level": given[skill]} if skill in given else {}), **proof} for skill in skills
+        ]
+    if experience := [work for row in range(1, MOST_WORK + 1) if (work := _past_work(typed, row))]:
         body["experience"] = experience
-    wished = [occupation_code(value) for row in (1, 2) if (value := typed.get(f"wished_{row}", "").strip())]
-    if wished:
+    if wished := [occupation_code(value) for value in _rows(typed, "wished", MOST_WISHES)]:
         body["wished_occupations"] = wished
-    if place := typed.get("wished_municipality", "").strip():
-        body["wished_municipalities"] = [place]
+    if places := _rows(typed, "wished_municipality", MOST_PLACES):
+        body["wished_municipalities"] = places
     return body
+
+
+def evidence_kept(body: dict[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with the sources of the levels that it leaves as they are: else they would be gone with the old one."""
+    before = facts.get("mapping")
+    if before is None:
+        return body
+    given, new = body.get("language", {}), body.get("language_evidence", [])
+    told = {each["skill"] for each in new}
+    unchanged = {
+        skill for skill, level in before["language"].items() if level is not None and given.get(skill) == level
+    }
+    kept = [each for each in before["language_evidence"] if each["skill"] in unchanged - told]
+    return {**body, "language_evidence": [*kept, *new]} if kept else body
 
 
 def typed_of_mapping(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -135,14 +167,13 @@ def typed_of_mapping(facts: Mapping[str, Any]) -> dict[str, str]:
         **{name: mapping.get(name) for name in ("available_from", "available_to")},
         **{f"language_{skill}": mapping["language"].get(skill) for skill in SKILLS},
         **{name: " ".join(mapping.get(name) or ()) for name in ("licences", "skills", "certificates")},
-        "wished_municipality": next(iter(mapping.get("wished_municipalities") or ()), None),
         "notes": facts.get("mapping_notes"),
         "limits": facts.get("limits"),
     }
-    for row, work in enumerate(mapping["experience"][:PAST_WORK], start=1):
+    for row, work in enumerate(mapping["experience"], start=1):
         found |= {f"experience_{row}": work["occupation"], f"experience_months_{row}": work["months"]}
-    for row, wished in enumerate(mapping["wished_occupations"][:2], start=1):
-        found[f"wished_{row}"] = wished
+    for name, several in (("wished", "wished_occupations"), ("wished_municipality", "wished_municipalities")):
+        found |= {f"{name}_{row}": each for row, each in enumerate(mapping.get(several) or (), start=1)}
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
 
 
@@ -153,10 +184,15 @@ def named(pointer: str) -> str:
             return f"experience_{'months_' if rest == ['months'] else ''}{int(row) + 1}"
         case ["wished_occupations", row]:
             return f"wished_{int(row) + 1}"
-        case ["wished_municipalities", *_]:
-            return "wished_municipality"
+        case ["wished_municipalities", row]:
+            return f"wished_municipality_{int(row) + 1}"
+        case ["experience" | "wished_occupations" | "wished_municipalities" as rows]:
+            # The rows as a whole, where one says the same as another.
+            return {"experience": "experience_1", "wished_occupations": "wished_1"}.get(rows, "wished_municipality_1")
         case ["language_evidence", _, "source"]:
             return "evidence_source"
+        case ["language_evidence", _, "level" | "skill"]:
+            return "evidence_skills"
         case ["language_evidence", *_]:
             return "evidence_on"
         case parts:
@@ -164,9 +200,14 @@ def named(pointer: str) -> str:
 
 
 def _past_work(typed: Typed, row: int) -> dict[str, Any]:
+    occupation = occupation_code(typed.get(f"experience_{row}", ""))
     months = typed.get(f"experience_months_{row}", "").strip()
-    work = {"occupation": occupation_code(typed[f"experience_{row}"])}
-    return {**work, "months": number(months)} if months else work
+    # Months without an occupation are sent too: then the occupation is asked for, and nothing is lost.
+    return {**({"occupation": occupation} if occupation else {}), **({"months": number(months)} if months else {})}
+
+
+def _rows(typed: Typed, name: str, most: int) -> list[str]:
+    return [value for row in range(1, most + 1) if (value := typed.get(f"{name}_{row}", "").strip())]
 
 
 def _qualification(typed: Typed) -> dict[str, Any]:
@@ -184,7 +225,7 @@ def _truths(typed: Typed, *names: str) -> dict[str, Any]:
 
 
 _ALL = (
-    Action("mapping", bodies.Mapping, _MAPPING, mapping_of_form, typed_of_mapping),
+    Action("mapping", bodies.Mapping, _MAPPING, mapping_of_form, typed_of_mapping, evidence_kept),
     Action("qualifications", bodies.Qualification, _QUALIFICATION, _qualification),
     Action("assessment", bodies.Assessment, _ASSESSMENT, _assessment),
     Action(

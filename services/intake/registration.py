@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from chassis.audit import Outcome, Why
 from chassis.auth import NotFound, Principal
 from chassis.commands import CommandContext, Decision, Done, Loaded
 from chassis.ids import new_id
@@ -49,8 +50,15 @@ async def register_candidate(
     if await intake.log.find(context.claim) is None:
         # Refused before anything is stored: else every slip of the hand would leave a key of nobody.
         national_id = checks.identity(command).national_id
-        command = replace(command, candidate_id=await _reserved(intake, principal, national_id, command.candidate_id))
-        await intake.keyring.create(command.candidate_id)
+        try:
+            reserved = await _reserved(intake, principal, national_id, command.candidate_id)
+        except Problem:
+            # Sent twice at once, the second one may find the person whom the first has just registered.
+            if await intake.log.find(context.claim) is None:
+                raise
+        else:
+            await intake.keyring.create(reserved)
+            command = replace(command, candidate_id=reserved)
     candidate_id = command.candidate_id
     subject = candidate_subject(candidate_id)
 
@@ -65,7 +73,7 @@ async def register_candidate(
             raise
         # Somebody registered the same person between our reservation and our append.
         state, _ = await intake.candidate(candidate_id)
-        raise _known(principal, state) from refused
+        raise await _known(intake, principal, state) from refused
 
 
 async def _reserved(intake: Intake, principal: Principal, national_id: str, fresh: str) -> str:
@@ -81,7 +89,7 @@ async def _reserved(intake: Intake, principal: Principal, national_id: str, fres
         return candidate_id
     if state.erased:
         return await intake.people.replace(national_id, candidate_id, fresh)
-    raise _known(principal, state)
+    raise await _known(intake, principal, state)
 
 
 async def _state(intake: Intake, candidate_id: str) -> Candidate | None:
@@ -89,8 +97,12 @@ async def _state(intake: Intake, candidate_id: str) -> Candidate | None:
     return fold_candidate((await intake.log.load([subject]))[subject])
 
 
-def _known(principal: Principal, state: Candidate) -> Problem:
-    if principal.is_of(state.intermediary):
+async def _known(intake: Intake, principal: Principal, state: Candidate) -> Problem:
+    """What a number is answered whose person is registered: audited, since it tells of somebody."""
+    why = Why.OWN_CANDIDATE if principal.is_of(state.intermediary) else None
+    outcome = Outcome.DENIED if why is None else Outcome.ALLOWED
+    await intake.audit.record(principal, state.candidate_id, "duplicate", outcome, why)
+    if why is not None:
         return Problem(409, "person_registered_here", more={"candidate_id": state.candidate_id})
     # Which intermediary has them is not told: it would show where somebody with a protected address is known.
     return Problem(409, "person_registered")

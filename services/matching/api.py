@@ -99,9 +99,7 @@ def matches_router(matching: Matching) -> APIRouter:
     @routes.get("/matches/{match_id}", summary="One match")
     async def one(match_id: str, request: Request, principal: Reader, fresh: Fresh) -> Response:
         await fresh.in_views(matching.view("matches"), matching.view("pool"))
-        match = await matching.visible_match(principal, match_id)
-        why = await matching.why(principal, match.document)
-        await matching.audit.read(principal, match["candidate_id"], "match", why)
+        match = await matching.read_match(principal, match_id)
         if wants_page(request):
             return await match_page(matching, request, principal, match)
         heard = await matching.view("matches").get(match_id) or {}

@@ -117,6 +117,12 @@ class Matching:
             await self.audit.read(principal, match["candidate_id"], "match", None)
         return match
 
+    async def read_match(self, principal: Principal, match_id: str) -> SeenMatch:
+        """A match that the caller may see, to be shown: audited. Raises NotFound, also audited."""
+        match = await self.match(match_id)
+        await self.audit.read(principal, match["candidate_id"], "match", await self.why(principal, match.document))
+        return match
+
     async def why(self, principal: Principal, match: Mapping[str, Any]) -> Why | None:
         """What lets the caller read a match; None: nothing does."""
         if principal.intermediary is not None:

@@ -103,9 +103,14 @@ async def propose_next(
         await matching.audit.read(principal, [], "reserve", None)
     reserve = await reading.reserve(matching, need, slot_id, 1)
     if not reserve:
-        raise Refused("nobody_left")
+        # Through the log all the same: sent again, it would else be refused by its own effect.
+        return await matching.commands.run(context, [f"slot:{slot_id}"], _nobody_left)
     deadline = body.deadline or matching.clock.today() + timedelta(days=ANSWER_DAYS)
     return await _propose(matching, principal, context, need, slot_id, reserve[0], deadline)
+
+
+def _nobody_left(_: Mapping[str, Loaded]) -> Decision:
+    raise Refused("nobody_left")
 
 
 async def _propose(

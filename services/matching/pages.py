@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.auth import NotFound, Principal, Visitor, require
 from chassis.decisions import CommandContext, Done
-from chassis.errors import Stale
+from chassis.errors import IdempotencyMismatch, Stale
 from chassis.formats import Language
 from chassis.freshness import WAIT_SECONDS, Fresh
 from chassis.pages import page_router
@@ -42,6 +42,8 @@ from services.matching.words import in_short, profile_in_words, requirements_in_
 
 SHOWN = 100
 Errors = Mapping[str, str]
+WRONG = (ValidationError, Refused, Stale, IdempotencyMismatch)
+"""What a form is shown again for, with what was typed."""
 _NO_TEXT: Mapping[str, str] = {}
 
 
@@ -66,7 +68,7 @@ def router(matching: Matching) -> APIRouter:
         try:
             body = bodies.Proposal.model_validate(await _typed(request))
             done = await operations.propose(matching, principal, _waiting_for(context), slot_id, body)
-        except (ValidationError, Refused) as error:
+        except WRONG as error:
             return await _slot_page(matching, request, principal, slot_id, errors=_wrong(request, error), status=422)
         return respond_page(done.answer.location, done)
 
@@ -75,7 +77,7 @@ def router(matching: Matching) -> APIRouter:
         try:
             body = bodies.NextChoice.model_validate(await _typed(request))
             done = await operations.propose_next(matching, principal, _waiting_for(context), slot_id, body)
-        except (ValidationError, Refused) as error:
+        except WRONG as error:
             return await _slot_page(matching, request, principal, slot_id, errors=_wrong(request, error), status=422)
         return respond_page(done.answer.location, done)
 
@@ -85,7 +87,7 @@ def router(matching: Matching) -> APIRouter:
             body = bodies.PlanLine.model_validate(await _typed(request))
             proposal = bodies.Proposal(candidate_id=body.candidate_id)
             done = await operations.propose(matching, principal, _waiting_for(context), body.slot_id, proposal)
-        except (ValidationError, Refused) as error:
+        except WRONG as error:
             shown = await planned(matching, principal, web_of(request).texts, language_of(request))
             return plan_page(request, shown, errors=_wrong(request, error), status=422)
         return respond_page(done.answer.location, done)
@@ -99,11 +101,11 @@ def router(matching: Matching) -> APIRouter:
         typed = await _typed(request)
         try:
             done = await STEPS[step].take(matching, principal, _waiting_for(context), match_id, _of_step(step, typed))
-        except (ValidationError, Refused, Stale) as error:
+        except WRONG as error:
             errors = {f"{step}-{name}": sentence for name, sentence in _wrong(request, error).items()}
             status = 409 if isinstance(error, Stale) else 422
             # As it is now: what is sent again is based on what its author has seen this time.
-            match = await matching.visible_match(principal, match_id)
+            match = await matching.read_match(principal, match_id)
             return await match_page(matching, request, principal, match, typed=typed, errors=errors, status=status)
         return respond_page(f"/matches/{match_id}", done)
 
@@ -322,7 +324,7 @@ async def _work(matching: Matching, match: Mapping[str, Any], language: Language
     return {**work_in_words(registered, language), **requirements_in_words(registered, language)}
 
 
-def _wrong(request: Request, error: ValidationError | Refused | Stale) -> Errors:
+def _wrong(request: Request, error: Exception) -> Errors:
     problems, language = web_of(request).problems, language_of(request)
     if not isinstance(error, ValidationError):
         # A refusal without a field stands beside the form as a whole.

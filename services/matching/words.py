@@ -69,8 +69,16 @@ def in_short(profile: Document, language: Language) -> list[str]:
 
 
 def profile_in_words(profile: Document, language: Language) -> Document:
+    """The whole short profile, as an employer reads it."""
+    levels = profile["language"] or {}
     named = {
         part: [{**each, "name": occupation_name(each["occupation"], language)} for each in profile[part] or ()]
         for part in ("experience", "qualifications")
     }
-    return {**profile, **named}
+    return {
+        **profile,
+        **named,
+        "levels": [(skill, level) for skill in SKILLS if (level := levels.get(skill))],
+        "certificates": _named(profile["certificates"] or (), codelists.certificates(), language),
+        "skills": _named(profile["skills"] or (), codelists.skills(), language),
+    }

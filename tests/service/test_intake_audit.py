@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chassis.settings import Settings
-from tests.service.intake_helpers import World, running
+from tests.service.intake_helpers import NATIONAL_ID, PERSON, World, running
 
 OWN, NAV, SCHOOL = "counsellor-refugee-service", "counsellor-nav", "counsellor-adult-education"
 
@@ -61,6 +61,24 @@ async def test_denied_reads_are_audited_too_and_answered_as_if_nobody_were_there
         (what, None, "counsellor") for what in ("name", "candidate") * 2
     ]
     assert len(await audit(world, candidate_id=unknown, outcome="denied")) == 2
+    # A refused command shows nothing, and was still an attempt to get at somebody.
+    refused = await world.as_(NAV).post(f"/candidates/{candidate_id}/consent", {}, version=1)
+    assert refused.status_code == 404
+    assert len(await audit(world, candidate_id=candidate_id, outcome="denied")) == 5
+
+
+async def test_who_tries_a_number_leaves_a_trace_at_the_person_whom_it_finds(world: World) -> None:
+    """What is answered tells that somebody is registered, here or elsewhere."""
+    candidate_id = await world.candidate(national_id=NATIONAL_ID)
+    for persona in (OWN, NAV):
+        assert (await world.as_(persona).post("/candidates", PERSON)).status_code == 409
+    told = [(each["what"], each["why"], each["client"]) for each in await audit(world, candidate_id=candidate_id)]
+    assert told == [
+        ("duplicate", None, "intermediary:nav"),
+        ("duplicate", "own_candidate", "intermediary:refugee_service:3312"),
+    ]
+    assert len(await audit(world, candidate_id=candidate_id, outcome="denied")) == 1
+    assert NATIONAL_ID not in str(await audit(world))
 
 
 async def test_the_audit_is_read_in_pages_by_who_may(world: World) -> None:

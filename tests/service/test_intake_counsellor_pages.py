@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -31,6 +32,14 @@ MAPPED = {
     "licences": "b",
     "notes": "Trives med kunder",
     "limits": "Kan ikke løfte tungt",
+}
+ALL_ELSE: dict[str, object] = {
+    "wished_municipality_1": "0301",
+    "wished_municipality_2": "3301",
+    "travel_minutes": "45",
+    "available_from": "2025-02-01",
+    "education_level": "bachelor",
+    "certificates": ["first_aid"],
 }
 
 
@@ -62,7 +71,7 @@ async def test_a_counsellor_registers_maps_assesses_and_records_consent_on_pages
     assert sent.status_code == 303, sent.text
     url = sent.headers["Location"].partition("?")[0]
     steps: tuple[tuple[str, dict[str, object]], ...] = (
-        ("mapping", dict(MAPPED)),
+        ("mapping", {**MAPPED, **ALL_ELSE}),
         (
             "qualifications",
             {
@@ -88,6 +97,13 @@ async def test_a_counsellor_registers_maps_assesses_and_records_consent_on_pages
         "B1, B1: Offisiell prøve 1. desember 2024",
         "Butikkmedarbeidere: 48 måneder",
         "Kan ikke løfte tungt",
+        "Ønskede kommuner Oslo, Drammen",
+        "Lengste reisevei, minutter 45",
+        "Kan begynne 1. februar 2025",
+        "Høyeste fullførte utdanning Bachelor",
+        "Ferdigheter Kundeservice, Salg",
+        "Kurs og bevis Førstehjelp",
+        "Førerkort B",
         "Kurs: Butikkmedarbeidere, 1. september 2024",
         "13. juli 2025",
         "Samtykke til formidling Ja",
@@ -118,6 +134,43 @@ async def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(worl
     early = await act(browser, url, "assessment", {"ready": "yes", "valid_until": "2025-07-13"})
     assert early.status_code == 422
     assert "Kandidaten må kartlegges før vurderingen." in plain(early.text)
+
+
+async def test_a_new_mapping_by_form_loses_nothing_that_stands(world: World) -> None:
+    browser = await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    api = f"/candidates/{url.rpartition('/')[2]}"
+    day = {"source": "official_test", "assessed_on": "2024-12-01"}
+    full: dict[str, Any] = {
+        "municipality": "3312",
+        "hours_per_week": 37.5,
+        "language": {"speaking": "B1", "reading": "A2"},
+        "experience": [{"occupation": code, "months": 12} for code in ("5223", "2512", "5221", "9112", "5120")],
+        "wished_occupations": ["2512", "5223", "5221"],
+        "wished_municipalities": ["0301", "3312"],
+        "language_evidence": [{"skill": "speaking", "level": "B1", **day}, {"skill": "reading", "level": "A2", **day}],
+    }
+    assert (await world.as_(OWN).post(f"{api}/mapping", full, version=1)).status_code == 201
+    page = (await browser.get(f"{url}/mapping")).text
+    fields = dict(re.findall(r'<input id="([a-z_0-9]+)" [^>]*?value="([^"]*)"', page))
+    assert "experience_6" in fields, "one more"
+    chosen = dict(
+        re.findall(r'<select id="([a-z_0-9]+)"(?:(?!</select>).)*?<option value="([^"]*)" selected', page, re.S)
+    )
+    typed = {**fields, **chosen, "language_reading": "B2", "evidence_source": "counsellor", "evidence_on": "2025-01-10"}
+    typed |= {"evidence_skills": "reading", "experience_2": "", "experience_months_2": ""}
+    sent = await browser.post(f"{url}/mapping", data={**hidden(page, f"{url}/mapping"), **typed})
+    assert sent.status_code == 303, re.findall("-error.*", sent.text)
+    mapping = (await world.as_(OWN).get(api)).json()["mapping"]
+    assert mapping["experience"] == [full["experience"][each] for each in (0, 2, 3, 4)]
+    for name in ("wished_occupations", "wished_municipalities"):
+        assert mapping[name] == full[name]
+    assert {each["skill"]: (each["level"], each["source"]) for each in mapping["language_evidence"]} == {
+        "speaking": ("B1", "official_test"),
+        "reading": ("B2", "counsellor"),
+    }
+    alone = await act(browser, url, "mapping", {**MAPPED, "experience_months_2": "4"})
+    assert (alone.status_code, 'id="experience_2-error"' in alone.text) == (422, True), "months of what?"
 
 
 async def test_somebody_who_is_registered_is_shown_and_not_registered_again(world: World) -> None:
@@ -183,11 +236,13 @@ async def test_two_registrations_of_one_person_are_merged_after_a_yes_to_just_th
     first = (await register(browser)).headers["Location"].partition("?")[0]
     second = (await register(browser, name="Karim T.", national_id=OTHER_ID)).headers["Location"].partition("?")[0]
     foreign = nationalids.synthetic(BORN, 2)
-    await world.candidate("counsellor-nav", national_id=foreign)
+    elsewhere = await world.candidate("counsellor-nav", national_id=foreign)
     assert f'href="{first}/merger"' in (await browser.get(first)).text
     for number in (foreign, nationalids.synthetic(BORN, 3)):
         unknown = await act(browser, first, "merger", {"other_national_id": number, "confirmed": "yes"})
         assert "Dere følger ikke opp noen med dette nummeret." in plain(unknown.text), "the same for both"
+    (denied,) = (await world.as_("operator").get("/audit", candidate_id=elsewhere)).json()["items"]
+    assert (denied["what"], denied["outcome"]) == ("duplicate", "denied")
     third = (await register(browser, name="Karim U.", national_id=THIRD_ID)).headers["Location"].partition("?")[0]
     unasked = await act(browser, first, "merger", {"other_national_id": THIRD_ID, "confirmed": "yes"})
     assert (unasked.status_code, "og Karim U. går videre." in plain(unasked.text)) == (422, True)
@@ -208,6 +263,46 @@ async def test_two_registrations_of_one_person_are_merged_after_a_yes_to_just_th
     assert "/merger" not in page
     assert (await browser.get(f"{first}/erasure")).status_code == 404, "what has ended is erased with the other"
     assert second in (await browser.get(PATH)).text
+
+
+async def test_the_other_registration_is_chosen_from_the_list_with_the_same_checks(world: World) -> None:
+    browser = await log_in(world, OWN)
+    first = (await register(browser)).headers["Location"].partition("?")[0]
+    second = (await register(browser, national_id=OTHER_ID)).headers["Location"].partition("?")[0]
+    third = (await register(browser, name="Karim U.", national_id=THIRD_ID)).headers["Location"].partition("?")[0]
+    ended, survivor, other = (each.rpartition("/")[2] for each in (first, second, third))
+    foreign = await world.candidate("counsellor-nav", national_id=nationalids.synthetic(BORN, 2))
+    choice = re.search(r'href="([^"]+)">Velg den andre fra listen', (await browser.get(f"{first}/merger")).text)
+    assert choice is not None
+    listed = await browser.get(choice[1])
+    assert "Hvem er samme person som Karim Testesen?" in plain(listed.text)
+    links = re.findall(rf'href="({first}/merger[^"]+)"', listed.text)
+    assert links == [f"{first}/merger?other={each}" for each in (survivor, other)], "neither oneself nor the others'"
+    asked = await browser.get(links[0])
+    assert (
+        "Registreringen av Karim Testesen (registrert 13. januar 2025) ender, og Karim Testesen (registrert"
+        in plain(asked.text)
+    ), "of the same name"
+    typed = {**hidden(asked.text, f"{first}/merger"), "confirmed": "yes"}
+    for each in (foreign, ended, "01HZZZZZZZZZZZZZZZZZZZZZZ2"):
+        assert (await browser.get(f"{first}/merger?other={each}")).status_code == 404
+    assert (await browser.get(f"{PATH}?merges={foreign}")).status_code == 404
+    forged = await browser.post(f"{first}/merger", data={**typed, "chosen": foreign, "confirmed_for": foreign})
+    assert forged.status_code == 404
+    assert len((await world.as_("operator").get("/audit", candidate_id=foreign, outcome="denied")).json()["items"]) == 3
+    unsure = await browser.post(f"{first}/merger", data={**typed, "confirmed": "no"})
+    assert (unsure.status_code, "ender, og Karim Testesen" in plain(unsure.text)) == (422, True)
+    changed = await browser.post(f"{first}/merger", data={**hidden(unsure.text, f"{first}/merger"), "chosen": other})
+    assert (changed.status_code, "og Karim U. går videre." in plain(changed.text)) == (422, True)
+    for _ in range(2):
+        done = await browser.post(f"{first}/merger", data=typed)
+        assert (done.status_code, done.headers["Location"]) == (303, second), "also by a double click"
+    assert f'<a href="{second}">' in (await browser.get(first)).text
+    assert (await browser.get(links[0])).status_code == 404, "this registration has ended"
+    assert links[0] not in (await browser.get(f"{PATH}?merges={other}")).text
+    itself = await act(browser, second, "merger", {"other_national_id": OTHER_ID})
+    assert "En registrering kan ikke slås sammen med seg selv." in plain(itself.text)
+    assert 'id="other_national_id-error"' in itself.text
 
 
 async def test_everything_about_a_person_is_erased_after_a_yes(world: World) -> None:

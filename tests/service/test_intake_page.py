@@ -95,6 +95,21 @@ async def test_what_is_wrong_stands_at_its_field_beside_what_was_typed(world: Wo
     assert (await browser.post("/", data={**corrected, "hours_per_week": "37,5"})).status_code == 303
 
 
+async def test_who_goes_back_to_a_form_that_was_sent_and_writes_something_else_keeps_it(world: World) -> None:
+    browser = await log_in(world, "employer-lier")
+    typed = {**hidden((await browser.get("/")).text), "occupation": "5223", "municipality": "3312"}
+    assert (await browser.post("/", data=typed)).status_code == 303
+    other = await browser.post("/", data={**typed, "occupation": "2512", "hours_per_week": "20"})
+    assert other.status_code == 422
+    assert "Skjemaet er sendt før, med et annet innhold, og det gjelder." in plain(other.text)
+    assert 'value="2512"' in other.text
+    assert 'value="20"' in other.text
+    assert len((await world.as_("employer-lier").get("/needs", min_position="intake:1")).json()["items"]) == 1
+    sent = await browser.post("/", data={**typed, "occupation": "2512", **hidden(other.text)})
+    assert sent.status_code == 303, "what was written holds too"
+    assert len((await world.as_("employer-lier").get("/needs", min_position="intake:2")).json()["items"]) == 2
+
+
 async def test_a_form_without_its_token_is_refused(world: World) -> None:
     browser = await log_in(world, "employer-lier")
     typed = {**hidden((await browser.get("/")).text), "occupation": "5223", "municipality": "3312"}

@@ -160,6 +160,28 @@ async def test_of_many_who_register_one_person_at_once_one_succeeds(world: World
     }
 
 
+async def test_a_registration_sent_twice_at_once_gets_its_own_answer_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one that looks for its key before the other is stored, and for the person after."""
+    reserve, looked, stored = PersonIndex.reserve, asyncio.Event(), asyncio.Event()
+
+    async def reserved(index: PersonIndex, national_id: str, candidate_id: str) -> str:
+        if not looked.is_set():
+            looked.set()
+            await asyncio.wait_for(stored.wait(), 10)
+        return await reserve(index, national_id, candidate_id)
+
+    monkeypatch.setattr(PersonIndex, "reserve", reserved)
+    counsellor = world.as_(OWN)
+    late = asyncio.create_task(counsellor.post("/candidates", PERSON, key="karim"))
+    await asyncio.wait_for(looked.wait(), 10)
+    first = await counsellor.post("/candidates", PERSON, key="karim")
+    stored.set()
+    assert ((await late).status_code, (await late).json()) == (201, first.json())
+    assert (await late).headers["Idempotent-Replay"] == "true"
+
+
 async def test_a_registration_that_broke_off_before_its_append_is_completed_by_the_next_one(
     world: World, mongo: Client
 ) -> None:
@@ -214,8 +236,15 @@ async def test_a_candidate_is_handed_over_and_then_the_others_alone(world: World
     candidate_id = await world.candidate()
     same = await change(world, candidate_id, "handover", {"to_intermediary": "refugee_service"})
     assert (same.status_code, same.json()["errors"][0]["pointer"]) == (422, "/to_intermediary")
-    done = await change(world, candidate_id, "handover", {"to_intermediary": "nav"})
-    assert done.status_code == 201
+    path, body = f"/candidates/{candidate_id}/handover", {"to_intermediary": "nav"}
+    done, *twice = await asyncio.gather(*(world.as_(OWN).post(path, body, key="over", version=1) for _ in range(3)))
+    again = await world.as_(OWN).post(path, body, key="over", version=1)
+    assert [each.status_code for each in (done, *twice, again)] == [201] * 4, (
+        "the answer is its sender's, whosever they are"
+    )
+    assert {each.text for each in (*twice, again)} == {done.text}
+    for persona, key in ((OWN, "another"), (SCHOOL, "over")):
+        assert (await world.as_(persona).post(path, body, key=key, version=1)).status_code == 404
     assert (await world.as_(OWN).get(f"/candidates/{candidate_id}")).status_code == 404
     assert (await world.as_(NAV).get(f"/candidates/{candidate_id}")).json()["intermediary"] == "nav"
     position = f"intake:{done.json()['position']}"

@@ -183,6 +183,10 @@ async def test_an_employer_revises_and_withdraws_on_the_page(world: World) -> No
     old = {**typed, "idempotency_key": "another", "title": "Roser"}
     stale = await browser.post(f"{url}/revision", data=old)
     assert stale.status_code == 409
+    assert f"/language/en?next={url}/revision" in stale.text.replace("%2F", "/"), "where the page is"
+    for form in ("again", "revision", "withdrawal", "text-erasure"):
+        back = await browser.get(f"{url}/{form}")
+        assert (back.status_code, back.headers["Location"]) == (303, url), "it was sent, and cannot be asked for"
     withdrawal = {**hidden(shown, f"{url}/withdrawal"), "reason": "no_longer_needed"}
     done = await browser.post(f"{url}/withdrawal", data=withdrawal)
     after = plain((await browser.get(done.headers["Location"])).text)

@@ -154,6 +154,8 @@ async def test_the_second_choice_is_asked_at_once_when_one_drops_out(settings: S
         await heard(world, other.json()["match_id"], "asked")
         nobody = await world.post(f"/slots/{slot_id}/next", {})
         assert (nobody.status_code, nobody.json()["code"]) == (409, "nobody_left")
+        again = await world.post(f"/slots/{slot_id}/next", {}, key="once")
+        assert (again.status_code, again.json()["match_id"]) == (201, answer.json()["match_id"]), "nobody is left now"
 
 
 async def test_a_deadline_that_passes_without_an_answer_is_shown_and_can_be_closed(settings: Settings) -> None:

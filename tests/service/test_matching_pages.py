@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import httpx
 
 from chassis.settings import Settings
 from contracts.codelists import adaptations
+from contracts.intake import LanguageLevels
 from tests.service.matching_world import World, matching_world
 from tests.service.platform_helpers import until
 from tests.service.test_matching_journey import asked
@@ -189,6 +191,30 @@ async def test_pages_hide_what_is_not_the_readers(settings: Settings) -> None:
         assert "Siden er for formidlere" in await own.read("/")
 
 
+async def test_an_employer_reads_the_whole_short_profile_of_whom_is_presented(settings: Settings) -> None:
+    async with matching_world(settings) as world:
+        (slot_id,) = (await world.need()).slot_ids
+        said: dict[str, Any] = {
+            "language": LanguageLevels(listening="B2", reading="A2", speaking="B1"),
+            "licences": ("B", "BE"),
+            "certificates": ("first_aid",),
+            "skills": ("sales",),
+            "available_from": date(2025, 2, 1),
+        }
+        match_id = await world.presented(slot_id, await world.candidate(**said))
+        employer = browser(world)
+        await employer.log_in("employer-lier")
+        page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", await employer.read(f"/matches/{match_id}")))
+        for words in (
+            "Norsk Lytte: B2 Lese: A2 Snakke: B1 Førerkort",
+            "Førerkort B, BE",
+            "Kurs og bevis Førstehjelp",
+            "Ferdigheter Salg",
+            "Kan begynne 1. februar 2025",
+        ):
+            assert words in page, words
+
+
 async def test_the_candidate_sees_what_the_answer_is_about(settings: Settings) -> None:
     """Employer by name, work, place, hours, start window, requirements and what the workplace adapts; no points."""
     async with matching_world(settings) as world:
@@ -247,13 +273,23 @@ async def test_a_form_that_is_behind_shows_again_what_was_typed_and_what_has_hap
         late_answer = await person.read(match)
         said = await person.send(await person.read(match), f"{match}/steps/answer", **{"answer-answer": "accept"})
         assert said.status_code == 303
-        typed = {"cancellation-reason": "other", "cancellation-note": "Ringte: har flyttet"}
+        typed_note = "cancellation-note"
+        typed = {"cancellation-reason": "other", typed_note: "Ringte: har flyttet"}
         late = await counsellor.send(behind, f"{match}/steps/cancellation", **typed)
         assert late.status_code == 409
         assert "Noen andre har endret dette i mellomtiden (kandidaten har sagt ja)." in late.text
         assert "Ringte: har flyttet</textarea>" in late.text
         sent = await counsellor.send(late.text, f"{match}/steps/cancellation", **typed)
         assert sent.status_code == 303, "based on what the page showed this time"
+        gone_back = await counsellor.send(
+            late.text, f"{match}/steps/cancellation", **{**typed, typed_note: "Har flyttet"}
+        )
+        assert gone_back.status_code == 422
+        assert "Skjemaet er sendt før, med et annet innhold, og det gjelder." in gone_back.text
+        assert "Har flyttet" in gone_back.text
+        shown = (await world.get("/audit", "operator", candidate_id=name)).json()["items"]
+        reads = [each["what"] for each in shown if each["what"] == "match" and each["role"] == "counsellor"]
+        assert len(reads) == 3, "the page, and twice the form with what is wrong"
         # Nobody can take the answer back of a match that has ended: what was written is shown all the same.
         page = await person._client.post(
             f"{match}/steps/answer",

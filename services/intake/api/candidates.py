@@ -136,7 +136,7 @@ def endings(intake: Intake) -> APIRouter:
 
     @routes.post("/candidates/{candidate_id}/handover", status_code=201, summary="Hand over to another intermediary")
     async def handover(candidate_id: str, body: bodies.Handover, principal: Counsellor, context: Changing) -> Response:
-        await intake.own_candidate(principal, candidate_id)
+        await intake.own_candidate(principal, candidate_id, context)
         command = HandOver(body.to_intermediary, intake.clock.now())
         return respond(await intake.change_candidate(context, candidate_id, command))
 

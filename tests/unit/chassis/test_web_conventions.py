@@ -128,7 +128,17 @@ async def test_a_limit_outside_1_to_200_is_422(client: httpx.AsyncClient, limit:
     assert answer.json()["errors"][0]["parameter"] == "limit"
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "eyIkZ3QiOiAxfQ", "W3siJGd0IjoxfV0", "æ", "WzFd\n[", "W" * 4001])
+NO_TEXT, TOO_LARGE, NO_NUMBER = "WyJcdWQ4MDAiXQ", "WzFlOTld", "W05hTl0"
+"""`["\\ud800"]`, `[1e99]` and `[NaN]`: no database takes them."""
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("x", "W10", "eyIkZ3QiOiAxfQ", "W3siJGd0IjoxfV0", "æ", "WzFd\n[", "W" * 4001),
+        *(NO_TEXT, TOO_LARGE, NO_NUMBER),
+    ],
+)
 async def test_a_cursor_that_is_not_ours_is_400(client: httpx.AsyncClient, cursor: str) -> None:
     answer = await client.get("/things", params={"cursor": cursor}, headers=headers())
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")

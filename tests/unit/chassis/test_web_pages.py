@@ -7,7 +7,10 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
+from starlette.responses import Response
 
+from chassis.decisions import Answer, Done
+from chassis.respond import respond_page
 from chassis.sessions import Sessions, local_path
 from tests.webapp import OWN, StillService, browser, settings, thing_app, token
 
@@ -45,13 +48,29 @@ async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(cli
 
 
 def test_the_session_cookie_is_secure_in_production() -> None:
-    from starlette.responses import Response
-
     given = settings(environment="production", dev_issuer_key=None, jwks_url="http://x", session_secret="s")
     response = Response()
     Sessions(given).begin(response, "t", 60)
     assert response.headers["set-cookie"].startswith("__Host-dugnad=t;")
     assert "Secure" in response.headers["set-cookie"]
+
+
+@pytest.mark.parametrize("production", [True, False])
+async def test_how_far_a_log_has_come_is_told_by_the_rule_of_the_session_cookie(production: bool) -> None:
+    more = {"environment": "production", "dev_issuer_key": None, "jwks_url": "http://x", "session_secret": "s"}
+    app = thing_app(StillService(settings(**(more if production else {}))))
+    done = Done(Answer({}, "/", "thing:1"), version=1, commit_id="c", position=7, repeated=False, source="intake~2")
+
+    @app.get("/redirected")
+    async def redirected() -> Response:
+        return respond_page("/", done)
+
+    async with browser(app) as client:
+        cookie = (await client.get("/redirected")).headers["set-cookie"]
+    assert cookie.startswith("dugnad_seen_intake=intake~2:7;")
+    for attribute in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=60"):
+        assert attribute in cookie
+    assert ("Secure" in cookie) is production
 
 
 async def test_the_login_shows_every_persona_but_no_service(client: httpx.AsyncClient) -> None:
