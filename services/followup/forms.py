@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from chassis.requests import StrictModel
+from contracts.rulepacks import RulePack
 from contracts.vocabulary import (
     CloseReason,
     Measure,
@@ -252,7 +253,9 @@ def _in_trial(case: Case, party: Party | None) -> list[str]:
     live = live_agreement(case)
     if trial is None or live is None:
         return []
-    decided = live[1]["decision_maker_needed"]
+    # By the measure, as it is decided: an agreement that was registered late has needed a decision maker, once.
+    after = date.fromisoformat(trial[1]["end_on"]) + timedelta(days=1)
+    decided = RulePack.at(after).decision_maker_needed(Measure(trial[1]["measure"]))
     extends = ["extend"] if party == (Party.DECISION_MAKER if decided else Party.COUNSELLOR) else []
     if party in (Party.EMPLOYER, Party.PARTICIPANT):
         voice = ["voice"] if party == Party.PARTICIPANT else []

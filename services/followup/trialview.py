@@ -32,12 +32,12 @@ from contracts.followup import (
 _IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number", "trial_id")
 
 
-def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
-    """The fields that an event sets."""
+def trial_after(trial: Mapping[str, Any], event: TrialEvent, at: int) -> dict[str, Any]:
+    """The fields that an event sets. `at`: its place among all events of the case."""
     decision = _decision(trial, event)
     # In the order of the log: of several decisions on one day, which one came last cannot be told from the day.
     decided = {} if decision is None else {"decided": [*trial.get("decided", []), decision]}
-    return {**_fields(trial, event), **decided}
+    return {**_fields(trial, event, at), **decided}
 
 
 def _decision(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any] | None:
@@ -63,7 +63,7 @@ def _decision(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any] | N
             return None
 
 
-def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
+def _fields(trial: Mapping[str, Any], event: TrialEvent, at: int) -> dict[str, Any]:
     match event:
         case TrialStarted():
             kept = {name: value for name, value in event.data().items() if name not in _IDS}
@@ -72,7 +72,8 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
             parts = {"check_ins": trial.get("check_ins", []), "extensions": trial.get("extensions", [])}
             return {**kept, **parts, **({"start_reversals": reversals} if reversals else {})}
         case StartDisputed():
-            other = _told(event, "on", "reported_by", "reported_on")
+            # Whether it came before the counsellor settled the day or after cannot be told from the day.
+            other = {**_told(event, "on", "reported_by", "reported_on"), "at": at}
             return {"disputed": [*trial.get("disputed", []), other]}
         case StartReversed():
             wrong = _told(event, "on", "reversed_on", "reason")

@@ -254,7 +254,7 @@ def test_in_a_trial_what_somebody_waits_for_comes_before_the_next_check_in(
     commands: list[Command], step: Step, party: Party, due_on: date
 ) -> None:
     # The check-in after 7 April is due after the last day: then only the closing is left.
-    assert next_step(case_of(commands), date(2025, 3, 5), Party.EMPLOYER) == NextStep(step, (party,), due_on)
+    assert next_step(case_of(commands), date(2025, 3, 5), Party.PARTICIPANT) == NextStep(step, (party,), due_on)
 
 
 def test_somebody_who_was_hired_is_asked_after_once_the_months_have_passed() -> None:
