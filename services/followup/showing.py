@@ -89,7 +89,7 @@ def trial_for(part: Mapping[str, Any], party: Party | None) -> dict[str, Any]:
     if party != Party.EMPLOYER:
         return shown
     shown["check_ins"] = [{name: each[name] for name in ("check_in_id", "held_on")} for each in shown["check_ins"]]
-    return {name: value for name, value in shown.items() if name != "missed"}
+    return {name: value for name, value in shown.items() if name not in ("missed", "check_in_reversals")}
 
 
 def agreement_part(agreement_id: str, agreement: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from contracts.followup import (
     ChangeProposed,
     CheckInHeld,
     CheckInMissed,
+    CheckInReversed,
     ClosingTalkHeld,
     EmploymentConfirmed,
     OutcomeReversed,
@@ -77,8 +78,7 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent, at: int) -> dict[str, A
             return {"disputed": [*trial.get("disputed", []), other]}
         case StartReversed():
             wrong = _told(event, "on", "reversed_on", "reason")
-            never_due = event.data()["check_ins_not_missed_on"]
-            missed = [day for day in trial.get("missed", []) if day not in never_due]
+            missed = _without(trial.get("missed", []), event.data()["check_ins_not_missed_on"])
             return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed, "disputed": []}
         case CheckInHeld():
             held = {
@@ -87,6 +87,14 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent, at: int) -> dict[str, A
                 "progress": event.progress,
             }
             return {"check_ins": [*trial.get("check_ins", []), held]}
+        case CheckInReversed():
+            wrong = _told(event, "check_in_id", "held_on", "reversed_on", "reason")
+            return {
+                # Gone from the list that everything is judged by, and kept beside it.
+                "check_ins": [each for each in trial["check_ins"] if each["check_in_id"] != event.check_in_id],
+                "check_in_reversals": [*trial.get("check_in_reversals", []), wrong],
+                "missed": _without(trial.get("missed", []), event.data()["check_ins_not_missed_on"]),
+            }
         case CheckInMissed():
             return {"missed": [*trial.get("missed", []), event.due_on.isoformat()]}
         case VoiceGiven():
@@ -102,6 +110,10 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent, at: int) -> dict[str, A
             return {"shortenings": [*trial.get("shortenings", []), shortened], "end_on": shortened["end_on"]}
         case _:
             return _ending(trial, event)
+
+
+def _without(days: list[str], never_due: list[str]) -> list[str]:
+    return [day for day in days if day not in never_due]
 
 
 def _with_right_day(reversals: list[dict[str, Any]], on: str, end_on: str) -> list[dict[str, Any]]:

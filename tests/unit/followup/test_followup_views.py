@@ -40,6 +40,7 @@ from tests.unit.followup.followup_facts import (
     played,
     revoking,
     starting,
+    taking_back,
 )
 from tests.unit.followup.test_followup_aftermath import CERTIFICATE, REVERSE, TAKE, TALK, employed
 from tests.unit.followup.test_followup_changes import DRAFTED, EXPIRES, changing, looking
@@ -69,6 +70,8 @@ FULL: list[Command] = [
     answering(Party.PARTICIPANT),
     missing(date(2025, 3, 4)),
     checking_in(held_on=date(2025, 3, 5), at=noon(date(2025, 3, 5)), note="secret", agreed="secret too"),
+    taking_back(note="secret"),
+    checking_in(check_in_id="C2", held_on=date(2025, 3, 6), at=noon(date(2025, 3, 6))),
     extending(at=noon(date(2025, 4, 10))),
     shortening(end_on=date(2025, 7, 1), at=noon(date(2025, 4, 11))),
     settling(date(2025, 2, 4), date(2025, 4, 12), note="secret"),
