@@ -168,16 +168,18 @@ def _settling(case: Case, today: date) -> NextStep:
 def _in_trial(case: Case, trial: Mapping[str, Any], today: date, party: Party | None) -> NextStep:
     if start_is_disputed(case):
         return _settling(case, today)
+    end_on = date.fromisoformat(trial["end_on"])
+    # After the last day there is nobody left to look after, and nothing to change.
+    goes_on = today <= end_on
     # That nobody has looked after the candidate is no news for employers.
-    if party != Party.EMPLOYER and _is_open(case, Task.HOLD_CHECK_IN):
+    if goes_on and party != Party.EMPLOYER and _is_open(case, Task.HOLD_CHECK_IN):
         return NextStep(Step.CHECK_IN, (Party.COUNSELLOR,), _due(case, Task.HOLD_CHECK_IN, today))
     # Others are not even told that the candidate has said something.
     if party == Party.COUNSELLOR and (said_on := unheard_voice(trial)) is not None:
         within = playbook_on(said_on, _municipality(case)).voice_answered_within_days
         return NextStep(Step.HEAR_VOICE, (Party.COUNSELLOR,), said_on + timedelta(days=within))
-    if (change := waiting_change(trial)) is not None:
+    if goes_on and (change := waiting_change(trial)) is not None:
         return NextStep(Step.ANSWER_CHANGE, (answers_change(change),), date.fromisoformat(change["effective_on"]))
-    end_on = date.fromisoformat(trial["end_on"])
     if today >= end_on:
         return NextStep(Step.CLOSE, (Party.COUNSELLOR,), end_on)
     due_on = min(check_in_due(trial, _municipality(case)), end_on)
