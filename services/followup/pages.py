@@ -22,7 +22,7 @@ from chassis.errors import DependencyDown, Stale
 from chassis.freshness import WAIT_SECONDS, Fresh
 from chassis.keyring import KeyringUnavailable
 from chassis.pages import page_router
-from chassis.problems import Problem, as_problem
+from chassis.problems import HANDLED, Problem, as_problem
 from chassis.projection import Document
 from chassis.respond import Creating, Paging, respond_page
 from chassis.webstate import language_of, web_of
@@ -114,10 +114,13 @@ def router(followup: Followup) -> APIRouter:
                 return await _form(followup, request, case, ACTIONS[action], typed, preview=told)
             done = await _run(followup, principal, case, ACTIONS[action], typed, context)
         except _OF_FORM as error:
-            code = _status(error)
-            wrong = _wrong(request, error)
+            code, wrong = _status(error), _wrong(request, error)
             # As it is now: what is sent again is based on what its author has seen this time.
-            now = case if code != 409 else await _as_in_the_log(followup, principal, case, ACTIONS[action])
+            now = (
+                case
+                if not isinstance(error, Stale)
+                else await _as_in_the_log(followup, principal, case, ACTIONS[action])
+            )
             return await _form(followup, request, now, ACTIONS[action], typed, wrong, code=code)
         seen = "" if done.seen is None else f"?min_position={done.seen}"
         return respond_page(f"/cases/{match_id}{seen}")
@@ -302,7 +305,7 @@ def _decided_on(case: Document, action: Action) -> Mapping[str, Any] | None:
     return live[1] if live is not None and action.name in ("approve", "approve-for", "annul") else None
 
 
-_OF_FORM = (ValidationError, Refused, Stale, Problem, KeyringUnavailable, DependencyDown)
+_OF_FORM: tuple[type[Exception], ...] = (ValidationError, *HANDLED)
 
 
 def _status(error: Exception) -> int:
