@@ -24,11 +24,11 @@ from chassis.keyring import KeyringUnavailable
 from chassis.pages import page_router
 from chassis.problems import HANDLED, Problem, as_problem
 from chassis.projection import Document
-from chassis.respond import Creating, Paging, respond_page
+from chassis.respond import Creating, respond_page
 from chassis.webstate import language_of, web_of
 from contracts.refused import Refused
 from contracts.vocabulary import Party
-from services.followup.api.cases import CasePage, own_cases
+from services.followup.api.cases import CasePage, cases_at_work
 from services.followup.api.changes import voices
 from services.followup.api.trials import preview_extension
 from services.followup.core import Followup, acting, party_of
@@ -66,10 +66,10 @@ def router(followup: Followup) -> APIRouter:
         party = party_of(principal) if "cases:read" in principal.scopes else None
         own_id = await followup.counsellors.known(principal.sub) if party == Party.COUNSELLOR else None
         where = {"counsellor_id": own_id or ""} if mine and party == Party.COUNSELLOR else {}
-        found = [] if party is None else await own_cases(followup, principal, where, Paging(SHOWN, None))
+        found, unread = ([], False) if party is None else await cases_at_work(followup, principal, where)
         today, language = followup.service.clock.today(), language_of(request)
         by_group: dict[Group, list[dict[str, Any]]] = {each: [] for each in Group}
-        for case in found[:SHOWN]:
+        for case in found:
             step = next_step(case, today, party)
             shown = {
                 "case": case,
@@ -78,19 +78,23 @@ def router(followup: Followup) -> APIRouter:
                 "place": place_of(case["match"], language),
             }
             by_group[group(case, party, today)].append(shown)
-        for cases in by_group.values():
+        counts, room = [(name.value, len(cases)) for name, cases in by_group.items()], SHOWN
+        for name, cases in by_group.items():
             cases.sort(key=lambda each: (each["step"] is None, each["step"] and each["step"].due_on))
+            # What is most urgent comes first, and is never what there is no room for.
+            by_group[name] = cases[:room]
+            room -= len(by_group[name])
         return web_of(request).pages.render(
             request,
             "worklist.html",
             groups=[(name.value, cases) for name, cases in by_group.items() if cases],
             is_party=party is not None,
-            counts=[(name.value, len(cases)) for name, cases in by_group.items()],
+            counts=counts,
             # Candidates have a case, and no places.
             has_places=party not in (None, Party.PARTICIPANT),
             is_counsellor=party == Party.COUNSELLOR,
             mine=mine,
-            more=len(found) > SHOWN,
+            more=unread or len(found) > SHOWN,
             shown_at_most=SHOWN,
         )
 

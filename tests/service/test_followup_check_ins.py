@@ -8,6 +8,8 @@ from datetime import date
 import pytest
 
 from chassis.settings import Settings
+from services.followup import pages
+from services.followup.api import cases
 from tests.service.followup_helpers import COUNSELLOR, EMPLOYER, World, running
 from tests.service.test_followup_cases import code
 from tests.service.test_followup_pages import Outline, act, hidden, log_in, plain
@@ -41,6 +43,8 @@ async def test_a_check_in_that_was_not_held_is_taken_back_and_is_owed_again(worl
     assert shown["trial"]["check_in_reversals"][0]["held_on"] == "2025-03-03"
     assert shown["next_step"]["step"] == "check_in"
     assert not [word for word in ("Kom for sent", "en annen deltaker") if word in str(shown)]
+    read = (await world.as_(COUNSELLOR).get(f"/trials/{trial_id}", notes="true")).json()
+    assert read["check_in_reversals"][0]["note"] == "Det var en annen deltaker"
     late = {"end_on": "2025-08-02"}
     assert code(await sent(world, COUNSELLOR, f"/trials/{trial_id}/extension", late)) == (409, "check_in_owed")
 
@@ -71,6 +75,27 @@ async def test_the_page_of_a_case_tells_how_it_went_and_has_a_form_to_take_a_wro
     assert "En oppfølging ble tatt bort" in plain(page.text)
     assert "Trenger vernesko" not in page.text
     assert (await counsellor.get(f"/cases/{case.match_id}/reverse-check-in")).status_code == 303, "nothing left"
+
+
+async def test_a_list_of_work_counts_every_case_and_leaves_out_the_least_urgent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "_BATCH", 2)
+    monkeypatch.setattr(pages, "SHOWN", 2)
+    found = [await world.confirmed(registered_on=date(2025, 1, day)) for day in (13, 12, 11, 10, 9)]
+    over = found[0]
+    await world.cancelled(over)
+    await world.shown(over, lambda shown: shown["status"] == "ended")
+    counsellor = await log_in(world, COUNSELLOR)
+    work = await counsellor.get("/")
+    Outline(work.text).check()
+    assert [each.match_id for each in found if each.match_id in work.text] == [each.match_id for each in found[3:]]
+    assert "Venter på deg: 4" in plain(work.text)
+    assert "Avsluttet: 1" in plain(work.text)
+    assert "Bare de 2 første sakene vises." in plain(work.text)
+    assert over.match_id not in work.text
+    await world.day(date(2026, 9, 1))
+    assert "Avsluttet: 0" in plain((await counsellor.get("/")).text), "of what was over long ago nothing is asked"
 
 
 async def test_what_was_typed_is_kept_when_the_rules_cannot_be_asked_for(world: World) -> None:
