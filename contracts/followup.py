@@ -23,6 +23,7 @@ from contracts.plans import (
 )
 from contracts.vocabulary import (
     AnnulReasonCode,
+    CheckInReversalReasonCode,
     CloseReasonCode,
     IntermediaryCode,
     MeasureCode,
@@ -169,7 +170,6 @@ class StartReversed(TrialEvent):
     """The day that never was the start."""
     reason: StartReversalReasonCode
     check_ins_not_missed_on: tuple[date, ...] = ()
-    """The due days of check-ins that were said to be missed, and that by the right day were never due, in order."""
 
 
 class NoShowReported(AgreementEvent):
@@ -185,6 +185,16 @@ class CheckInHeld(TrialEvent):
     check_in_id: str
     held_on: date
     progress: ProgressCode
+
+
+class CheckInReversed(TrialEvent):
+    """A recorded check-in was never held; what was missed without it follows in the same commit. Sealed: `note`."""
+
+    check_in_id: str
+    held_on: date
+    reversed_on: date
+    reason: CheckInReversalReasonCode
+    check_ins_not_missed_on: tuple[date, ...] = ()
 
 
 class CheckInMissed(TrialEvent):
@@ -323,6 +333,7 @@ FollowupEvent = (
     | StartReversed
     | NoShowReported
     | CheckInHeld
+    | CheckInReversed
     | CheckInMissed
     | VoiceGiven
     | ChangeProposed

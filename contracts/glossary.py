@@ -36,6 +36,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "available_from": "The first day on which the candidate can work; null is at once.",
         "available_to": "The last day on which the candidate can work; null is no end.",
         "cancelled_on": "The Oslo day on which the match ended.",
+        "check_ins_not_missed_on": "The due days of check-ins that were said to be missed and never were due.",
         "completed_on": "The last day, or the day on which it was done.",
         "concluded_on": "The Oslo day of the last approval needed.",
         "confirmed_on": "The Oslo day on which the match was confirmed.",

@@ -252,6 +252,15 @@ class StartReversalReason(StrEnum):
     OTHER = "other"
 
 
+class CheckInReversalReason(StrEnum):
+    """Why a check-in that was recorded is taken back."""
+
+    NOT_HELD = "not_held"
+    REGISTERED_BY_MISTAKE = "registered_by_mistake"
+    """On the wrong day or in the wrong case: the right one is recorded as another check-in."""
+    OTHER = "other"
+
+
 class ConsentScope(StrEnum):
     """What a candidate has said yes to."""
 
@@ -296,6 +305,7 @@ PlanEndReasonCode = Annotated[str, Field(json_schema_extra=_values(PlanEndReason
 ShortenReasonCode = Annotated[str, Field(json_schema_extra=_values(ShortenReason))]
 ReversalReasonCode = Annotated[str, Field(json_schema_extra=_values(ReversalReason))]
 StartReversalReasonCode = Annotated[str, Field(json_schema_extra=_values(StartReversalReason))]
+CheckInReversalReasonCode = Annotated[str, Field(json_schema_extra=_values(CheckInReversalReason))]
 TaskCode = Annotated[str, Field(json_schema_extra=_values(Task))]
 ConsentScopeCode = Annotated[str, Field(json_schema_extra=_values(ConsentScope))]
 QualificationKindCode = Annotated[str, Field(json_schema_extra=_values(QualificationKind))]

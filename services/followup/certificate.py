@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
+from reportlab.lib.utils import simpleSplit
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -28,7 +29,7 @@ from services.followup.tagging import TaggedPage
 
 TEXT, STRONG = "Vera", "VeraBd"
 """Bitstream Vera, which comes with the library and may be embedded."""
-LEFT, TOP, LINE = 25 * mm, 250 * mm, 9 * mm
+LEFT, RIGHT, TOP, LINE = 25 * mm, 20 * mm, 250 * mm, 9 * mm
 VALUE_AT = LEFT + 62 * mm
 _LANGUAGES: Mapping[Language, str] = {"nb": "nb-NO", "en": "en-GB"}
 """As a PDF says its language (BCP 47)."""
@@ -83,20 +84,22 @@ def certificate_pdf(facts: Facts, texts: Texts, language: Language) -> bytes:
     canvas.setSubject(say("title"))
     page = TaggedPage(canvas)
 
-    def line(kind: str, font: str, size: int, y: float, text: str, x: float = LEFT, **attributes: str) -> None:
+    def line(kind: str, font: str, size: int, y: float, text: str, x: float = LEFT, **attributes: str) -> float:
+        """Draw at a height; what is too wide for the page goes on below. The height of the last line."""
         canvas.setFont(font, size)
-        page.text(kind, x, y, printable(text), **attributes)
+        lines, leading = _lines(printable(text), font, size, A4[0] - RIGHT - x), 1.4 * size
+        page.text(kind, x, y, lines, leading, **attributes)
+        return y - (len(lines) - 1) * leading
 
     line("H1", STRONG, 24, TOP, say("title"))
-    line("P", STRONG, 15, TOP - 2 * LINE, facts.name)
-    line("P", TEXT, 11, TOP - 3 * LINE, say("has_taken_part"))
-    place = TOP - 5 * LINE
+    place = line("P", STRONG, 15, TOP - 2 * LINE, facts.name)
+    line("P", TEXT, 11, place - LINE, say("has_taken_part"))
+    place -= 3 * LINE
     with page.within("Table"):
         for name, value in _rows(facts, texts, language):
             with page.within("TR"):
                 line("TH", TEXT, 11, place, say(name), Scope="Row")
-                line("TD", STRONG, 11, place, value, VALUE_AT)
-            place -= LINE
+                place = line("TD", STRONG, 11, place, value, VALUE_AT) - LINE
     line("P", TEXT, 11, place - LINE, say("issued", day=long_date(facts.issued_on, language)))
     line("P", TEXT, 8, 20 * mm, say("number", number=facts.certificate_id))
     page.finish()
@@ -118,6 +121,25 @@ def _rows(facts: Facts, texts: Texts, language: Language) -> list[tuple[str, str
         ("hours", decimals(facts.hours_per_week, 1, language)),
         ("by", _word(texts, language, "intermediary", facts.intermediary)),
     ]
+
+
+def _lines(text: str, font: str, size: int, width: float) -> list[str]:
+    """The text in lines of that width, broken between words, and within one that alone is too wide."""
+    lines: list[str] = []
+    for part in simpleSplit(text, font, size, width) or [""]:
+        rest = part
+        while (fits := _fitting(rest, font, size, width)) < len(rest):
+            lines.append(rest[:fits])
+            rest = rest[fits:]
+        lines.append(rest)
+    return lines
+
+
+def _fitting(text: str, font: str, size: int, width: float) -> int:
+    """How many signs of a text are within the width; at least one."""
+    return next(
+        (count for count in range(len(text), 1, -1) if pdfmetrics.stringWidth(text[:count], font, size) <= width), 1
+    )
 
 
 def _word(texts: Texts, language: Language, listed: str, code: str) -> str:

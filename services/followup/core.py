@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import reduce
 from typing import Any
 
 from chassis.auth import NotFound, Principal
@@ -219,4 +218,7 @@ def _found(principal: Principal, loaded: Loaded, agreement: Loaded) -> Found:
         raise NotFound
     # A commit that ended several cases is in the history of each.
     events = [event for event in subjects.followup_events(loaded) if event.match_id == drafted.match_id]
-    return Found(loaded, drafted, reduce(case_after, events, {}))
+    document: Document = {}
+    for at, event in enumerate(events):
+        document = case_after(document, event, at)
+    return Found(loaded, drafted, document)

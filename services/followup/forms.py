@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from enum import StrEnum
 from typing import Any, Literal
 
 from chassis.requests import StrictModel
+from contracts.rulepacks import RulePack
 from contracts.vocabulary import (
+    CheckInReversalReason,
     CloseReason,
     Measure,
     Outcome,
@@ -72,7 +75,7 @@ _NOTE = Input("note", "note", False)
 
 
 def _values(
-    listed: type[Measure | Outcome | CloseReason | Progress | ShortenReason | ReversalReason | StartReversalReason],
+    listed: type[StrEnum],
 ) -> tuple[str, ...]:
     return tuple(each.value for each in listed)
 
@@ -148,6 +151,17 @@ _ALL = (
             Input("progress", "choice", words="progress", options=_values(Progress)),
             _NOTE,
             Input("agreed", "note", False),
+        ),
+    ),
+    Action(
+        "reverse-check-in",
+        bodies.CheckInReversedByDay,
+        "trial",
+        _TRIALS,
+        (
+            Input("held_on", "date", hint="wrong_check_in"),
+            Input("reason", "choice", words="check_in_reversal_reason", options=_values(CheckInReversalReason)),
+            Input("note", "note", False, hint="note_close"),
         ),
     ),
     Action(
@@ -252,7 +266,9 @@ def _in_trial(case: Case, party: Party | None) -> list[str]:
     live = live_agreement(case)
     if trial is None or live is None:
         return []
-    decided = live[1]["decision_maker_needed"]
+    # By the measure, as it is decided: an agreement that was registered late has needed a decision maker, once.
+    after = date.fromisoformat(trial[1]["end_on"]) + timedelta(days=1)
+    decided = RulePack.at(after).decision_maker_needed(Measure(trial[1]["measure"]))
     extends = ["extend"] if party == (Party.DECISION_MAKER if decided else Party.COUNSELLOR) else []
     if party in (Party.EMPLOYER, Party.PARTICIPANT):
         voice = ["voice"] if party == Party.PARTICIPANT else []
@@ -265,12 +281,18 @@ def _in_trial(case: Case, party: Party | None) -> list[str]:
     return [
         *(["settle"] if start_is_disputed(case) else []),
         "check-in",
+        *_taken_back(trial[1]),
         *extends,
         "shorten",
         *talk,
         "close",
         *_disputes(case),
     ]
+
+
+def _taken_back(trial: Mapping[str, Any]) -> list[str]:
+    """A check-in that was recorded wrongly is taken back, as long as there is one."""
+    return ["reverse-check-in"] if trial.get("check_ins") else []
 
 
 def _disputes(case: Case) -> list[str]:
@@ -294,7 +316,7 @@ def _closed(case: Case, today: date) -> list[str]:
     talk = [] if "closing_talk_on" in trial[1] else ["closing-talk"]
     certificate = [] if "certificate" in trial[1] else ["certificate"]
     settle = ["settle"] if start_is_disputed(case) else []
-    return [*settle, *employment, *talk, *certificate, "reverse", *_disputes(case)]
+    return [*settle, *employment, *talk, *certificate, "reverse", *_taken_back(trial[1]), *_disputes(case)]
 
 
 def body_of(action: Action, typed: Mapping[str, str], party: Party) -> dict[str, Any]:

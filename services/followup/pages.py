@@ -5,7 +5,7 @@ Invariant: a form goes the way of the API; names are fetched for a page when it 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -22,36 +22,22 @@ from chassis.errors import DependencyDown, Stale
 from chassis.freshness import WAIT_SECONDS, Fresh
 from chassis.keyring import KeyringUnavailable
 from chassis.pages import page_router
-from chassis.problems import Problem
+from chassis.problems import HANDLED, Problem, as_problem
 from chassis.projection import Document
-from chassis.respond import Creating, Paging, respond_page
+from chassis.respond import Creating, respond_page
 from chassis.webstate import language_of, web_of
 from contracts.refused import Refused
 from contracts.vocabulary import Party
-from services.followup.api.aftermath import (
-    confirm_employment,
-    hold_closing_talk,
-    issue_certificate,
-    reverse_outcome,
-)
-from services.followup.api.agreements import (
-    annul,
-    approve,
-    change_agreement,
-    confirm_start,
-    report_no_show,
-    revoke,
-    say_start,
-)
-from services.followup.api.cases import CasePage, draft_agreement, own_cases, settle_start, take_case
-from services.followup.api.changes import answer_waiting, propose_change, shorten, voices
-from services.followup.api.trials import close, extend, hold_check_in, preview_extension
+from services.followup.api.cases import CasePage, cases_at_work
+from services.followup.api.changes import voices
+from services.followup.api.trials import preview_extension
 from services.followup.core import Followup, acting, party_of
+from services.followup.doing import DONE_BY
 from services.followup.domain.subsidies import Plan, plan_of
 from services.followup.forms import ACTIONS, Action, body_of, offered
 from services.followup.places import place_of
 from services.followup.requests import Extension
-from services.followup.showing import history_for, hours_on, trial_body, versions, with_notes
+from services.followup.showing import history_for, hours_on, trial_body, trial_for, versions, with_notes
 from services.followup.steps import (
     Group,
     disputed_days,
@@ -67,31 +53,6 @@ from services.followup.subjects import agreement_subject, trial_subject
 Reader = Annotated[Principal, Depends(require("cases:read"))]
 SHOWN = 200
 
-_RUN: Mapping[str, Callable[..., Awaitable[Done]]] = {
-    "draft": draft_agreement,
-    "approve": approve,
-    "approve-for": approve,
-    "start": confirm_start,
-    "wrong-start": say_start,
-    "revoke": revoke,
-    "annul": annul,
-    "no-show": report_no_show,
-    "check-in": hold_check_in,
-    "extend": extend,
-    "close": close,
-    "change": change_agreement,
-    "take": take_case,
-    "settle": settle_start,
-    "propose-change": propose_change,
-    "accept-change": answer_waiting,
-    "decline-change": answer_waiting,
-    "shorten": shorten,
-    "closing-talk": hold_closing_talk,
-    "reverse": reverse_outcome,
-    "certificate": issue_certificate,
-    "employment": confirm_employment,
-}
-
 
 def router(followup: Followup) -> APIRouter:
     """The pages."""
@@ -105,10 +66,10 @@ def router(followup: Followup) -> APIRouter:
         party = party_of(principal) if "cases:read" in principal.scopes else None
         own_id = await followup.counsellors.known(principal.sub) if party == Party.COUNSELLOR else None
         where = {"counsellor_id": own_id or ""} if mine and party == Party.COUNSELLOR else {}
-        found = [] if party is None else await own_cases(followup, principal, where, Paging(SHOWN, None))
+        found, unread = ([], False) if party is None else await cases_at_work(followup, principal, where)
         today, language = followup.service.clock.today(), language_of(request)
         by_group: dict[Group, list[dict[str, Any]]] = {each: [] for each in Group}
-        for case in found[:SHOWN]:
+        for case in found:
             step = next_step(case, today, party)
             shown = {
                 "case": case,
@@ -117,19 +78,23 @@ def router(followup: Followup) -> APIRouter:
                 "place": place_of(case["match"], language),
             }
             by_group[group(case, party, today)].append(shown)
-        for cases in by_group.values():
+        counts, room = [(name.value, len(cases)) for name, cases in by_group.items()], SHOWN
+        for name, cases in by_group.items():
             cases.sort(key=lambda each: (each["step"] is None, each["step"] and each["step"].due_on))
+            # What is most urgent comes first, and is never what there is no room for.
+            by_group[name] = cases[:room]
+            room -= len(by_group[name])
         return web_of(request).pages.render(
             request,
             "worklist.html",
             groups=[(name.value, cases) for name, cases in by_group.items() if cases],
             is_party=party is not None,
-            counts=[(name.value, len(cases)) for name, cases in by_group.items()],
+            counts=counts,
             # Candidates have a case, and no places.
             has_places=party not in (None, Party.PARTICIPANT),
             is_counsellor=party == Party.COUNSELLOR,
             mine=mine,
-            more=len(found) > SHOWN,
+            more=unread or len(found) > SHOWN,
             shown_at_most=SHOWN,
         )
 
@@ -152,10 +117,14 @@ def router(followup: Followup) -> APIRouter:
                 told = await _dry_run(followup, principal, case, typed)
                 return await _form(followup, request, case, ACTIONS[action], typed, preview=told)
             done = await _run(followup, principal, case, ACTIONS[action], typed, context)
-        except (ValidationError, Refused, Stale) as error:
-            wrong, code = _wrong(request, error), 409 if isinstance(error, Stale) else 422
+        except _OF_FORM as error:
+            code, wrong = _status(error), _wrong(request, error)
             # As it is now: what is sent again is based on what its author has seen this time.
-            now = case if code == 422 else await _as_in_the_log(followup, principal, case, ACTIONS[action])
+            now = (
+                case
+                if not isinstance(error, Stale)
+                else await _as_in_the_log(followup, principal, case, ACTIONS[action])
+            )
             return await _form(followup, request, now, ACTIONS[action], typed, wrong, code=code)
         seen = "" if done.seen is None else f"?min_position={done.seen}"
         return respond_page(f"/cases/{match_id}{seen}")
@@ -181,7 +150,7 @@ def case_page(followup: Followup) -> CasePage:
             step=next_step(case, today, party),
             agreement=None if agreement is None else agreement[1],
             trial=None if trial is None else trial[1],
-            notes=None if trial is None else await _notes(followup, principal, trial[0]),
+            check_ins=[] if trial is None else await _check_ins(followup, principal, *trial),
             voices=None if trial is None else await _voices(followup, principal, trial[0]),
             actions=await _offered(followup, principal, case),
             history=history_for(case, party),
@@ -227,16 +196,19 @@ async def _plan(followup: Followup, case: Document, agreement_id: str) -> Plan |
     return plan if plan.periods or plan.ceilings_nok else None
 
 
-async def _notes(followup: Followup, principal: Principal, trial_id: str) -> list[Mapping[str, Any]] | None:
-    """Check-ins with a note, for counsellors of the case; None for all others, and where no key is to be had."""
+async def _check_ins(
+    followup: Followup, principal: Principal, trial_id: str, trial: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """Check-ins as the reader may know them; with their texts for counsellors of the case, where a key is to be had."""
+    shown: list[Mapping[str, Any]] = trial_for(trial, party_of(principal))["check_ins"]
     if party_of(principal) != Party.COUNSELLOR:
-        return None
+        return shown
     try:
         found = await followup.trial(principal, trial_id, unseal=True)
     except (KeyringUnavailable, DependencyDown):
-        return None
-    told = with_notes(trial_body(found, Party.COUNSELLOR), found)
-    return [each for each in told["check_ins"] if each["note"] is not None or each["agreed"] is not None]
+        return shown
+    told: list[Mapping[str, Any]] = with_notes(trial_body(found, Party.COUNSELLOR), found)["check_ins"]
+    return told
 
 
 async def _run(
@@ -253,7 +225,7 @@ async def _run(
     if action.of != "case" and context.if_match is None:
         raise Problem(428, "if_match_missing")
     body = action.model.model_validate(body_of(action, typed, acting(principal)))
-    return await _RUN[action.name](followup, principal, replace(context, wait=WAIT_SECONDS), about, body)
+    return await DONE_BY[action.name](followup, principal, replace(context, wait=WAIT_SECONDS), about, body)
 
 
 async def _dry_run(
@@ -337,12 +309,27 @@ def _decided_on(case: Document, action: Action) -> Mapping[str, Any] | None:
     return live[1] if live is not None and action.name in ("approve", "approve-for", "annul") else None
 
 
-def _wrong(request: Request, error: ValidationError | Refused | Stale) -> dict[str, str]:
+_OF_FORM: tuple[type[Exception], ...] = (ValidationError, *HANDLED)
+
+
+def _status(error: Exception) -> int:
+    """Of a form that is shown again as it was typed. Raises the error itself where that is nothing about the form."""
+    if isinstance(error, ValidationError):
+        return 422
+    problem = as_problem(error)
+    if isinstance(problem, Refused):
+        return 422
+    if problem.status not in (409, 503):
+        raise error
+    return problem.status
+
+
+def _wrong(request: Request, error: Exception) -> dict[str, str]:
     """Sentence per field; what concerns no field of the form is said of the page."""
     return {name.replace("/", "."): sentence for name, sentence in _sentences(request, error).items()}
 
 
-def _sentences(request: Request, error: ValidationError | Refused | Stale) -> dict[str, str]:
+def _sentences(request: Request, error: Exception) -> dict[str, str]:
     problems, language = web_of(request).problems, language_of(request)
     if not isinstance(error, ValidationError):
         return problems.field_errors(error, language) or {"main": problems.of_form(error, language)}

@@ -16,6 +16,7 @@ from chassis.requests import Note, StrictModel
 from contracts.subsidyplan import Wage
 from contracts.vocabulary import (
     AnnulReason,
+    CheckInReversalReason,
     CloseReason,
     DelayReason,
     Measure,
@@ -96,6 +97,20 @@ class NewCheckIn(StrictModel):
     note: Note | None = None
     agreed: Note | None = None
     """The actions agreed on."""
+
+
+class CheckInReversed(StrictModel):
+    """A check-in that was recorded was none."""
+
+    reason: CheckInReversalReason
+    note: Note | None = None
+    """Needed for `other`."""
+
+
+class CheckInReversedByDay(CheckInReversed):
+    """As the page says which one: by its day; of several on one day, the one that was recorded last."""
+
+    held_on: date
 
 
 class Extension(StrictModel):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from contracts.followup import CheckInHeld, ClosingTalkHeld, StartReversed, TrialClosed
+from contracts.followup import CheckInHeld, CheckInReversed, ClosingTalkHeld, StartReversed, TrialClosed
 from contracts.vocabulary import Party, Task
 from services.followup.core import Found
 from services.followup.steps import (
@@ -89,7 +89,7 @@ def trial_for(part: Mapping[str, Any], party: Party | None) -> dict[str, Any]:
     if party != Party.EMPLOYER:
         return shown
     shown["check_ins"] = [{name: each[name] for name in ("check_in_id", "held_on")} for each in shown["check_ins"]]
-    return {name: value for name, value in shown.items() if name != "missed"}
+    return {name: value for name, value in shown.items() if name not in ("missed", "check_in_reversals")}
 
 
 def agreement_part(agreement_id: str, agreement: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,6 +177,7 @@ def with_notes(body: Mapping[str, Any], found: Found) -> dict[str, Any]:
     """The same with the sealed notes, as far as they were opened."""
     notes: dict[str, Any] = {}
     agreed: dict[str, Any] = {}
+    taken_back: dict[str, Any] = {}
     closing = talk = None
     reversals: list[Any] = []
     for event in found.loaded.events:
@@ -184,6 +185,8 @@ def with_notes(body: Mapping[str, Any], found: Found) -> dict[str, Any]:
         if isinstance(event, CheckInHeld):
             notes[event.check_in_id] = note
             agreed[event.check_in_id] = None if event.sealed is None else event.sealed.get("agreed")
+        elif isinstance(event, CheckInReversed):
+            taken_back[event.check_in_id] = note
         elif isinstance(event, StartReversed):
             reversals.append(note)
         elif isinstance(event, TrialClosed):
@@ -197,7 +200,9 @@ def with_notes(body: Mapping[str, Any], found: Found) -> dict[str, Any]:
     closed = {"closed": {**body["closed"], "note": closing}} if "closed" in body else {}
     talked = {"closing_talk": {"held_on": body["closing_talk_on"], "note": talk}} if "closing_talk_on" in body else {}
     starts = [{**each, "note": note} for each, note in zip(body.get("start_reversals", []), reversals, strict=True)]
-    return {**body, "check_ins": check_ins, **closed, **talked, **({"start_reversals": starts} if starts else {})}
+    wrong = [{**each, "note": taken_back.get(each["check_in_id"])} for each in body.get("check_in_reversals", [])]
+    told = {name: each for name, each in (("start_reversals", starts), ("check_in_reversals", wrong)) if each}
+    return {**body, "check_ins": check_ins, **closed, **talked, **told}
 
 
 def _ids(found: Found) -> dict[str, Any]:

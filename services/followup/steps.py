@@ -143,15 +143,16 @@ def start_is_disputed(case: Case) -> bool:
 
 
 def disputed_days(case: Case) -> list[Mapping[str, Any]]:
-    """What has been said of another day and is not settled: nothing that was said before the open task was given.
+    """What has been said of another day and is not settled: nothing that was said before it was last settled.
 
-    Asked of the task, since the trial does not hear that its confirmed day stands.
+    Asked of the case, since the trial does not hear that its confirmed day stands.
     """
     trial = trial_of(case)
     if trial is None or not start_is_disputed(case):
         return []
-    asked_on = _due(case, Task.SETTLE_START_DATE, date.max).isoformat()
-    return [each for each in trial[1].get("disputed", []) if each["reported_on"] >= asked_on]
+    settled_at = case.get("settled_at", -1)
+    said = [each for each in trial[1].get("disputed", []) if each["at"] > settled_at]
+    return [{name: value for name, value in each.items() if name != "at"} for each in said]
 
 
 def _municipality(case: Case) -> str | None:
@@ -167,18 +168,22 @@ def _settling(case: Case, today: date) -> NextStep:
 def _in_trial(case: Case, trial: Mapping[str, Any], today: date, party: Party | None) -> NextStep:
     if start_is_disputed(case):
         return _settling(case, today)
-    if _is_open(case, Task.HOLD_CHECK_IN):
+    end_on = date.fromisoformat(trial["end_on"])
+    # After the last day there is nobody left to look after, and nothing to change.
+    goes_on = today <= end_on
+    # That nobody has looked after the candidate is no news for employers.
+    if goes_on and party != Party.EMPLOYER and _is_open(case, Task.HOLD_CHECK_IN):
         return NextStep(Step.CHECK_IN, (Party.COUNSELLOR,), _due(case, Task.HOLD_CHECK_IN, today))
     # Others are not even told that the candidate has said something.
     if party == Party.COUNSELLOR and (said_on := unheard_voice(trial)) is not None:
         within = playbook_on(said_on, _municipality(case)).voice_answered_within_days
         return NextStep(Step.HEAR_VOICE, (Party.COUNSELLOR,), said_on + timedelta(days=within))
-    if (change := waiting_change(trial)) is not None:
+    if goes_on and (change := waiting_change(trial)) is not None:
         return NextStep(Step.ANSWER_CHANGE, (answers_change(change),), date.fromisoformat(change["effective_on"]))
-    end_on = date.fromisoformat(trial["end_on"])
     if today >= end_on:
         return NextStep(Step.CLOSE, (Party.COUNSELLOR,), end_on)
-    return NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), min(check_in_due(trial, _municipality(case)), end_on))
+    due_on = min(check_in_due(trial, _municipality(case)), end_on)
+    return NextStep(Step.FOLLOW_UP, (Party.COUNSELLOR,), max(due_on, today) if party == Party.EMPLOYER else due_on)
 
 
 def _after(case: Case, trial: Mapping[str, Any], today: date) -> NextStep | None:
@@ -219,7 +224,9 @@ def unheard_voice(trial: Mapping[str, Any]) -> date | None:
 
 
 def waiting_change(trial: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The change that waits for the other party's answer."""
+    """The change that waits for the other party's answer: nobody can give one once the trial is closed."""
+    if "closed" in trial:
+        return None
     return next((each for each in trial.get("changes", []) if each["state"] == "waits"), None)
 
 

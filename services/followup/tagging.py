@@ -5,7 +5,7 @@ Invariant: every piece of text belongs to exactly one element of the tree, whose
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,14 +44,17 @@ class TaggedPage:
         yield
         self._open.pop()
 
-    def text(self, kind: str, x: float, y: float, said: str, **attributes: str) -> None:
-        """Draw one line of text as an element of its own."""
+    def text(self, kind: str, x: float, y: float, said: Sequence[str], leading: float = 0, **attributes: str) -> None:
+        """Draw text as an element of its own: its lines one below the other, each `leading` lower."""
         element = Element(kind, attributes, marked=len(self._marked))
         self._open[-1].kids.append(element)
         self._marked.append(element)
         # The library has no operator for marked content; its page is a list of operators.
         self._canvas._code.append(f"/{kind} <</MCID {element.marked}>> BDC")
-        self._canvas.drawString(x, y, said)
+        for number, line in enumerate(said, 1):
+            # Read aloud, the last word of a line and the first of the next one are two.
+            self._canvas.drawString(x, y, line if number == len(said) else f"{line} ")
+            y -= leading
         self._canvas._code.append("EMC")
 
     def finish(self) -> None:

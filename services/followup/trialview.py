@@ -16,6 +16,7 @@ from contracts.followup import (
     ChangeProposed,
     CheckInHeld,
     CheckInMissed,
+    CheckInReversed,
     ClosingTalkHeld,
     EmploymentConfirmed,
     OutcomeReversed,
@@ -32,12 +33,12 @@ from contracts.followup import (
 _IDS = ("match_id", "need_id", "slot_id", "candidate_id", "org_number", "trial_id")
 
 
-def trial_after(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
-    """The fields that an event sets."""
+def trial_after(trial: Mapping[str, Any], event: TrialEvent, at: int) -> dict[str, Any]:
+    """The fields that an event sets. `at`: its place among all events of the case."""
     decision = _decision(trial, event)
     # In the order of the log: of several decisions on one day, which one came last cannot be told from the day.
     decided = {} if decision is None else {"decided": [*trial.get("decided", []), decision]}
-    return {**_fields(trial, event), **decided}
+    return {**_fields(trial, event, at), **decided}
 
 
 def _decision(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any] | None:
@@ -63,7 +64,7 @@ def _decision(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any] | N
             return None
 
 
-def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
+def _fields(trial: Mapping[str, Any], event: TrialEvent, at: int) -> dict[str, Any]:
     match event:
         case TrialStarted():
             kept = {name: value for name, value in event.data().items() if name not in _IDS}
@@ -72,12 +73,12 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
             parts = {"check_ins": trial.get("check_ins", []), "extensions": trial.get("extensions", [])}
             return {**kept, **parts, **({"start_reversals": reversals} if reversals else {})}
         case StartDisputed():
-            other = _told(event, "on", "reported_by", "reported_on")
+            # Whether it came before the counsellor settled the day or after cannot be told from the day.
+            other = {**_told(event, "on", "reported_by", "reported_on"), "at": at}
             return {"disputed": [*trial.get("disputed", []), other]}
         case StartReversed():
             wrong = _told(event, "on", "reversed_on", "reason")
-            never_due = event.data()["check_ins_not_missed_on"]
-            missed = [day for day in trial.get("missed", []) if day not in never_due]
+            missed = _without(trial.get("missed", []), event.data()["check_ins_not_missed_on"])
             return {"start_reversals": [*trial.get("start_reversals", []), wrong], "missed": missed, "disputed": []}
         case CheckInHeld():
             held = {
@@ -86,6 +87,14 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
                 "progress": event.progress,
             }
             return {"check_ins": [*trial.get("check_ins", []), held]}
+        case CheckInReversed():
+            wrong = _told(event, "check_in_id", "held_on", "reversed_on", "reason")
+            return {
+                # Gone from the list that everything is judged by, and kept beside it.
+                "check_ins": [each for each in trial["check_ins"] if each["check_in_id"] != event.check_in_id],
+                "check_in_reversals": [*trial.get("check_in_reversals", []), wrong],
+                "missed": _without(trial.get("missed", []), event.data()["check_ins_not_missed_on"]),
+            }
         case CheckInMissed():
             return {"missed": [*trial.get("missed", []), event.due_on.isoformat()]}
         case VoiceGiven():
@@ -101,6 +110,10 @@ def _fields(trial: Mapping[str, Any], event: TrialEvent) -> dict[str, Any]:
             return {"shortenings": [*trial.get("shortenings", []), shortened], "end_on": shortened["end_on"]}
         case _:
             return _ending(trial, event)
+
+
+def _without(days: list[str], never_due: list[str]) -> list[str]:
+    return [day for day in days if day not in never_due]
 
 
 def _with_right_day(reversals: list[dict[str, Any]], on: str, end_on: str) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from contracts.followup import (
     TrialEvent,
 )
 from contracts.matching import MatchCancelled, MatchConfirmed, MatchEvent
+from contracts.vocabulary import Task
 from services.followup.planview import ASSIGNMENTS, PLANS
 from services.followup.trialview import trial_after
 
@@ -57,20 +58,25 @@ def _fold(_: str, document: Document | None, record: Record) -> Document | None:
                 return None
             after = {**before, "cancelled": {"on": event.cancelled_on.isoformat(), "reason": event.reason}}
         case CaseEvent():
-            after = case_after(before, event)
+            after = case_after(before, event, record.position)
         case _:
             return document
     ids = {name: getattr(event, name) for name in _IDS}
     return {**after, **ids, "history": _history(before, record)}
 
 
-def case_after(document: Document, event: CaseEvent) -> Document:
-    """What followup's own events say: tasks, agreements and trials, each by its id."""
+def case_after(document: Document, event: CaseEvent, at: int) -> Document:
+    """What followup's own events say: tasks, agreements and trials, each by its id. `at`: the event's place in the log.
+
+    A document is folded with places of one kind: of the ledger here, of its own log where a single trial is shown.
+    """
     match event:
         case TaskEvent():
             after = _part(document, "tasks", event.task_id, _task(event))
             # Whose playbook decisions go by: the match names the place also of a case whose tasks did not yet do so.
             said = event.municipality if isinstance(event, TaskAssigned) else None
+            if isinstance(event, TaskCompleted) and event.task == Task.SETTLE_START_DATE:
+                after = {**after, "settled_at": max(at, document.get("settled_at", at))}
             return {**after, "municipality": document.get("municipality") or said} if said else after
         case AgreementEvent():
             after = _part(document, "agreements", event.agreement_id, _agreement(document, event))
@@ -78,7 +84,7 @@ def case_after(document: Document, event: CaseEvent) -> Document:
             return after if ends is None else {**after, "ended_on": ends}
         case TrialEvent():
             trial = document.get("trials", {}).get(event.trial_id, {})
-            after = _part(document, "trials", event.trial_id, trial_after(trial, event))
+            after = _part(document, "trials", event.trial_id, trial_after(trial, event, at))
             return {**after, "closed_on": event.on.isoformat()} if isinstance(event, TrialClosed) else after
         case CaseTaken():
             return {**document, "counsellor_id": event.counsellor_id}
@@ -204,6 +210,6 @@ CASES = Projection(
         ("candidate_id", "match_id"),
         ("counsellor_id", "match_id"),
     ),
-    version=3,
+    version=4,
 )
 PROJECTIONS = (CASES, PLANS, ASSIGNMENTS)

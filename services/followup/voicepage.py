@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from starlette.responses import Response
 
 from chassis.auth import NotFound, Principal, require
 from chassis.pages import page_router
+from chassis.problems import HANDLED, as_problem
 from chassis.respond import Creating, respond_page
 from chassis.webstate import language_of, web_of
 from services.followup.api.changes import give_voice
@@ -63,7 +65,13 @@ def router(followup: Followup) -> APIRouter:
             wrong = {str(each["loc"][0]): each["type"] for each in error.errors()}
             sentences = {name: words[_fault(name, kind)] for name, kind in wrong.items()}
             return _page(request, match_id, words, typed, sentences)
-        await give_voice(followup, principal, replace(context, wait=0), trial_id, voice)
+        try:
+            await give_voice(followup, principal, replace(context, wait=0), trial_id, voice)
+        except HANDLED as error:
+            if as_problem(error).status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            # What somebody has found words for is not lost because no key or no log is to be had for a moment.
+            return _page(request, match_id, words, typed, {"main": words["away"]}, code=503)
         return respond_page(f"/cases/{match_id}/voice?form={words['language']}&sent=true")
 
     return routes
@@ -105,11 +113,12 @@ def _page(
     errors: Mapping[str, str],
     *,
     sent: bool = False,
+    code: int = 422,
 ) -> Response:
     return web_of(request).pages.render(
         request,
         "voice.html",
-        status=422 if errors else 200,
+        status=code if errors else 200,
         headers={"Cache-Control": "no-store"},
         match_id=match_id,
         words=words,

@@ -85,10 +85,9 @@ def _started(event: fo.TrialStarted, record: Record) -> Fields:
     }
 
 
-def _start_reversed(event: fo.StartReversed, _: Record) -> Fields:
-    # The right day follows as another start of the same trial.
+def _never_due(event: fo.StartReversed | fo.CheckInReversed) -> Fields:
     never_due = {day.isoformat(): False for day in event.check_ins_not_missed_on}
-    return {"start_reversed_on": _text(event.reversed_on), **({"missed": never_due} if never_due else {})}
+    return {"missed": never_due} if never_due else {}
 
 
 _MATCH = ("matches", "match_id")
@@ -153,8 +152,10 @@ _OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Field
     ),
     fo.NoShowReported: (_AGREEMENT, lambda e, r: {"no_show_on": _text(e.on), "no_show_position": r.position}),
     fo.TrialStarted: (_TRIAL, _started),
-    fo.StartReversed: (_TRIAL, _start_reversed),
+    # The right day follows as another start of the same trial.
+    fo.StartReversed: (_TRIAL, lambda e, _: {"start_reversed_on": _text(e.reversed_on), **_never_due(e)}),
     fo.CheckInHeld: (_TRIAL, lambda e, _: {"held": [_text(e.held_on)]}),
+    fo.CheckInReversed: (_TRIAL, lambda e, _: {"held_reversed": [_text(e.held_on)], **_never_due(e)}),
     fo.CheckInMissed: (_TRIAL, lambda e, _: {"missed": {e.due_on.isoformat(): True}}),
     fo.TrialExtended: (_TRIAL, lambda e, _: {"extended": [_text(e.extended_on)], "end_on": _text(e.end_on)}),
     fo.TrialShortened: (
@@ -224,7 +225,7 @@ placement = Projection(
     reads=(*_OF_NEED, *_OF_SLOT, DelayReported),
     keys=_placement_keys,
     fold=_placement,
-    version=3,
+    version=4,
     by_case=True,
 )
 

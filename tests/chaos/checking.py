@@ -21,11 +21,11 @@ _MATCH = """CandidateMatched CandidateAsked CandidateAccepted CandidateDeclined 
 _AGREEMENT = """AgreementDrafted AgreementConcluded AgreementAnnulled NoShowReported TrialStarted TrialExtended
     TrialClosed"""
 _LATER = """AnswerReversed ResponseReversed AgreementChanged AgreementExpired CheckInMissed StartReversed
-    TrialShortened OutcomeReversed EmploymentConfirmed"""
+    CheckInReversed TrialShortened OutcomeReversed EmploymentConfirmed"""
 _TASKS = "TaskAssigned TaskCompleted"
 _OF_CASES = """AgreementApproved ApprovalRevoked AgreementChanged AgreementExpiring AgreementExpired CaseTaken
-    StartDisputed StartReversed CheckInHeld CheckInMissed VoiceGiven ChangeProposed ChangeAccepted ChangeDeclined
-    TrialShortened OutcomeReversed ClosingTalkHeld CertificateIssued EmploymentConfirmed"""
+    StartDisputed StartReversed CheckInHeld CheckInReversed CheckInMissed VoiceGiven ChangeProposed ChangeAccepted
+    ChangeDeclined TrialShortened OutcomeReversed ClosingTalkHeld CertificateIssued EmploymentConfirmed"""
 _PLAN = "PlanMade PlanTaskCompleted DelayReported DeadlineApproaching DeadlineMissed PlanEnded"
 _OF_PLANS = """CandidateMatched CandidateAsked CandidateDeclined CandidatePresented PresentationReversed
     EmployerResponded ResponseReversed InterviewHeld MatchConfirmed MatchCancelled AgreementChanged AgreementConcluded

@@ -8,7 +8,9 @@ from datetime import date
 
 import pytest
 
+from chassis.keyring import KeyringUnavailable
 from chassis.settings import Settings
+from services.followup import voicepage
 from tests.service.followup_helpers import COUNSELLOR, EMPLOYER, World, running
 from tests.service.test_followup_pages import Outline, act, log_in, plain
 from tests.service.test_followup_plans import slot
@@ -68,8 +70,30 @@ async def test_the_clock_shows_each_place_with_its_day_and_next_task_and_a_slot_
     assert "Det er ingen plasser å vise." in plain(nobody.text)
 
 
+async def no_key(*_: object) -> None:
+    raise KeyringUnavailable
+
+
+async def test_a_promise_that_was_kept_is_not_shown_as_missed_because_the_start_was_typed_late(world: World) -> None:
+    case = await world.confirmed()
+    agreement_id = await world.drafted(case)
+    version = await world.approved(case, agreement_id)
+    counsellor = await log_in(world, COUNSELLOR)
+    await world.day(date(2025, 2, 12))
+    await slot(world, case.slot_id, lambda shown: shown["missed_on"] is not None)
+    page = plain((await counsellor.get(f"/slots/{case.slot_id}")).text)
+    assert "Over fristen Plan" in page
+    assert "Fristen er passert 11. februar 2025" in page
+    start = await world.as_(EMPLOYER).post(f"/agreements/{agreement_id}/start", {"on": "2025-02-03"}, version=version)
+    assert start.status_code == 201, start.text
+    await slot(world, case.slot_id, lambda shown: shown["clock"]["state"] == "kept")
+    page = plain((await counsellor.get(f"/slots/{case.slot_id}")).text)
+    assert "Fristen er passert" not in page
+    assert "Varslet som passert, før oppstarten var kjent 11. februar 2025" in page
+
+
 async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the_counsellor_reads_it(
-    world: World,
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = await world.confirmed()
     await world.started(case)
@@ -95,6 +119,13 @@ async def test_the_candidate_says_how_it_goes_in_a_language_of_their_own_and_the
     kept = await candidate.post(f"{path}?form=uk", data={**hidden, "text": "it is required now"})
     assert "it is required now" in kept.text
     said = {"well": "good", "help": "no", "talk": "yes", "text": "Jeg trives"}
+    with monkeypatch.context() as away:
+        away.setattr(voicepage, "give_voice", no_key)
+        later = await candidate.post(f"{path}?form=nb", data={**form(missing.text, path), **said})
+    assert later.status_code == 503
+    Outline(later.text).check()
+    assert "Svaret kunne ikke sendes nå. Prøv igjen om litt." in later.text
+    assert "Jeg trives" in later.text
     sent = await candidate.post(f"{path}?form=ar", data={**form(missing.text, path), **said})
     assert sent.status_code == 303, sent.text
     thanks = await candidate.get(sent.headers["Location"])

@@ -47,6 +47,11 @@ Reader = Annotated[Principal, Depends(require("cases:read"))]
 Drafter = Annotated[Principal, Depends(require("agreements:write"))]
 
 
+READ_AT_MOST, _BATCH = 2_000, 200
+"""How many cases a list of work is made from."""
+NOBODY_ASKS_AFTER = timedelta(weeks=80)
+"""After a case was over: whether somebody is employed is asked for the last time after 12 months."""
+
 CasePage = Callable[[Request, Principal, Document], Awaitable[Response]]
 """Makes a page of a case, for a browser."""
 
@@ -194,6 +199,38 @@ async def own_cases(followup: Followup, principal: Principal, where: dict[str, A
     return await followup.cases.find(asked, sort=[("match_id", 1)], limit=page.limit + 1)
 
 
+async def cases_at_work(
+    followup: Followup, principal: Principal, where: Mapping[str, Any]
+) -> tuple[list[Document], bool]:
+    """The caller's cases in which somebody may still have something to do, and whether there are more than are read.
+
+    All of them: the first ones by id alone would, after some years, be those that have long been over.
+    """
+    recent = {"$and": [*([dict(where)] if where else []), *_not_long_over(followup.service.clock.today())]}
+    found: list[Document] = []
+    while len(found) < READ_AT_MOST:
+        after = (found[-1]["match_id"],) if found else None
+        page = await own_cases(followup, principal, recent, Paging(_BATCH, after))
+        found += page[:_BATCH]
+        if len(page) <= _BATCH:
+            return found, False
+    return found, True
+
+
+def _not_long_over(today: date) -> list[dict[str, Any]]:
+    since = (today - NOBODY_ASKS_AFTER).isoformat()
+    over = ("closed_on", "ended_on")
+    recent: list[dict[str, Any]] = [{"$or": [{name: {"$exists": False}}, {name: {"$gte": since}}]} for name in over]
+    return [*recent, _not_cancelled_before(since)]
+
+
+def _not_cancelled_before(since: str) -> dict[str, Any]:
+    # A cancelled match ends a case that has no agreement; a trial goes on.
+    return {
+        "$or": [{"cancelled": {"$exists": False}}, {"cancelled.on": {"$gte": since}}, {"trials": {"$exists": True}}]
+    }
+
+
 def _still_open_to_parties(today: date) -> list[dict[str, Any]]:
     """What `access_ended` says of one case, asked of the view."""
     try:
@@ -204,9 +241,7 @@ def _still_open_to_parties(today: date) -> list[dict[str, Any]]:
     since = (today - timedelta(weeks=weeks)).isoformat()
     over = ("closed_on", "ended_on")
     recent = [{"$or": [{name: {"$exists": False}}, {name: {"$gte": since}}]} for name in over]
-    # A cancelled match ends a case that has no agreement; a trial goes on.
-    cancelled = [{"cancelled": {"$exists": False}}, {"cancelled.on": {"$gte": since}}, {"trials": {"$exists": True}}]
-    return [*recent, {"$or": cancelled}]
+    return [*recent, _not_cancelled_before(since)]
 
 
 async def draft_agreement(

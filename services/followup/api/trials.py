@@ -15,16 +15,18 @@ from chassis.auth import Principal, require
 from chassis.commands import Answer, CommandContext, Done
 from chassis.ids import new_id
 from chassis.problems import Problem
+from chassis.requests import Id
 from chassis.respond import Changing, resource, respond
 from contracts.followup import TrialExtended, TrialStarted
 from contracts.vocabulary import Measure, Party
 from services.followup import requests as bodies
 from services.followup.core import Followup, Found, acting, party_of
-from services.followup.domain.commands import Close, Extend, HoldCheckIn
+from services.followup.domain.commands import Close, Extend, HoldCheckIn, ReverseCheckIn
 from services.followup.domain.decide import decide
 from services.followup.domain.guards import found_trial
 from services.followup.domain.subsidies import plan_of
 from services.followup.showing import trial_body, with_notes
+from services.followup.steps import trial_of
 from services.followup.subjects import trial_subject
 from services.followup.subsidyshowing import NO_STORE, plan_body
 
@@ -53,6 +55,14 @@ def router(followup: Followup) -> APIRouter:
     @routes.post("/trials/{trial_id}/check-ins", status_code=201, summary="Hold a check-in")
     async def check_in(trial_id: str, body: bodies.NewCheckIn, principal: FollowsUp, context: Changing) -> Response:
         return respond(await hold_check_in(followup, principal, context, trial_id, body))
+
+    @routes.post(
+        "/trials/{trial_id}/check-ins/{check_in_id}/reversal", status_code=201, summary="Take a wrong check-in back"
+    )
+    async def check_in_reversal(
+        trial_id: str, check_in_id: Id, body: bodies.CheckInReversed, principal: FollowsUp, context: Changing
+    ) -> Response:
+        return respond(await reverse_check_in(followup, principal, context, trial_id, check_in_id, body))
 
     @routes.get("/trials/{trial_id}/extension", summary="Dry run: what an extension would do", responses={409: {}})
     async def dry_run(trial_id: str, principal: Extender, asked: Annotated[bodies.Extension, Query()]) -> Response:
@@ -84,6 +94,34 @@ async def hold_check_in(
     )
     text = body.note or body.agreed
     return await followup.on_trial(principal, context, trial_id, command, text=text, check_in_id=check_in_id)
+
+
+async def reverse_check_in(
+    followup: Followup,
+    principal: Principal,
+    context: CommandContext,
+    trial_id: str,
+    check_in_id: str,
+    body: bodies.CheckInReversed,
+) -> Done:
+    """Take a check-in back, and say what was missed without it."""
+    command = partial(ReverseCheckIn, check_in_id=check_in_id, reason=body.reason, note=body.note, task_id=new_id())
+    return await followup.on_trial(principal, context, trial_id, command, text=body.note, check_in_id=check_in_id)
+
+
+async def reverse_check_in_by_day(
+    followup: Followup,
+    principal: Principal,
+    context: CommandContext,
+    trial_id: str,
+    body: bodies.CheckInReversedByDay,
+) -> Done:
+    """The page's way to the same: of the check-ins on that day the last one."""
+    found = await followup.trial(principal, trial_id, context)
+    trial = trial_of(found.document)
+    known = [] if trial is None else trial[1]["check_ins"]
+    that_day = [each["check_in_id"] for each in known if each["held_on"] == body.held_on.isoformat()]
+    return await reverse_check_in(followup, principal, context, trial_id, that_day[-1] if that_day else "", body)
 
 
 async def extend(

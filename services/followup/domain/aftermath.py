@@ -28,9 +28,9 @@ from services.followup.domain.commands import (
     IssueCertificate,
     ReverseOutcome,
 )
-from services.followup.domain.guards import found_closed, found_trial, must_be, only
+from services.followup.domain.guards import found_begun, found_closed, found_trial, only
 from services.followup.domain.moments import happened
-from services.followup.domain.state import Agreement, Case, Person, Stage
+from services.followup.domain.state import Agreement, Person
 from services.followup.domain.trialstate import Trial
 
 EMPLOYMENT_MONTHS = (3, 6, 12)
@@ -74,7 +74,7 @@ def close(command: Close, person: Person) -> list[CaseEvent]:
 
 def hold_closing_talk(command: HoldClosingTalk, person: Person) -> list[CaseEvent]:
     """The last talk of counsellor, participant and employer: once, before the closing or after it."""
-    case, agreement, trial = _started_or_closed(person, command.trial_id)
+    case, agreement, trial = found_begun(person, command.trial_id)
     only(command.acting, Party.COUNSELLOR)
     if trial.talked:
         raise Refused("closing_talk_held")
@@ -90,14 +90,6 @@ def hold_closing_talk(command: HoldClosingTalk, person: Person) -> list[CaseEven
             occurred=occurred,
         )
     ]
-
-
-def _started_or_closed(person: Person, trial_id: str) -> tuple[Case, Agreement, Trial]:
-    found = person.trial(trial_id)
-    if found is None:
-        raise Refused("trial_unknown", status=404)
-    must_be(found[1], Stage.STARTED, Stage.CLOSED)
-    return found
 
 
 def reverse_outcome(command: ReverseOutcome, person: Person) -> list[CaseEvent]:

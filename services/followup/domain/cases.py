@@ -14,7 +14,7 @@ from contracts.vocabulary import Party, Task
 from services.followup.domain.commands import EndCases, OpenCase, TakeCase
 from services.followup.domain.guards import only
 from services.followup.domain.playbook import draft_due, playbook_on
-from services.followup.domain.state import Case, OpenTask, Person, Stage
+from services.followup.domain.state import Case, OpenTask, Person
 
 
 class CaseIds(TypedDict):
@@ -97,9 +97,10 @@ def end_cases(command: EndCases, person: Person) -> list[CaseEvent]:
         case = person.cases.get(match_id)
         if case is None:
             continue
-        live = case.live
-        if live is not None and live.stage == Stage.STARTED:
+        if any(agreement.trial is not None for agreement in case.agreements.values()):
+            # Also where it is closed: which day its start was may still have to be settled.
             continue
+        live = case.live
         if live is not None:
             annulled = AgreementAnnulled(
                 **ids_of(case), agreement_id=live.agreement_id, annulled_on=command.today, reason=command.reason

@@ -14,6 +14,7 @@ from contracts.days import oslo_day
 from contracts.subsidyplan import Wage
 from contracts.vocabulary import (
     AnnulReason,
+    CheckInReversalReason,
     CloseReason,
     Measure,
     Outcome,
@@ -203,6 +204,16 @@ class HoldCheckIn(OfTrial):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReverseCheckIn(OfTrial):
+    """A check-in that was recorded was none. `task_id`: for the task to hold the one that is owed without it."""
+
+    check_in_id: str
+    reason: CheckInReversalReason
+    note: str | None
+    task_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LookAtCheckIns(Asked):
     """The clock has come to the day after a check-in may have been due."""
 
@@ -303,6 +314,7 @@ Command = (
     | ConfirmStart
     | ReportNoShow
     | HoldCheckIn
+    | ReverseCheckIn
     | LookAtCheckIns
     | GiveVoice
     | ProposeChange

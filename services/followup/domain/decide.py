@@ -30,6 +30,7 @@ from services.followup.domain.commands import (
     OpenCase,
     ProposeChange,
     ReportNoShow,
+    ReverseCheckIn,
     ReverseOutcome,
     RevokeApproval,
     SettleStart,
@@ -68,6 +69,8 @@ def decide(command: Command, person: Person) -> list[CaseEvent]:
             return start.settle_start(command, person)
         case HoldCheckIn():
             return trial.hold_check_in(command, person)
+        case ReverseCheckIn():
+            return trial.reverse_check_in(command, person)
         case LookAtCheckIns():
             return trial.look_at_check_ins(command, person)
         case GiveVoice():

@@ -52,6 +52,14 @@ def found_closed(person: Person, trial_id: str) -> tuple[Case, Agreement, Trial]
     return found
 
 
+def found_begun(person: Person, trial_id: str) -> tuple[Case, Agreement, Trial]:
+    """The trial with agreement and case, whether it runs or is closed."""
+    if (found := person.trial(trial_id)) is None:
+        raise Refused("trial_unknown", status=404)
+    must_be(found[1], Stage.STARTED, Stage.CLOSED)
+    return found
+
+
 def only(acting: Party, *parties: Party) -> None:
     """Refused for everybody else."""
     if acting not in parties:

@@ -55,9 +55,8 @@ def percent_on(
 def percent_at_start(agreement: Agreement, on: date, first: date) -> int | None:
     """The per cent on the day of the start, which may lie after a step that the planned start lay before."""
     pack = RulePack.at(on)
-    rules = pack.measures[agreement.measure]
     # The agreed per cent tells by which table the agreement was made: intake need not be there when somebody starts.
-    reduced = agreement.wage_subsidy_percent in [step.percent for step in rules.percent_with_reduced_work_capacity]
+    reduced = is_of_reduced(pack, agreement.measure, agreement.wage_subsidy_percent)
     return pack.subsidy_percent_on(
         agreement.measure,
         on,
@@ -65,6 +64,11 @@ def percent_at_start(agreement: Agreement, on: date, first: date) -> int | None:
         reduced_work_capacity=reduced,
         agreed_percent=agreement.wage_subsidy_percent,
     )
+
+
+def is_of_reduced(pack: RulePack, measure: Measure, percent: int | None) -> bool:
+    """Whether a per cent is one of those for people with reduced work capacity, which no other table has."""
+    return percent in [step.percent for step in pack.measures[measure].percent_with_reduced_work_capacity]
 
 
 def leaves_a_choice(pack: RulePack, measure: Measure) -> bool:

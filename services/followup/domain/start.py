@@ -16,12 +16,12 @@ from contracts.refused import Refused
 from contracts.rulepacks import RulePack
 from contracts.vocabulary import Party, StartReversalReason, Task
 from services.followup.domain import rules
-from services.followup.domain.cases import assign, complete, complete_all, complete_kind, ids_of
+from services.followup.domain.cases import assign, complete, complete_all, ids_of
 from services.followup.domain.commands import ConfirmStart, ReportNoShow, SettleStart
 from services.followup.domain.guards import found_agreement, must_be, only
 from services.followup.domain.moments import happened
 from services.followup.domain.state import Agreement, Case, Person, Stage
-from services.followup.domain.trial import missed_check_in
+from services.followup.domain.trial import check_ins_by
 from services.followup.domain.trialstate import Trial
 
 ON_THE_SPOT = (Party.EMPLOYER, Party.COUNSELLOR)
@@ -152,7 +152,7 @@ def _from_another_day(
         # It was closed, perhaps before the last day that had been agreed, which that changed nothing about.
         told["end_on"] = trial.end_on
     right = replace(trial, started_on=on, end_on=end_on)
-    not_missed, check_ins = _check_ins_from(command, case, agreement, trial, right)
+    not_missed, check_ins = check_ins_by(case, agreement, trial, right, command.today, command.check_in_task_id)
     reversed_ = StartReversed.model_validate(
         {
             **ids,
@@ -182,30 +182,6 @@ def _allowed_end(person: Person, agreement: Agreement, trial: Trial, on: date) -
     counted_from, agreed = trial.agreed_period
     reduced = known or agreed > latest(counted_from, reduced=False)
     return min(agreed, latest(on, reduced=reduced))
-
-
-def _check_ins_from(
-    command: SettleStart, case: Case, agreement: Agreement, wrong: Trial, right: Trial
-) -> tuple[list[date], list[CaseEvent]]:
-    """The check-ins by the right start: which due days were said to be missed and are none, and what to say.
-
-    A talk before the right start is none of the trial's, and neither is the due day that was counted from it.
-    """
-    were_due, due = wrong.check_ins_due(case.municipality), right.check_ins_due(case.municipality)
-    not_missed = sorted(wrong.missed.difference(due))
-    if due.keys() == were_due.keys():
-        return not_missed, []
-    said: list[CaseEvent] = []
-    for day, (since, following) in sorted(due.items()):
-        looked = (following, right.closed_on, command.today)
-        if day not in wrong.missed.union(were_due) and day < min(each for each in looked if each is not None):
-            said.append(missed_check_in(case, agreement, right, day, since))
-    owed = right.closed_on is None and right.check_in_owed(command.today, case.municipality) is not None
-    if not owed:
-        said += complete_kind(case, Task.HOLD_CHECK_IN, command.today)
-    elif case.open_task(Task.HOLD_CHECK_IN) is None:
-        said.append(assign(case, command.check_in_task_id, Task.HOLD_CHECK_IN, Party.COUNSELLOR, command.today))
-    return not_missed, said
 
 
 def report_no_show(command: ReportNoShow, person: Person) -> list[CaseEvent]:

@@ -64,7 +64,7 @@ def plan_of(person: Person, agreement: Agreement, *, end_on: date | None = None,
             start_on=from_on,
             end_on=to_on,
             first_start_on=first,
-            reduced_work_capacity=_reduced(agreement),
+            reduced_work_capacity=_reduced(pack, agreement, wanted),
             agreed_percent=wanted,
         )
     ]
@@ -114,5 +114,8 @@ def _ceilings(pack: RulePack, measure: Measure, start_on: date, end_on: date) ->
     return {year: ceiling for year, ceiling in found.items() if ceiling is not None}
 
 
-def _reduced(agreement: Agreement) -> bool:
+def _reduced(pack: RulePack, agreement: Agreement, percent: int | None) -> bool:
+    """By which table the per cent was decided: an extension is by what was known of the person by then."""
+    if percent is not None and pack.measures[agreement.measure].subsidy == "fixed":
+        return rules.is_of_reduced(pack, agreement.measure, percent)
     return bool((agreement.terms or {}).get("reduced_work_capacity", False))

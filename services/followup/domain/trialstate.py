@@ -16,6 +16,7 @@ from contracts.followup import (
     ChangeProposed,
     CheckInHeld,
     CheckInMissed,
+    CheckInReversed,
     ClosingTalkHeld,
     EmploymentConfirmed,
     StartDisputed,
@@ -56,8 +57,8 @@ class Trial:
     as long as an earlier start is taken for the right one."""
     agreed_hours: tuple[tuple[date, float], ...] = ()
     """From which day which other hours per week were agreed, in the order of the days."""
-    held_on: tuple[date, ...] = ()
-    """The days of check-ins, in their order."""
+    check_ins: tuple[tuple[date, str], ...] = ()
+    """The days of check-ins with their ids, in the order of the days."""
     missed: frozenset[date] = frozenset()
     """Due days of check-ins that it has been said of that they were missed."""
     proposal: Proposal | None = None
@@ -72,6 +73,11 @@ class Trial:
 
     disputed: frozenset[tuple[date, str]] = frozenset()
     """Other days that somebody gave for the start, with who did, until it is settled which it was."""
+
+    @property
+    def held_on(self) -> tuple[date, ...]:
+        """The days of check-ins, in their order."""
+        return tuple(day for day, _ in self.check_ins)
 
     @property
     def last_check_in_on(self) -> date | None:
@@ -129,6 +135,11 @@ def _started_again(trial: Trial, event: TrialStarted) -> Trial:
     )
 
 
+def without_check_in(trial: Trial, check_in_id: str) -> Trial:
+    """The same trial as if that check-in had never been recorded."""
+    return replace(trial, check_ins=tuple(each for each in trial.check_ins if each[1] != check_in_id))
+
+
 def _until(trial: Trial, end_on: date) -> Trial:
     """The same trial with a last day that somebody decided."""
     return replace(trial, end_on=end_on, agreed_period=(trial.started_on, end_on))
@@ -144,7 +155,10 @@ def evolve_trial(trial: Trial, event: TrialEvent) -> Trial:
         case StartReversed():
             return replace(trial, missed=trial.missed.difference(event.check_ins_not_missed_on))
         case CheckInHeld():
-            return replace(trial, held_on=tuple(sorted((*trial.held_on, event.held_on))))
+            return replace(trial, check_ins=tuple(sorted((*trial.check_ins, (event.held_on, event.check_in_id)))))
+        case CheckInReversed():
+            missed = trial.missed.difference(event.check_ins_not_missed_on)
+            return replace(without_check_in(trial, event.check_in_id), missed=missed)
         case CheckInMissed():
             return replace(trial, missed=trial.missed | {event.due_on})
         case ChangeProposed():

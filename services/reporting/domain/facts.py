@@ -26,6 +26,14 @@ def _days(doc: Doc, name: str) -> tuple[date, ...]:
     return tuple(date.fromisoformat(text) for text in doc.get(name, ()))
 
 
+def _held(trial: Doc) -> list[date]:
+    """The days of check-ins, without those that were taken back."""
+    held = list(_days(trial, "held"))
+    for day in _days(trial, "held_reversed"):
+        held.remove(day)
+    return held
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One candidate on one slot, as far as they came."""
@@ -185,7 +193,7 @@ def _trials(doc: Doc, mistaken: Iterable[str]) -> list[Trial]:
                 closed_on=_day(trial, "closed_on"),
                 outcome=trial.get("outcome"),
                 # A talk before the right day of a start that was put right is none of the trial's.
-                held=tuple(day for day in _days(trial, "held") if day >= started_on),
+                held=tuple(day for day in _held(trial) if day >= started_on),
                 missed=tuple(date.fromisoformat(due) for due, missed in trial.get("missed", {}).items() if missed),
                 extended=_days(trial, "extended"),
                 shortened=tuple(

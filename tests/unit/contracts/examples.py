@@ -244,6 +244,14 @@ _EVENTS: tuple[Event, ...] = (
     f.StartReversed(**trial, reversed_on=LAST, on=LATER, reason="parties_agree", check_ins_not_missed_on=(LAST,)),
     f.NoShowReported(**agreement, on=LATER, reported_by="employer"),
     f.CheckInHeld(**trial, check_in_id=OTHER, held_on=LAST, progress="as_planned"),
+    f.CheckInReversed(
+        **trial,
+        check_in_id=OTHER,
+        held_on=LAST,
+        reversed_on=LAST,
+        reason="not_held",
+        check_ins_not_missed_on=(LAST,),
+    ),
     f.TrialExtended(
         **trial,
         extended_on=LAST,

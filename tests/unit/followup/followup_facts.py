@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.days import OSLO
 from contracts.followup import CaseEvent
-from contracts.vocabulary import AnnulReason, CloseReason, Measure, Outcome, Party, Progress
+from contracts.vocabulary import AnnulReason, CheckInReversalReason, CloseReason, Measure, Outcome, Party, Progress
 from services.followup.domain.commands import (
     Annul,
     Approve,
@@ -22,6 +22,7 @@ from services.followup.domain.commands import (
     HoldCheckIn,
     OpenCase,
     ReportNoShow,
+    ReverseCheckIn,
     RevokeApproval,
 )
 from services.followup.domain.decide import decide
@@ -154,6 +155,20 @@ def checking_in(trial_id: str = "trial-A1", **but: Any) -> HoldCheckIn:
         "at": noon(date(2025, 3, 3)),
     }
     return HoldCheckIn(**{**usual, **but})
+
+
+def taking_back(trial_id: str = "trial-A1", **but: Any) -> ReverseCheckIn:
+    usual: dict[str, Any] = {
+        "trial_id": trial_id,
+        "acting": Party.COUNSELLOR,
+        "actor": "the counsellor",
+        "check_in_id": "C1",
+        "reason": CheckInReversalReason.NOT_HELD,
+        "note": None,
+        "task_id": "C1-again",
+        "at": noon(date(2025, 3, 6)),
+    }
+    return ReverseCheckIn(**{**usual, **but})
 
 
 def extending(trial_id: str = "trial-A1", **but: Any) -> Extend:

@@ -125,8 +125,10 @@ def missed_check_ins(records: list[Any], patience: int = 0) -> set[tuple[str, da
     closed = {r.event.trial_id: r.recorded.date() for r in _named(records, "TrialClosed")}
     ends = max(record.recorded.date() for record in records)
     missed = set()
+    wrong = {r.event.check_in_id for r in _named(records, "CheckInReversed")}
+    talks = [r.event for r in _named(records, "CheckInHeld") if r.event.check_in_id not in wrong]
     for trial_id, started in trials.items():
-        held = sorted({r.event.held_on for r in _named(records, "CheckInHeld") if r.event.trial_id == trial_id})
+        held = sorted({talk.held_on for talk in talks if talk.trial_id == trial_id})
         due = started.on + timedelta(days=FIRST_CHECK_IN)
         while due <= started.end_on:
             in_time = [day for day in held if day <= due and day + timedelta(days=NEXT_CHECK_INS) > due]

@@ -50,7 +50,7 @@ from services.followup.domain.slot import (
     MoveStart,
     ReportDelay,
 )
-from tests.unit.followup.followup_facts import FIT
+from tests.unit.followup.followup_facts import FIT, taking_back
 from tests.unit.followup.history import DAY, ORG, World
 
 BEGIN = datetime(2024, 1, 8, 9, tzinfo=UTC)
@@ -313,6 +313,13 @@ class Story:
             progress=Progress.AS_PLANNED,
             note=None,
         )
+        self.world.person(self.candidate_id, command, now)
+        if (self.number + index) % 7 == 0:
+            # Recorded by mistake, which is found out days later.
+            self.world.at(now + 4 * DAY, lambda then: self.take_back(command.check_in_id, then))
+
+    def take_back(self, check_in_id: str, now: datetime) -> None:
+        command = taking_back(f"R{self.number}", check_in_id=check_in_id, task_id=f"L{check_in_id}", at=now)
         self.world.person(self.candidate_id, command, now)
 
     def close(self, on: date, now: datetime) -> None:

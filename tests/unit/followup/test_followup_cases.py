@@ -19,6 +19,7 @@ from tests.unit.followup.followup_facts import (
     noon,
     not_showing,
     opened,
+    starting,
 )
 
 
@@ -65,6 +66,14 @@ def test_a_closed_trial_a_no_show_and_an_unknown_match_have_nothing_left_to_end(
     after(STARTED, closing()).when(decide, ending("M1", on=date(2025, 6, 1))).then()
     after(CONCLUDED, not_showing()).when(decide, ending("M1", on=date(2025, 2, 4))).then()
     after().when(decide, ending("M1")).then()
+
+
+def test_which_day_a_start_was_is_still_to_be_settled_when_the_person_is_lost_after_the_closing() -> None:
+    other_day = starting(on=date(2025, 2, 4), at=noon(date(2025, 2, 5)))
+    closed = [*STARTED, other_day, closing()]
+    after(closed).when(decide, ending("M1", on=date(2025, 6, 1), reason=AnnulReason.NO_LONGER_AVAILABLE)).then()
+    left = after(closed, ending("M1", on=date(2025, 6, 1))).state.cases["M1"].tasks
+    assert [task.task for task in left] == ["settle_start_date"]
 
 
 def test_an_ended_case_takes_no_new_draft() -> None:

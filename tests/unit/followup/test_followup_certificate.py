@@ -8,11 +8,14 @@ from typing import Any
 
 import pypdf
 import pytest
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
 
 from chassis.formats import Language
 from chassis.texts import Texts
+from contracts.codelists import occupations
 from services.followup import app
-from services.followup.certificate import Facts, certificate_pdf, printable
+from services.followup.certificate import RIGHT, Facts, certificate_pdf, printable
 from services.followup.voicepage import languages
 
 TEXTS = Texts(app.HERE / "texts")
@@ -112,6 +115,30 @@ def test_the_certificate_is_tagged_with_language_and_title_and_reads_in_order(la
     ]
     assert [path.rpartition("/")[2] for path, _ in told[3:-2]] == ["TH", "TD"] * 8
     assert told[-1][1].endswith(FACTS.certificate_id)
+
+
+def test_nothing_is_printed_beyond_the_edge_of_the_page_and_what_is_broken_is_read_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends: list[float] = []
+    texts: list[str] = []
+    drawn = Canvas.drawString
+
+    def draw(canvas: Any, x: float, y: float, text: str) -> None:
+        ends.append(x + canvas.stringWidth(text.rstrip(), canvas._fontname, canvas._fontsize))
+        texts.append(text)
+        assert y > 0
+        drawn(canvas, x, y, text)
+
+    monkeypatch.setattr(Canvas, "drawString", draw)
+    supervisors = "Cleaning and Housekeeping Supervisors in Offices, Hotels and Other Establishments"
+    code = next(code for code, found in occupations().items() if found.name_en == supervisors)
+    for name in ("Åse Bjørnæs", " ".join(["Abdulrahman"] * 16), "W" * 200):
+        told = read_aloud(certificate_pdf(replace(FACTS, name=name, occupation=code), TEXTS, "en"))
+        assert max(ends) <= A4[0] - RIGHT
+        assert supervisors in "".join(texts)
+        assert ("Document/Table/TR/TD", supervisors.replace(" ", "")) in [(at, it.replace(" ", "")) for at, it in told]
+        assert told[1][1].replace(" ", "") == name.replace(" ", "")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from contracts.vocabulary import Measure, Party
 from services.followup.domain.commands import Command
 from services.followup.forms import ACTIONS, body_of, offered
 from services.followup.requests import NewAgreement
+from services.followup.steps import waiting_change
 from tests.unit.followup.followup_facts import (
     CONCLUDED,
     STARTED,
@@ -115,12 +116,30 @@ def test_everybody_is_offered_what_is_theirs_to_do_next(
     assert offered(case, None, ALL, START) == []
 
 
+def test_who_may_extend_is_offered_it_also_where_a_decision_maker_has_allowed_a_late_registration() -> None:
+    late = drafting(start_on=date(2025, 1, 14), late_registration=True)
+    begun = starting(on=date(2025, 1, 22), at=noon(date(2025, 1, 24)))
+    case = case_of(opened(), late, approvals(decided=True), begun)
+    assert case["agreements"]["A1"]["decision_maker_needed"]
+    assert "extend" in offered(case, Party.COUNSELLOR, ALL, START)
+    assert "extend" not in offered(case, Party.DECISION_MAKER, ALL, START)
+    costly = case_of(COSTLY, starting())
+    assert "extend" not in offered(costly, Party.COUNSELLOR, ALL, START)
+    assert "extend" in offered(costly, Party.DECISION_MAKER, ALL, START)
+
+
 def test_employment_is_asked_for_when_the_months_have_passed_and_a_case_of_ones_own_is_not_taken_again() -> None:
     case = case_of(STARTED, closing(), TAKE)
     assert offered(case, Party.COUNSELLOR, ALL, date(2025, 8, 2), "W1")[0] == "employment"
     assert "employment" not in offered(case, Party.COUNSELLOR, ALL, date(2025, 8, 1), "W1")
     assert "take" not in offered(case, Party.COUNSELLOR, ALL, START, "W1")
     assert "take" in offered(case, Party.COUNSELLOR, ALL, START, "W2")
+
+
+def test_a_question_that_nobody_answered_before_the_closing_waits_for_nobody() -> None:
+    asked = [*STARTED, proposing()]
+    assert waiting_change(case_of(asked)["trials"]["trial-A1"]) is not None
+    assert waiting_change(case_of(asked, closing())["trials"]["trial-A1"]) is None
 
 
 def test_numbers_and_answers_of_forms_become_what_the_api_takes() -> None:

@@ -15,9 +15,7 @@ from tests.unit.followup.test_followup_views import case_of
 
 def test_a_day_that_was_put_right_is_shown_with_the_one_taken_back_and_both_stay_in_the_history() -> None:
     case = case_of(DISPUTED)
-    assert case["trials"]["trial-A1"]["disputed"] == [
-        {"on": "2025-02-10", "reported_by": "counsellor", "reported_on": "2025-02-12"}
-    ]
+    assert disputed_days(case) == [{"on": "2025-02-10", "reported_by": "counsellor", "reported_on": "2025-02-12"}]
     held = checking_in(held_on=date(2025, 3, 7), at=noon(date(2025, 3, 7)))
     case = case_of(DISPUTED, held, settling(at=date(2025, 3, 9)))
     trial = case["trials"]["trial-A1"]
@@ -53,6 +51,15 @@ def test_what_was_settled_as_the_confirmed_day_stands_is_not_shown_as_open_when_
     told = [{"on": "2025-02-11", "reported_by": "employer", "reported_on": "2025-02-15"}]
     assert disputed_days(case) == told
     assert case_body(case, LATER, Party.EMPLOYER)["trial"]["disputed"] == told
+
+
+def test_a_day_that_was_settled_is_not_shown_again_when_another_one_is_given_on_the_same_day() -> None:
+    day = date(2025, 2, 12)
+    stands = settling(on=date(2025, 2, 3), at=day, reason=None)
+    other = starting(on=date(2025, 2, 11), at=noon(day), task_id="again")
+    case = case_of(DISPUTED, stands, other)
+    assert [each["on"] for each in disputed_days(case)] == ["2025-02-11"]
+    assert [each["on"] for each in disputed_days(case_of(DISPUTED))] == ["2025-02-10"]
 
 
 def test_which_day_it_was_is_settled_also_after_the_closing() -> None:

@@ -11,6 +11,7 @@ from contracts.vocabulary import Measure, Party, ShortenReason
 from services.followup.domain.commands import Command, Shorten
 from services.followup.domain.subsidies import plan_of
 from tests.unit.followup.followup_facts import (
+    REDUCED,
     after,
     approvals,
     checking_in,
@@ -18,6 +19,7 @@ from tests.unit.followup.followup_facts import (
     drafting,
     noon,
     opened,
+    played,
     starting,
 )
 from tests.unit.followup.test_followup_extensions import SUBSIDY, deciding
@@ -67,6 +69,15 @@ def test_a_second_extension_takes_the_place_of_the_one_that_was_cut_and_pays_no_
         (date(2026, 6, 1), date(2026, 6, 30)),
         (date(2026, 7, 1), date(2026, 7, 31)),
     ]
+
+
+def test_an_extension_that_was_decided_for_reduced_work_capacity_is_paid_by_that_table() -> None:
+    held = checking_in(held_on=date(2026, 5, 4), at=noon(date(2026, 5, 4)))
+    longer = deciding(end_on=date(2027, 5, 31), eligibility=REDUCED)
+    extended = [*SUBSIDY, held, longer]
+    assert played(extended)[-1].wage_subsidy_percent == 60  # type: ignore[attr-defined]
+    found = {from_on: percent for from_on, _, percent in paid(extended)}
+    assert (found[date(2026, 5, 1)], found[date(2026, 6, 1)], found[date(2026, 12, 1)]) == (40, 60, 50)
 
 
 def test_nothing_is_paid_after_the_end_that_follows_the_right_start() -> None:

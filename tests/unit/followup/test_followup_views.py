@@ -40,6 +40,7 @@ from tests.unit.followup.followup_facts import (
     played,
     revoking,
     starting,
+    taking_back,
 )
 from tests.unit.followup.test_followup_aftermath import CERTIFICATE, REVERSE, TAKE, TALK, employed
 from tests.unit.followup.test_followup_changes import DRAFTED, EXPIRES, changing, looking
@@ -69,6 +70,8 @@ FULL: list[Command] = [
     answering(Party.PARTICIPANT),
     missing(date(2025, 3, 4)),
     checking_in(held_on=date(2025, 3, 5), at=noon(date(2025, 3, 5)), note="secret", agreed="secret too"),
+    taking_back(note="secret"),
+    checking_in(check_in_id="C2", held_on=date(2025, 3, 6), at=noon(date(2025, 3, 6))),
     extending(at=noon(date(2025, 4, 10))),
     shortening(end_on=date(2025, 7, 1), at=noon(date(2025, 4, 11))),
     settling(date(2025, 2, 4), date(2025, 4, 12), note="secret"),
@@ -254,7 +257,7 @@ def test_in_a_trial_what_somebody_waits_for_comes_before_the_next_check_in(
     commands: list[Command], step: Step, party: Party, due_on: date
 ) -> None:
     # The check-in after 7 April is due after the last day: then only the closing is left.
-    assert next_step(case_of(commands), date(2025, 3, 5), Party.EMPLOYER) == NextStep(step, (party,), due_on)
+    assert next_step(case_of(commands), date(2025, 3, 5), Party.PARTICIPANT) == NextStep(step, (party,), due_on)
 
 
 def test_somebody_who_was_hired_is_asked_after_once_the_months_have_passed() -> None:

@@ -65,3 +65,21 @@ def test_a_talk_before_the_right_day_is_counted_neither_as_held_nor_as_an_answer
     assert (before.trials[0].held, before.trials[0].missed) == ((date(2025, 1, 31),), (LATE,))
     assert (after.trials[0].held, after.trials[0].missed) == ((), (date(2025, 3, 3),))
     assert after.trials[0].overdue == (date(2025, 3, 3),)
+
+
+def test_a_check_in_that_was_taken_back_is_counted_nowhere_and_what_was_missed_without_it_is() -> None:
+    begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 30))]
+    days = {"C1": date(2025, 2, 20), "C2": date(2025, 2, 20), "C3": date(2025, 2, 25)}
+    talks = [
+        fo.CheckInHeld(**TRIAL, check_in_id=name, held_on=day, progress="as_planned") for name, day in days.items()
+    ]
+    forgotten = fo.CheckInMissed(**TRIAL, due_on=LATE, playbook_version="1")
+    back = [
+        fo.CheckInReversed(**TRIAL, check_in_id=name, held_on=days[name], reversed_on=LATE, reason="not_held")
+        for name in ("C2", "C3")
+    ]
+    never_due = back[1].model_copy(update={"check_ins_not_missed_on": (LATE,)})
+    due = fo.CheckInMissed(**TRIAL, due_on=date(2025, 4, 3), playbook_version="1")
+    (before,), (after,) = slots(*begin, *talks, forgotten), slots(*begin, *talks, forgotten, back[0], never_due, due)
+    assert (before.trials[0].held, before.trials[0].missed) == (tuple(days.values()), (LATE,))
+    assert (after.trials[0].held, after.trials[0].missed) == ((days["C1"],), (date(2025, 4, 3),))
