@@ -7,13 +7,11 @@ goes through the reader, as live; whatever is left undone, the generation's cons
 
 from __future__ import annotations
 
-import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -41,9 +39,6 @@ SELDOM = 50_000
 """Allocations between two looks of the garbage collector: there are no cycles in what is folded."""
 
 log = structlog.get_logger()
-
-
-T = TypeVar("T")
 
 
 class Lost(Exception):
@@ -150,10 +145,10 @@ class Bulk:
         self._partition = partition
         self._knows_all = self._empty and self._projection.by_case
         self._parked = await self._projector.reader.parking.parked_subjects()
-        begins = await _answered(consumer.beginning_offsets(topics))
-        ends = await _answered(consumer.end_offsets(topics))
+        begins = await kafka.answered(consumer.beginning_offsets(topics), ANSWER_SECONDS)
+        ends = await kafka.answered(consumer.end_offsets(topics), ANSWER_SECONDS)
         for each in topics:
-            consumer.seek(each, max(begins[each], await _answered(consumer.committed(each)) or 0))
+            consumer.seek(each, max(begins[each], await kafka.answered(consumer.committed(each), ANSWER_SECONDS) or 0))
         waiting = {each for each in topics if await consumer.position(each) < ends[each]}
         consumer.resume(*waiting)
         given = monotonic()
@@ -194,7 +189,7 @@ class Bulk:
         self._parked = await self._projector.reader.parking.parked_subjects()
         if handled.stopped:
             raise TooMuchParked(handled.stopped[0].reason)
-        await _answered(consumer.commit(handled.offsets))
+        await kafka.answered(consumer.commit(handled.offsets), ANSWER_SECONDS)
 
     def _read(self, records: Sequence[Raw]) -> tuple[list[_Taken], dict[str, list[int]], int]:
         """What is read here, up to the first record that is not plain; the positions by source; how many records."""
@@ -262,7 +257,7 @@ class Bulk:
         handled = {(source, self._partition): found for source, found in held.positions.items()}
         await self._projector.progress.record(handled)
         if held.offsets:
-            await _answered(consumer.commit(held.offsets))
+            await kafka.answered(consumer.commit(held.offsets), ANSWER_SECONDS)
         for what, count in (("folded", held.folded), ("dropped", held.dropped), ("ignored", held.ignored)):
             metrics.RECORDS.labels(self._projection.name, what).inc(count)
 
@@ -285,12 +280,3 @@ def few_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-async def _answered(asked: Awaitable[T]) -> T:
-    """What the broker says, within bounds: the library asks again without end. Raises KafkaConnectionError."""
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await asked
-    except TimeoutError as error:
-        raise KafkaConnectionError("the broker does not answer") from error

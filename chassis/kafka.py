@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -27,6 +27,8 @@ FETCH_MILLISECONDS = 200
 MOST_RECORDS = 1000
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -83,7 +85,7 @@ async def read_to(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
     Raises KafkaConnectionError where no more come: a client whose broker is away says nothing, and tries for ever.
     """
     given = monotonic()
-    while any([await _position(consumer, partition) < end for partition, end in ends.items()]):
+    while any([await answered(consumer.position(each), QUIET_SECONDS) < end for each, end in ends.items()]):
         fetched = await consumer.getmany(timeout_ms=FETCH_MILLISECONDS, max_records=MOST_RECORDS)
         for records in fetched.values():
             yield records
@@ -93,12 +95,13 @@ async def read_to(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
             raise KafkaConnectionError("the broker gives nothing")
 
 
-async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
+async def answered(asked: Awaitable[T], seconds: float) -> T:
+    """What the broker says, within bounds: the library asks again without end. Raises KafkaConnectionError."""
     try:
-        position: int = await asyncio.wait_for(consumer.position(partition), QUIET_SECONDS)
+        async with asyncio.timeout(seconds):
+            return await asked
     except TimeoutError as error:
-        raise KafkaConnectionError("the broker does not say where a partition begins") from error
-    return position
+        raise KafkaConnectionError("the broker does not answer") from error
 
 
 def security(settings: Settings) -> BaseSecurity | None:

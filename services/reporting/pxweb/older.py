@@ -123,7 +123,7 @@ def form_of(asked: Question) -> Form:
     return form
 
 
-def wanted(table: Described, asked: Question) -> Wanted:
+def wanted(table: Described, asked: Question, form: Form) -> Wanted:
     """What is chosen, in the terms of version 2. Raises Problem 400."""
     values: dict[str, Sequence[str]] = {}
     codelists: dict[str, str] = {}
@@ -151,7 +151,7 @@ def wanted(table: Described, asked: Question) -> Wanted:
     for name, dimension in variables.items():
         if name not in values and not dimension.eliminated:
             values[name] = ["*"]
-    heading = () if form_of(asked).one_number_a_line else None
+    heading = () if form.one_number_a_line else None
     return Wanted({name: found for name, found in values.items() if found}, codelists, heading)
 
 
@@ -244,7 +244,7 @@ def router(base: Base) -> APIRouter:
         table = await base.table(table_id)
         asked = question(await request.body())
         form = form_of(asked)
-        return await base.data(table, select(table, wanted(table, asked)), form.output, labels, form.turned)
+        return await base.data(table, select(table, wanted(table, asked, form)), form.output, labels, form.turned)
 
     both = APIRouter()
     both.include_router(free)
