@@ -175,7 +175,9 @@ class Bulk:
                 await self._put_down(consumer)
             return
         await self._put_down(consumer)
-        raws = [RawRecord(*topic, each.offset, each.key, each.value, each.headers) for each in mine]
+        raws = [
+            RawRecord(topic.topic, topic.partition, each.offset, each.key, each.value, each.headers) for each in mine
+        ]
         handled = await self._projector.reader.handle(raws)
         self._parked = await self._projector.reader.parking.parked_subjects()
         if handled.stopped:

@@ -48,7 +48,7 @@ class Fetcher:
         self._client, self._seconds = client, seconds
 
     async def read(self, partition: TopicPartition, start: int, end: int) -> AsyncIterator[list[Fetched]]:
-        """Records from one offset up to another, which is not included, some at a time; more are on their way meanwhile.
+        """Records from one offset up to another, which is not included, some at a time; more are on their way then.
 
         Raises KafkaError, KafkaConnectionError where the broker gives nothing for too long.
         """
@@ -81,9 +81,10 @@ class Fetcher:
         """One piece, from an offset on: at least one batch, the first of which may begin before it."""
         try:
             async with asyncio.timeout(self._seconds):
-                while not (batches := await self._piece(partition, offset)):
+                while True:
+                    if batches := await self._piece(partition, offset):
+                        return batches
                     await asyncio.sleep(AGAIN_SECONDS)
-                return batches
         except TimeoutError:
             raise KafkaConnectionError("the broker gives nothing") from None
 

@@ -54,13 +54,13 @@ _AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _OWN_FORM = b"0000-00-00T00:00:00.000Z"
 
 _Kind = tuple[type[Event], str, str, bool]
-_kinds: dict[tuple[bytes | None, bytes | None], _Kind] = {}
+_kinds: dict[tuple[bytes, bytes], _Kind] = {}
 
 
 def arrived(
     key: bytes | None,
     value: bytes | None,
-    headers: Sequence[tuple[str, bytes | None]],
+    headers: Sequence[tuple[str, Any]],
     readers: Mapping[type[Event], Reader | None],
 ) -> Record | None:
     """A record, with its event where `readers` names its class, with None in the event's place where it does not.

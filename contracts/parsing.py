@@ -30,6 +30,7 @@ class _Unknown(Exception):
 
 
 Parser = Callable[[bytes, datetime], Event | None]
+SlimParser = Callable[[bytes, datetime], msgspec.Struct | None]
 
 
 def parse(known: type[E], data: bytes, occurred: datetime) -> E | None:
@@ -77,7 +78,7 @@ def _parser(known: type[Event], decode: Callable[[bytes], dict[str, Any]], blank
 
 
 @cache
-def slim_parser_of(known: type[Event]) -> Parser | None:
+def slim_parser_of(known: type[Event]) -> SlimParser | None:
     """The same in half of that time, into a struct with the event's fields in place of the event.
 
     For whoever looks at fields and at nothing else: a struct has no methods, and is of no class of the contracts.

@@ -258,7 +258,8 @@ def _workforce_keys(record: Record) -> Sequence[str]:
 
 
 def _workforce(_: str, __: Document | None, record: Record) -> Document:
-    return record.event.data()
+    event: Event = record.event
+    return event.data()
 
 
 workforce = Projection(
