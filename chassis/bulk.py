@@ -7,6 +7,7 @@ goes through the reader, as live; whatever is left undone, the generation's cons
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from chassis import kafka, metrics
 from chassis.consumer import Raw
-from chassis.fetching import Fetched, Fetcher, fetching
+from chassis.fetching import Fetched, Fetcher, Span, fetching
 from chassis.mongo import Collection, Database
 from chassis.parking import RawRecord
 from chassis.projection import Folding, Projection, Record, at_key
@@ -62,8 +63,9 @@ def belongs(raw: Raw | Fetched, until: Mapping[str, int] | None) -> bool:
 
 @dataclass
 class _Held:
-    """What has been folded and is not yet written."""
+    """What has been folded of one partition and is not yet written."""
 
+    partition: int = 0
     documents: dict[str, Folding] = field(default_factory=dict)
     positions: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """By source."""
@@ -107,7 +109,7 @@ class Bulk:
         self._knows_all = False
         """Whether no document of this partition is stored but what is held: then none has to be looked for."""
         self._parked: set[str] = set()
-        self._partition = 0
+        self._writing: asyncio.Task[None] | None = None
 
     async def run(self, partitions: Sequence[int], tell: Callable[[int], None]) -> None:
         """Fold these partitions of all topics, one after the other, to their present ends.
@@ -120,8 +122,15 @@ class Bulk:
             self._committing(partitions) as consumer,
             fetching(self._settings, topics, ANSWER_SECONDS) as fetcher,
         ):
-            for partition in partitions:
-                await self._partition_of(consumer, fetcher, partition, tell)
+            try:
+                for partition in partitions:
+                    await self._partition_of(consumer, fetcher, partition, tell)
+                await self._written()
+            finally:
+                if self._writing is not None:
+                    self._writing.cancel()
+                    # Whatever became of it, what ended this is what is told.
+                    await asyncio.gather(self._writing, return_exceptions=True)
 
     @asynccontextmanager
     async def _committing(self, partitions: Sequence[int]) -> AsyncIterator[AIOKafkaConsumer]:
@@ -144,17 +153,22 @@ class Bulk:
         self, consumer: AIOKafkaConsumer, fetcher: Fetcher, partition: int, tell: Callable[[int], None]
     ) -> None:
         topics = self._topics(partition)
-        self._partition = partition
+        self._held = _Held(partition)
         self._knows_all = self._empty and self._projection.by_case
         self._parked = await self._projector.reader.parking.parked_subjects()
         begins = await kafka.answered(consumer.beginning_offsets(topics), ANSWER_SECONDS)
         ends = await kafka.answered(consumer.end_offsets(topics), ANSWER_SECONDS)
+        spans = []
         for each in topics:
             committed = await kafka.answered(consumer.committed(each), ANSWER_SECONDS)
-            async for records in fetcher.read(each, max(begins[each], committed or 0), ends[each]):
-                await self._fold(each, records, consumer)
-                tell(len(records))
-        await self._put_down(consumer)
+            spans.append(Span(each, max(begins[each], committed or 0), ends[each]))
+        async for topic, records in fetcher.read(spans):
+            await self._fold(topic, records, consumer)
+            tell(len(records))
+            # What is being written goes on.
+            await asyncio.sleep(0)
+        # The next partition has documents of its own, where all events of a document have one partition key.
+        await self._put_down(consumer, meanwhile=self._projection.by_case)
 
     async def _fold(self, topic: TopicPartition, records: Sequence[Fetched], consumer: AIOKafkaConsumer) -> None:
         """Fold what is plain; the rest of these records, from the first that is not, goes the way of live ones."""
@@ -234,18 +248,27 @@ class Bulk:
             async for found in self._documents.find({"_id": {"$in": list(wanted)}}):
                 documents[found["_id"]] = Folding.of(found)
 
-    async def _put_down(self, consumer: AIOKafkaConsumer) -> None:
-        """Write all that is held; from here on, documents of this partition are looked for.
+    async def _put_down(self, consumer: AIOKafkaConsumer, *, meanwhile: bool = False) -> None:
+        """Write all that is held; from here on, documents of this partition are looked for. `meanwhile`: do not wait."""
+        held, self._held, self._knows_all = self._held, _Held(self._held.partition), False
+        # One after the other: two partitions in memory are enough.
+        await self._written()
+        self._writing = asyncio.create_task(self._write(held, consumer))
+        if not meanwhile:
+            await self._written()
 
-        Folding waits meanwhile: with as many workers as cores, doing both at once costs more than it gains (measured).
-        """
-        held, self._held, self._knows_all = self._held, _Held(), False
+    async def _written(self) -> None:
+        """Wait until what was put down is written. Raises what that raised."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
+
+    async def _write(self, held: _Held, consumer: AIOKafkaConsumer) -> None:
         for documents in _slices(held.documents):
             writes = [revision(key, each.rev, each.stored()) for key, each in documents if each.changed]
             if await write_or_lose(self._documents, writes):
                 raise Lost("another process writes the same documents")
-        handled = {(source, self._partition): found for source, found in held.positions.items()}
-        await self._projector.progress.record(handled)
+        await self._projector.progress.record({(source, held.partition): of for source, of in held.positions.items()})
         if held.offsets:
             await kafka.answered(consumer.commit(held.offsets), ANSWER_SECONDS)
         for what, count in (("folded", held.folded), ("dropped", held.dropped), ("ignored", held.ignored)):

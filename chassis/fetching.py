@@ -1,15 +1,16 @@
 """Whole partitions as the broker keeps them: batches whose records are looked at where they lie.
 
-Invariant: every record between two offsets is given once and in order; what the broker does not give raises, and is
+Invariant: every record of a span is given once and in order; what the broker does not give raises, and is
 never passed over.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -39,6 +40,14 @@ class Fetched(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
+class Span(NamedTuple):
+    """A stretch of a partition: offsets, the last one not included."""
+
+    partition: TopicPartition
+    start: int
+    end: int
+
+
 class Fetcher:
     """Reads partitions from their leaders. In a third of the time of the client's consumer, which makes each record an
     object and keeps an account of it; without groups, and without anything that is to come."""
@@ -47,35 +56,42 @@ class Fetcher:
         """`seconds`: so long a broker may give nothing of what it has."""
         self._client, self._seconds = client, seconds
 
-    async def read(self, partition: TopicPartition, start: int, end: int) -> AsyncIterator[list[Fetched]]:
-        """Records from one offset up to another, which is not included, some at a time; more are on their way then.
+    async def read(self, spans: Sequence[Span]) -> AsyncIterator[tuple[TopicPartition, list[Fetched]]]:
+        """The records of one span after the other, some at a time; more are on their way meanwhile.
 
         Raises KafkaError, KafkaConnectionError where the broker gives nothing for too long.
         """
-        coming = asyncio.create_task(self._batches(partition, start))
+        waiting = deque(each for each in spans if each.start < each.end)
+        coming: asyncio.Task[list[Any]] | None = None
         try:
-            while start < end:
+            while waiting:
+                span = waiting.popleft()
+                coming = coming or self._asked(span)
                 batches = await coming
-                first, start = start, batches[-1].next_offset
-                if start < end:
-                    coming = asyncio.create_task(self._batches(partition, start))
-                    # So that it is asked for before what is here keeps this process busy.
-                    await asyncio.sleep(0)
+                if (reached := batches[-1].next_offset) < span.end:
+                    waiting.appendleft(span._replace(start=reached))
+                coming = self._asked(waiting[0]) if waiting else None
+                # So that it is asked for before what is here keeps this process busy.
+                await asyncio.sleep(0)
                 records: list[Fetched] = []
                 for batch in batches:
                     if not batch.validate_crc():
-                        raise CorruptRecordException(f"{partition} has a batch whose checksum is wrong")
+                        raise CorruptRecordException(f"{span.partition} has a batch whose checksum is wrong")
                     if not batch.is_control_batch:
-                        records += _between(batch, first, end)
+                        records += _within(batch, span)
                     if len(records) >= RECORDS:
-                        yield records
+                        yield span.partition, records
                         records = []
                 if records:
-                    yield records
+                    yield span.partition, records
         finally:
-            coming.cancel()
-            # Whatever became of it, nobody waits for it any more.
-            await asyncio.gather(coming, return_exceptions=True)
+            if coming is not None:
+                coming.cancel()
+                # Whatever became of it, nobody waits for it any more.
+                await asyncio.gather(coming, return_exceptions=True)
+
+    def _asked(self, span: Span) -> asyncio.Task[list[Any]]:
+        return asyncio.create_task(self._batches(span.partition, span.start))
 
     async def _batches(self, partition: TopicPartition, offset: int) -> list[Any]:
         """One piece, from an offset on: at least one batch, the first of which may begin before it."""
@@ -113,11 +129,11 @@ class Fetcher:
         return batches
 
 
-def _between(batch: Any, start: int, end: int) -> list[Fetched]:
+def _within(batch: Any, span: Span) -> list[Fetched]:
     records = list(batch)
-    if records and start <= records[0].offset and records[-1].offset < end:
+    if records and span.start <= records[0].offset and records[-1].offset < span.end:
         return records
-    return [each for each in records if start <= each.offset < end]
+    return [each for each in records if span.start <= each.offset < span.end]
 
 
 @asynccontextmanager
