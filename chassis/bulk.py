@@ -181,8 +181,8 @@ class Bulk:
         folded = self._fold_taken(taken)
         if folded == len(taken) and done == len(mine):
             # Only now: of what is handed on, the reader says what has been handled.
-            for source, position in positions:
-                self._held.positions[source].append(position)
+            for source, found in positions.items():
+                self._held.positions[source].extend(found)
             self._held.ignored += len(mine) - len(taken)
             self._held.offsets[topic] = mine[-1].offset + 1
             if self._held.bytes > self._held_bytes:
@@ -198,24 +198,24 @@ class Bulk:
             raise TooMuchParked(handled.stopped[0].reason)
         await kafka.answered(consumer.commit(handled.offsets), ANSWER_SECONDS)
 
-    def _read(self, records: Sequence[Fetched]) -> tuple[list[_Taken], list[tuple[str, int]], int]:
+    def _read(self, records: Sequence[Fetched]) -> tuple[list[_Taken], dict[str, list[int]], int]:
         """What is read here, up to the first record that is not plain; all positions by source; how many records."""
         taken: list[_Taken] = []
-        positions: list[tuple[str, int]] = []
+        positions: dict[str, list[int]] = defaultdict(list)
         readers, parked, keys_of = self._readers, self._parked, self._projection.keys
-        for raw in records:
+        for number, raw in enumerate(records):
             value = raw.value
             try:
                 record = arrived(raw.key, value, raw.headers, readers)
                 if record is None or (parked and at_key(record) in parked):
-                    break
+                    return taken, positions, number
                 if record.event is not None:
                     assert value is not None, "else there were no event"
                     taken.append((record, keys_of(record), len(value)))
             except Exception:  # an upcaster or the key function raises: the reader parks the event
-                break
-            positions.append((record.source, record.position))
-        return taken, positions, len(positions)
+                return taken, positions, number
+            positions[record.source].append(record.position)
+        return taken, positions, len(records)
 
     def _fold_taken(self, taken: Sequence[_Taken]) -> int:
         """Fold them into what is held, up to the first that fails, nothing of which is; and how many that is."""
@@ -249,7 +249,7 @@ class Bulk:
                 documents[found["_id"]] = Folding.of(found)
 
     async def _put_down(self, consumer: AIOKafkaConsumer, *, meanwhile: bool = False) -> None:
-        """Write all that is held; from here on, documents of this partition are looked for. `meanwhile`: do not wait."""
+        """Write all that is held; from here on, documents of this partition are looked for. `meanwhile`: on its own."""
         held, self._held, self._knows_all = self._held, _Held(self._held.partition), False
         # One after the other: two partitions in memory are enough.
         await self._written()

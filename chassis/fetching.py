@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -56,7 +56,7 @@ class Fetcher:
         """`seconds`: so long a broker may give nothing of what it has."""
         self._client, self._seconds = client, seconds
 
-    async def read(self, spans: Sequence[Span]) -> AsyncIterator[tuple[TopicPartition, list[Fetched]]]:
+    async def read(self, spans: Sequence[Span]) -> AsyncGenerator[tuple[TopicPartition, list[Fetched]]]:
         """The records of one span after the other, some at a time; more are on their way meanwhile.
 
         Raises KafkaError, KafkaConnectionError where the broker gives nothing for too long.

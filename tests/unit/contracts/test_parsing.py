@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from contracts.arrivals import Reader, arrived
 from contracts.envelope import Headers, Undecodable, decode
@@ -64,6 +64,35 @@ def test_what_is_read_in_one_step_validation_reads_alike(type_name: str, value: 
     assert parsed is None or parsed == validated(known, written)
 
 
+def fields_of(value: Any) -> Any:
+    """An event or a struct, and what it holds, as plain values."""
+    if isinstance(value, BaseModel):
+        return {name: fields_of(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, msgspec.Struct):
+        return {name: fields_of(getattr(value, name)) for name in value.__struct_fields__}
+    return tuple(map(fields_of, value)) if isinstance(value, tuple) else value
+
+
+@given(type_name=st.sampled_from(sorted(EXAMPLES)), value=JSON, which=st.integers(0, 30), drop=st.booleans())
+def test_a_struct_has_the_fields_of_the_event_and_takes_nothing_that_validation_refuses(
+    type_name: str, value: Any, which: int, *, drop: bool
+) -> None:
+    known, data = BY_TYPE[type_name], EXAMPLES[type_name].data()
+    name = [*data, "unknown"][which % (len(data) + 1)]
+    data[name] = value
+    if drop:
+        del data[name]
+    written = msgspec.json.encode(data)
+    parser, event = slim_parser_of(known), validated(known, written)
+    assert parser is not None
+    struct = parser(written, OCCURRED)
+    if struct is None:
+        assert event is None or parse(known, written, OCCURRED) is None, "a struct is refused no more than an event"
+    else:
+        assert event is not None
+        assert {**fields_of(struct), "sealed": None, "occurred": OCCURRED} == fields_of(event)
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{", b'{"need_id": NaN}', b"\xff", b'{"a":' * 5_000])
 def test_what_is_no_event_is_left_to_validation(data: bytes) -> None:
     assert parse(BY_TYPE[NEED], data, OCCURRED) is None
@@ -74,6 +103,7 @@ def test_a_class_whose_fields_say_more_than_their_types_is_left_to_validation() 
         count: int = Field(ge=1)
 
     assert parser_of(Narrow) is None
+    assert slim_parser_of(Narrow) is None
 
 
 @pytest.mark.parametrize("type_name", sorted(EXAMPLES))
@@ -85,7 +115,7 @@ def test_headers_as_relays_write_them_are_read_in_one_step(type_name: str) -> No
         expected.type, expected.source, expected.subject, expected.partition_key, expected.sequence, expected.id,
         expected.time, expected.recorded, expected.correlation, expected.traceparent,
     )  # fmt: skip
-    assert arrived(*record(EXAMPLES[type_name]), {}) == found._replace(event=None)
+    assert arrived(*record(EXAMPLES[type_name]), {}) == (None, *found[1:])
 
 
 @pytest.mark.parametrize("readers", [PARSERS, SLIM_PARSERS], ids=["events", "structs"])
