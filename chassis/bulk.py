@@ -165,8 +165,9 @@ class Bulk:
         async for topic, records in fetcher.read(spans):
             await self._fold(topic, records, consumer)
             tell(len(records))
-            # What is being written goes on.
-            await asyncio.sleep(0)
+            if self._writing is not None:
+                # So that it goes on.
+                await asyncio.sleep(0)
         # The next partition has documents of its own, where all events of a document have one partition key.
         await self._put_down(consumer, meanwhile=self._projection.by_case)
 

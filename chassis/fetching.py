@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka import TopicPartition
@@ -23,8 +24,9 @@ from chassis.settings import Settings
 
 FETCH_BYTES = 2_000_000
 """Of one partition, at a time; two such pieces are in memory."""
-RECORDS = 500
-"""About so many are given at a time, however few a batch has."""
+RECORDS = 64
+"""So many are given at a time: what is made of more of them no longer fits a core's cache, and takes half as long again
+(measured)."""
 WAIT_MILLISECONDS = 500
 AGAIN_SECONDS = 0.1
 _UNCOMMITTED = 0
@@ -73,17 +75,9 @@ class Fetcher:
                 coming = self._asked(waiting[0]) if waiting else None
                 # So that it is asked for before what is here keeps this process busy.
                 await asyncio.sleep(0)
-                records: list[Fetched] = []
-                for batch in batches:
-                    if not batch.validate_crc():
-                        raise CorruptRecordException(f"{span.partition} has a batch whose checksum is wrong")
-                    if not batch.is_control_batch:
-                        records += _within(batch, span)
-                    if len(records) >= RECORDS:
-                        yield span.partition, records
-                        records = []
-                if records:
-                    yield span.partition, records
+                records = chain.from_iterable(_contents(batches, span))
+                while some := list(islice(records, RECORDS)):
+                    yield span.partition, some
         finally:
             if coming is not None:
                 coming.cancel()
@@ -129,11 +123,16 @@ class Fetcher:
         return batches
 
 
-def _within(batch: Any, span: Span) -> list[Fetched]:
-    records = list(batch)
-    if records and span.start <= records[0].offset and records[-1].offset < span.end:
-        return records
-    return [each for each in records if span.start <= each.offset < span.end]
+def _contents(batches: Iterable[Any], span: Span) -> Iterator[Iterable[Fetched]]:
+    """What each batch has of the span. Raises CorruptRecordException."""
+    for batch in batches:
+        if not batch.validate_crc():
+            raise CorruptRecordException(f"{span.partition} has a batch whose checksum is wrong")
+        if batch.is_control_batch:
+            continue
+        # Only one at an end of the span, or of a form that does not say where it begins, is looked through.
+        whole = span.start <= getattr(batch, "base_offset", -1) and batch.next_offset <= span.end
+        yield batch if whole else (each for each in batch if span.start <= each.offset < span.end)
 
 
 @asynccontextmanager
