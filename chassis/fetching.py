@@ -24,9 +24,6 @@ from chassis.settings import Settings
 
 FETCH_BYTES = 2_000_000
 """Of one partition, at a time; two such pieces are in memory."""
-RECORDS = 64
-"""So many are given at a time: what is made of more of them no longer fits a core's cache, and takes half as long again
-(measured)."""
 WAIT_MILLISECONDS = 500
 AGAIN_SECONDS = 0.1
 _UNCOMMITTED = 0
@@ -51,15 +48,15 @@ class Span(NamedTuple):
 
 
 class Fetcher:
-    """Reads partitions from their leaders. In a third of the time of the client's consumer, which makes each record an
+    """Reads partitions from their leaders. In about half the time of the client's consumer, which makes each record an
     object and keeps an account of it; without groups, and without anything that is to come."""
 
     def __init__(self, client: AIOKafkaClient, seconds: float) -> None:
         """`seconds`: so long a broker may give nothing of what it has."""
         self._client, self._seconds = client, seconds
 
-    async def read(self, spans: Sequence[Span]) -> AsyncGenerator[tuple[TopicPartition, list[Fetched]]]:
-        """The records of one span after the other, some at a time; more are on their way meanwhile.
+    async def read(self, spans: Sequence[Span], most: int) -> AsyncGenerator[tuple[TopicPartition, list[Fetched]]]:
+        """The records of one span after the other, at most so many at a time; more are on their way meanwhile.
 
         Raises KafkaError, KafkaConnectionError where the broker gives nothing for too long.
         """
@@ -76,7 +73,7 @@ class Fetcher:
                 # So that it is asked for before what is here keeps this process busy.
                 await asyncio.sleep(0)
                 records = chain.from_iterable(_contents(batches, span))
-                while some := list(islice(records, RECORDS)):
+                while some := list(islice(records, most)):
                     yield span.partition, some
         finally:
             if coming is not None:

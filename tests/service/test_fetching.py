@@ -53,7 +53,7 @@ def _record(number: int) -> tuple[bytes, bytes]:
 async def read(fetcher: Fetcher, *spans: Span) -> list[tuple[str, int, bytes | None, bytes | None]]:
     return [
         (partition.topic, each.offset, each.key, each.value)
-        async for partition, records in fetcher.read(spans)
+        async for partition, records in fetcher.read(spans, 64)
         for each in records
     ]
 
@@ -81,14 +81,16 @@ async def test_every_record_of_the_spans_is_given_once_and_in_order(
 
 async def test_headers_are_given_as_they_were_written(topics: list[TopicPartition], settings: Settings) -> None:
     async with fetching(settings, [topics[0].topic], SECONDS) as fetcher:
-        given = [list(each.headers) async for _, records in fetcher.read([Span(topics[0], 3, 5)]) for each in records]
+        given = [
+            list(each.headers) async for _, records in fetcher.read([Span(topics[0], 3, 5)], 1) for each in records
+        ]
     assert given == [[("n", b"3")], [("n", b"4")]]
 
 
 async def test_what_was_left_early_is_left_in_order(topics: list[TopicPartition], settings: Settings) -> None:
     before = asyncio.all_tasks()
     async with fetching(settings, [topics[0].topic], SECONDS) as fetcher:
-        reading = fetcher.read([Span(topics[0], 0, RECORDS)])
+        reading = fetcher.read([Span(topics[0], 0, RECORDS)], 64)
         await anext(reading)
         await reading.aclose()
     assert asyncio.all_tasks() == before
