@@ -35,8 +35,8 @@ HELD_BYTES = 64_000_000
 """Of events folded into documents that are not yet written; in memory the documents take about three times as much."""
 DOCUMENTS_PER_WRITE = 1_000
 FEW = 64
-"""Records that are read and then folded: what is made of 500 no longer fits a core's cache, and takes half as long again
-(measured). Where documents are looked for, one question for many is worth more."""
+"""Records that are read and then folded: what is made of 500 no longer fits a core's cache, and takes half as long
+again (measured). Where documents are looked for, one question for many is worth more."""
 ANSWER_SECONDS = 20.0
 """So long the broker may take; what is done with an answer does not count."""
 SELDOM = 50_000
