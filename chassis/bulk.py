@@ -7,34 +7,38 @@ goes through the reader, as live; whatever is left undone, the generation's cons
 
 from __future__ import annotations
 
+import asyncio
 import gc
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from time import monotonic
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError
 
 from chassis import kafka, metrics
 from chassis.consumer import MAX_RECORDS, Raw
+from chassis.fetching import Fetched, Fetcher, Span, fetching
 from chassis.mongo import Collection, Database
-from chassis.parking import subject_of
+from chassis.parking import RawRecord
 from chassis.projection import Folding, Projection, Record, at_key
 from chassis.projector import Projector
 from chassis.revisions import revision, write_or_lose
 from chassis.settings import Settings
 from contracts import envelope
 from contracts.arrivals import arrived
-from contracts.envelope import Undecodable, read_event
+from contracts.envelope import Undecodable
+from contracts.parsing import parser_of, slim_parser_of
 
 HELD_BYTES = 64_000_000
 """Of events folded into documents that are not yet written; in memory the documents take about three times as much."""
 DOCUMENTS_PER_WRITE = 1_000
-POLL_MILLISECONDS = 200
+FEW = 64
+"""Records that are read and then folded: what is made of 500 no longer fits a core's cache, and takes half as long
+again (measured). Where documents are looked for, one question for many is worth more."""
 ANSWER_SECONDS = 20.0
-"""So long the broker may take; a handled fetch does not count."""
+"""So long the broker may take; what is done with an answer does not count."""
 SELDOM = 50_000
 """Allocations between two looks of the garbage collector: there are no cycles in what is folded."""
 
@@ -49,7 +53,7 @@ class TooMuchParked(Exception):
     """A partition must stop. What is not yet folded is left to the generation's consumer, which stops there too."""
 
 
-def belongs(raw: Raw, until: Mapping[str, int] | None) -> bool:
+def belongs(raw: Raw | Fetched, until: Mapping[str, int] | None) -> bool:
     """Whether a record belongs to a generation that ends there. What is no event does: whoever reads it parks it."""
     if until is None:
         return True
@@ -62,10 +66,11 @@ def belongs(raw: Raw, until: Mapping[str, int] | None) -> bool:
 
 @dataclass
 class _Held:
-    """What has been folded and is not yet written."""
+    """What has been folded of one partition and is not yet written."""
 
+    partition: int = 0
     documents: dict[str, Folding] = field(default_factory=dict)
-    positions: dict[str, list[int]] = field(default_factory=dict)
+    positions: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """By source."""
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     bytes: int = 0
@@ -74,8 +79,8 @@ class _Held:
     ignored: int = 0
 
 
-_Taken = tuple[Record, str, Sequence[str], int]
-"""A record that is read here, where documents note it (`at_key`), those that it belongs to, and its size."""
+_Taken = tuple[Record, Sequence[str], int]
+"""A record that is read here, the documents that it belongs to, and its size."""
 
 
 class Bulk:
@@ -101,12 +106,13 @@ class Bulk:
         self._documents: Collection = database[f"view_{generation}"]
         self._settings, self._group, self._until = settings, group, until
         self._empty, self._held_bytes = empty, held_bytes
-        self._reads = frozenset(projection.reads)
+        parser = slim_parser_of if projection.slim else parser_of
+        self._readers = {each: parser(each) for each in projection.reads}
         self._held = _Held()
         self._knows_all = False
         """Whether no document of this partition is stored but what is held: then none has to be looked for."""
         self._parked: set[str] = set()
-        self._partition = 0
+        self._writing: asyncio.Task[None] | None = None
 
     async def run(self, partitions: Sequence[int], tell: Callable[[int], None]) -> None:
         """Fold these partitions of all topics, one after the other, to their present ends.
@@ -114,20 +120,26 @@ class Bulk:
         `tell` hears how many records are done. Raises Lost, TooMuchParked, PyMongoError, KafkaError; the same call
         goes on with what had not been written.
         """
-        async with self._consuming(partitions) as consumer:
-            for partition in partitions:
-                await self._partition_of(consumer, partition, tell)
+        topics = [self._settings.topic(topic) for topic in self._projection.topics]
+        async with (
+            self._committing(partitions) as consumer,
+            fetching(self._settings, topics, ANSWER_SECONDS) as fetcher,
+        ):
+            try:
+                for partition in partitions:
+                    await self._partition_of(consumer, fetcher, partition, tell)
+                await self._written()
+            finally:
+                if self._writing is not None:
+                    self._writing.cancel()
+                    # Whatever became of it, what ended this is what is told.
+                    await asyncio.gather(self._writing, return_exceptions=True)
 
     @asynccontextmanager
-    async def _consuming(self, partitions: Sequence[int]) -> AsyncIterator[AIOKafkaConsumer]:
-        """A client that may commit for the group, which has no members meanwhile; nothing is fetched yet."""
-        consumer = AIOKafkaConsumer(
-            **kafka.client_options(self._settings),
-            group_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=MAX_RECORDS,
-        )
+    async def _committing(self, partitions: Sequence[int]) -> AsyncIterator[AIOKafkaConsumer]:
+        """A client that may commit for the group, which has no members meanwhile; it fetches nothing."""
+        options = kafka.client_options(self._settings)
+        consumer = AIOKafkaConsumer(**options, group_id=self._group, enable_auto_commit=False)
         await consumer.start()
         try:
             every = [each for partition in partitions for each in self._topics(partition)]
@@ -140,34 +152,31 @@ class Bulk:
     def _topics(self, partition: int) -> list[TopicPartition]:
         return [TopicPartition(self._settings.topic(topic), partition) for topic in self._projection.topics]
 
-    async def _partition_of(self, consumer: AIOKafkaConsumer, partition: int, tell: Callable[[int], None]) -> None:
+    async def _partition_of(
+        self, consumer: AIOKafkaConsumer, fetcher: Fetcher, partition: int, tell: Callable[[int], None]
+    ) -> None:
         topics = self._topics(partition)
-        self._partition = partition
+        self._held = _Held(partition)
         self._knows_all = self._empty and self._projection.by_case
         self._parked = await self._projector.reader.parking.parked_subjects()
         begins = await kafka.answered(consumer.beginning_offsets(topics), ANSWER_SECONDS)
         ends = await kafka.answered(consumer.end_offsets(topics), ANSWER_SECONDS)
+        spans = []
         for each in topics:
-            consumer.seek(each, max(begins[each], await kafka.answered(consumer.committed(each), ANSWER_SECONDS) or 0))
-        waiting = {each for each in topics if await consumer.position(each) < ends[each]}
-        consumer.resume(*waiting)
-        given = monotonic()
-        while waiting:
-            fetched = await consumer.getmany(*waiting, timeout_ms=POLL_MILLISECONDS, max_records=MAX_RECORDS)
-            for topic, records in fetched.items():
+            committed = await kafka.answered(consumer.committed(each), ANSWER_SECONDS)
+            spans.append(Span(each, max(begins[each], committed or 0), ends[each]))
+        async with aclosing(fetcher.read(spans, FEW if self._knows_all else MAX_RECORDS)) as reading:
+            async for topic, records in reading:
                 await self._fold(topic, records, consumer)
                 tell(len(records))
-                given = monotonic()
-            if monotonic() - given > ANSWER_SECONDS:
-                # A client whose broker is away says nothing and goes on trying, for ever.
-                raise KafkaConnectionError("the broker gives nothing")
-            for each in [each for each in waiting if await consumer.position(each) >= ends[each]]:
-                consumer.pause(each)
-                waiting.discard(each)
-        await self._put_down(consumer)
+                if self._writing is not None:
+                    # So that it goes on.
+                    await asyncio.sleep(0)
+        # The next partition has documents of its own, where all events of a document have one partition key.
+        await self._put_down(consumer, meanwhile=self._projection.by_case)
 
-    async def _fold(self, topic: TopicPartition, records: Sequence[Raw], consumer: AIOKafkaConsumer) -> None:
-        """Fold what is plain; the rest of a fetch, from the first that is not, goes the way of live ones."""
+    async def _fold(self, topic: TopicPartition, records: Sequence[Fetched], consumer: AIOKafkaConsumer) -> None:
+        """Fold what is plain; the rest of these records, from the first that is not, goes the way of live ones."""
         mine = records if self._until is None else [each for each in records if belongs(each, self._until)]
         if not mine:
             return
@@ -176,55 +185,55 @@ class Bulk:
             await self._look_up(taken)
         folded = self._fold_taken(taken)
         if folded == len(taken) and done == len(mine):
-            # Only now: of a fetch that is handed on, the reader says what has been handled.
+            # Only now: of what is handed on, the reader says what has been handled.
             for source, found in positions.items():
-                self._held.positions.setdefault(source, []).extend(found)
+                self._held.positions[source].extend(found)
             self._held.ignored += len(mine) - len(taken)
             self._held.offsets[topic] = mine[-1].offset + 1
             if self._held.bytes > self._held_bytes:
                 await self._put_down(consumer)
             return
         await self._put_down(consumer)
-        handled = await self._projector.reader.handle(mine)
+        raws = [
+            RawRecord(topic.topic, topic.partition, each.offset, each.key, each.value, each.headers) for each in mine
+        ]
+        handled = await self._projector.reader.handle(raws)
         self._parked = await self._projector.reader.parking.parked_subjects()
         if handled.stopped:
             raise TooMuchParked(handled.stopped[0].reason)
         await kafka.answered(consumer.commit(handled.offsets), ANSWER_SECONDS)
 
-    def _read(self, records: Sequence[Raw]) -> tuple[list[_Taken], dict[str, list[int]], int]:
-        """What is read here, up to the first record that is not plain; the positions by source; how many records."""
+    def _read(self, records: Sequence[Fetched]) -> tuple[list[_Taken], dict[str, list[int]], int]:
+        """What is read here, up to the first record that is not plain; all positions by source; how many records."""
         taken: list[_Taken] = []
-        positions: dict[str, list[int]] = {}
-        reads, parked, keys_of = self._reads, self._parked, self._projection.keys
+        positions: dict[str, list[int]] = defaultdict(list)
+        readers, parked, keys_of = self._readers, self._parked, self._projection.keys
         for number, raw in enumerate(records):
-            found = arrived(raw.key, raw.value, raw.headers)
-            if found is None or (parked and subject_of(raw) in parked):
-                return taken, positions, number
-            if found.known in reads:
-                assert raw.value is not None, "else it had not been found plain"
-                event = None if found.parser is None else found.parser(raw.value, found.occurred)
-                try:
-                    if event is None:
-                        event = read_event(found.known, raw.value, occurred=found.occurred, type_name=found.type)
-                    record = Record(event, *found[2:])
-                    keys = keys_of(record)
-                except Exception:  # not decodable, or the key function raises: the reader parks the event
+            value = raw.value
+            try:
+                record = arrived(raw.key, value, raw.headers, readers)
+                if record is None or (parked and at_key(record) in parked):
                     return taken, positions, number
-                taken.append((record, at_key(record), keys, len(raw.value)))
-            positions.setdefault(found.source, []).append(found.position)
+                if record.event is not None:
+                    assert value is not None, "else there were no event"
+                    taken.append((record, keys_of(record), len(value)))
+            except Exception:  # an upcaster or the key function raises: the reader parks the event
+                return taken, positions, number
+            positions[record.source].append(record.position)
         return taken, positions, len(records)
 
     def _fold_taken(self, taken: Sequence[_Taken]) -> int:
         """Fold them into what is held, up to the first that fails, nothing of which is; and how many that is."""
         held, projection = self._held, self._projection
         documents = held.documents
-        for number, (record, subject, keys, size) in enumerate(taken):
+        for number, (record, keys, size) in enumerate(taken):
+            subject = at_key(record)
             steps = []
             try:
                 for key in keys:
                     folding = documents.get(key)
                     if folding is None:
-                        folding = documents[key] = Folding.of(None)
+                        folding = documents[key] = Folding(None, {})
                     if folding.knows(record, subject):
                         held.dropped += 1
                     else:
@@ -239,23 +248,32 @@ class Bulk:
 
     async def _look_up(self, taken: Sequence[_Taken]) -> None:
         documents = self._held.documents
-        wanted = {key for _, _, keys, _ in taken for key in keys if key not in documents}
+        wanted = {key for _, keys, _ in taken for key in keys if key not in documents}
         if wanted:
             async for found in self._documents.find({"_id": {"$in": list(wanted)}}):
                 documents[found["_id"]] = Folding.of(found)
 
-    async def _put_down(self, consumer: AIOKafkaConsumer) -> None:
-        """Write all that is held; from here on, documents of this partition are looked for.
+    async def _put_down(self, consumer: AIOKafkaConsumer, *, meanwhile: bool = False) -> None:
+        """Write all that is held; from here on, documents of this partition are looked for. `meanwhile`: on its own."""
+        held, self._held, self._knows_all = self._held, _Held(self._held.partition), False
+        # One after the other: two partitions in memory are enough.
+        await self._written()
+        self._writing = asyncio.create_task(self._write(held, consumer))
+        if not meanwhile:
+            await self._written()
 
-        Folding waits meanwhile: with as many workers as cores, doing both at once costs more than it gains (measured).
-        """
-        held, self._held, self._knows_all = self._held, _Held(), False
+    async def _written(self) -> None:
+        """Wait until what was put down is written. Raises what that raised."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
+
+    async def _write(self, held: _Held, consumer: AIOKafkaConsumer) -> None:
         for documents in _slices(held.documents):
             writes = [revision(key, each.rev, each.stored()) for key, each in documents if each.changed]
             if await write_or_lose(self._documents, writes):
                 raise Lost("another process writes the same documents")
-        handled = {(source, self._partition): found for source, found in held.positions.items()}
-        await self._projector.progress.record(handled)
+        await self._projector.progress.record({(source, held.partition): of for source, of in held.positions.items()})
         if held.offsets:
             await kafka.answered(consumer.commit(held.offsets), ANSWER_SECONDS)
         for what, count in (("folded", held.folded), ("dropped", held.dropped), ("ignored", held.ignored)):

@@ -8,29 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
+from contracts.arrivals import Record as Record
 from contracts.event import Event
 
 Document = dict[str, Any]
-
-
-class Record(NamedTuple):
-    """One event as it came over the topic."""
-
-    event: Event
-    type: str
-    source: str
-    subject: str
-    partition_key: str
-    position: int
-    """Dense per source, 1, 2, 3 …"""
-    id: str
-    occurred: datetime
-    recorded: datetime
-    correlation: str | None = None
-    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,13 +35,16 @@ class Projection:
     """Of the fold. With another version than what is served, a new generation is built beside it, and then served."""
     by_case: bool = False
     """Whether all events of a document have one partition key: then a rebuild may fold partitions side by side."""
+    slim: bool = False
+    """Whether `keys` and `fold` look at nothing of an event but its fields, and at `record.kind` for what it is: then
+    a rebuild reads structs in place of events, in half the time."""
 
 
 def fold_all(projection: Projection, records: Iterable[Record]) -> dict[str, Document]:
     """What the projection shows after these records (without tombstones), for tests and small rebuilds."""
     states: dict[str, Document | None] = {}
     for record in records:
-        for key in projection.keys(record) if isinstance(record.event, projection.reads) else ():
+        for key in projection.keys(record) if issubclass(record.kind, projection.reads) else ():
             states[key] = fold_one(projection, key, states.get(key), record)
     return {key: visible(state) for key, state in states.items() if state is not None and not state.get("gone")}
 

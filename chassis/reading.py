@@ -110,8 +110,10 @@ def about(record: Record) -> telemetry.Attributes:
 
 
 def _record(envelope: Envelope) -> Record:
+    event = envelope.event
     return Record(
-        event=envelope.event,
+        event=event,
+        kind=type(event),
         type=envelope.type,
         source=envelope.source,
         subject=envelope.subject,

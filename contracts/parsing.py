@@ -30,6 +30,7 @@ class _Unknown(Exception):
 
 
 Parser = Callable[[bytes, datetime], Event | None]
+SlimParser = Callable[[bytes, datetime], msgspec.Struct | None]
 
 
 def parse(known: type[E], data: bytes, occurred: datetime) -> E | None:
@@ -42,15 +43,10 @@ def parse(known: type[E], data: bytes, occurred: datetime) -> E | None:
 @cache
 def parser_of(known: type[Event]) -> Parser | None:
     """`parse` for one class, in a third of validation's time; None where validation does more than compare types."""
-    decorated = known.__pydantic_decorators__
-    if decorated.field_validators or decorated.model_validators or decorated.root_validators or decorated.validators:
-        return None
-    fields = {name: field for name, field in known.model_fields.items() if name not in _OF_THE_ENVELOPE}
-    if any(field.metadata or field.default_factory or field.alias for field in fields.values()):
-        return None
     try:
-        required = {name: _type(each.annotation) for name, each in fields.items() if each.is_required()}
-        others = {name: _type(each.annotation) for name, each in fields.items() if not each.is_required()}
+        fields = _fields(known)
+        required = {name: _type(each.annotation, _model) for name, each in fields.items() if each.is_required()}
+        others = {name: _type(each.annotation, _model) for name, each in fields.items() if not each.is_required()}
     except _Unknown:
         return None
     base = TypedDict("base", required)  # type: ignore[misc]  # made from the class's fields
@@ -81,19 +77,65 @@ def _parser(known: type[Event], decode: Callable[[bytes], dict[str, Any]], blank
     return parsed
 
 
-def _type(annotation: Any) -> Any:
+@cache
+def slim_parser_of(known: type[Event]) -> SlimParser | None:
+    """The same in half of that time, into a struct with the event's fields in place of the event.
+
+    For whoever looks at fields and at nothing else: a struct has no methods, and is of no class of the contracts.
+    """
+    try:
+        decode = msgspec.json.Decoder(_struct(known)).decode
+    except _Unknown:
+        return None
+
+    def parsed(data: bytes, _: datetime) -> msgspec.Struct | None:
+        try:
+            return decode(data)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+
+    return parsed
+
+
+def _struct(model: type[BaseModel]) -> type[msgspec.Struct]:
+    fields = [
+        (name, type_) if each.is_required() else (name, type_, each.default)
+        for name, each in _fields(model).items()
+        for type_ in (_type(each.annotation, _struct),)
+    ]
+    # Nothing in one refers back to it: the garbage collector need not look at them.
+    return msgspec.defstruct(model.__name__, fields, frozen=True, kw_only=True, gc=False)
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The public ones. Raises _Unknown where something more than their types is looked at."""
+    decorated = model.__pydantic_decorators__
+    if decorated.field_validators or decorated.model_validators or decorated.root_validators or decorated.validators:
+        raise _Unknown
+    fields = {name: field for name, field in model.model_fields.items() if name not in _OF_THE_ENVELOPE}
+    if any(field.metadata or field.default_factory or field.alias for field in fields.values()):
+        raise _Unknown
+    return fields
+
+
+def _model(model: type[BaseModel]) -> type[BaseModel]:
+    return model
+
+
+def _type(annotation: Any, nested: Callable[[type[BaseModel]], type]) -> Any:
+    """What the parser makes of a type; `nested`, of a class of values."""
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        return nested(annotation)
     origin, of = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         if all(isinstance(each, FieldInfo) and not each.metadata for each in of[1:]):
-            return _type(of[0])
+            return _type(of[0], nested)
     elif origin is tuple and len(of) == 2 and of[1] is Ellipsis:
-        return tuple[_type(of[0]), ...]  # type: ignore[misc]  # made from the class's fields
+        return tuple[_type(of[0], nested), ...]  # type: ignore[misc]  # made from the class's fields
     elif origin in (Union, types.UnionType) and len(of) == 2 and type(None) in of:
-        return _type(of[0] if of[1] is type(None) else of[1]) | None
+        return _type(of[0] if of[1] is type(None) else of[1], nested) | None
     raise _Unknown
 
 

@@ -77,6 +77,7 @@ def records(
     return [
         Record(
             event=event,
+            kind=type(event),
             type=event.type_name(),
             source=source,
             subject=event.subject,

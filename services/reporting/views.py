@@ -28,7 +28,8 @@ def _text(day: date | None) -> str | None:
 
 def instant_text(instant: datetime) -> str:
     """UTC with milliseconds: sorts as text in the order of time."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")
 
 
 # --- placement: one document per slot -------------------------------------------------------------------------------
@@ -188,23 +189,21 @@ def _delay(event: DelayReported) -> Fields:
 
 
 def _placement_keys(record: Record) -> Sequence[str]:
-    event: Any = record.event
-    return event.slot_ids if type(event) in _OF_NEED else (event.slot_id,)
+    return record.event.slot_ids if record.kind in _OF_NEED else (record.event.slot_id,)
 
 
 def _placement(_: str, document: Document | None, record: Record) -> Document:
-    event: Any = record.event
-    kind = type(event)
+    event, kind = record.event, record.kind
     before: Document = document or {}
     if kind in _OF_NEED:
-        section, fields = _OF_NEED[kind]
-        return {**before, section: fields(event, record)}
-    if isinstance(event, DelayReported):
+        section, of_need = _OF_NEED[kind]
+        return {**before, section: of_need(event, record)}
+    if kind is DelayReported:
         return {**before, "delays": [*before.get("delays", []), _delay(event)]}
-    (section, id_field), fields = _OF_SLOT[kind]
-    entries = before.get(section, {})
-    entry_id = getattr(event, id_field)
-    return {**before, section: {**entries, entry_id: _set(entries.get(entry_id, {}), fields(event, record))}}
+    (section, id_field), of_slot = _OF_SLOT[kind]
+    entries, entry_id, fields = before.get(section, {}), getattr(event, id_field), of_slot(event, record)
+    entry = entries.get(entry_id)
+    return {**before, section: {**entries, entry_id: fields if entry is None else _set(entry, fields)}}
 
 
 def _set(entry: Fields, fields: Fields) -> Fields:
@@ -227,6 +226,7 @@ placement = Projection(
     fold=_placement,
     version=4,
     by_case=True,
+    slim=True,
 )
 
 
@@ -234,7 +234,7 @@ placement = Projection(
 
 
 def _assignment(_: str, __: Document | None, record: Record) -> Document:
-    event: Any = record.event
+    event = record.event
     return {"intermediary": event.intermediary, "assigned_on": _text(event.assigned_on)}
 
 
@@ -242,9 +242,10 @@ needs = Projection(
     name="needs",
     topics=(ma.TOPIC,),
     reads=(ma.NeedAssigned,),
-    keys=lambda record: (record.event.need_id,) if isinstance(record.event, ma.NeedAssigned) else (),
+    keys=lambda record: (record.event.need_id,),
     fold=_assignment,
     by_case=True,
+    slim=True,
 )
 
 
@@ -257,7 +258,8 @@ def _workforce_keys(record: Record) -> Sequence[str]:
 
 
 def _workforce(_: str, __: Document | None, record: Record) -> Document:
-    return record.event.data()
+    event: Event = record.event
+    return event.data()
 
 
 workforce = Projection(
@@ -322,11 +324,11 @@ persons = Projection(
 
 
 def _journey(_: str, document: Document | None, record: Record) -> Document | None:
-    if isinstance(record.event, it.CandidateErased):
+    if record.kind is it.CandidateErased:
         return None
     events = (document or {}).get("events", {})
     told = {
-        "type": type(record.event).__name__,
+        "type": record.kind.__name__,
         "occurred": instant_text(record.occurred),
         "recorded": instant_text(record.recorded),
         "source": record.source,
@@ -343,6 +345,7 @@ journey = Projection(
     fold=_journey,
     version=2,
     by_case=True,
+    slim=True,
 )
 
 PROJECTIONS = (placement, needs, workforce, persons, journey)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
 
 from chassis.bulk import Bulk, TooMuchParked
 from chassis.mongo import Database
@@ -248,23 +250,31 @@ async def test_with_few_events_nothing_is_folded_in_bulk(logs: Logs, settings: S
     assert rebuild.done == 0
 
 
-@pytest.mark.parametrize("silent_in", ["getmany", "committed"])
+@pytest.mark.parametrize("silent_in", ["fetches", "committed"])
 async def test_a_bulk_whose_broker_says_nothing_any_more_ends_and_leaves_the_rest(
     silent_in: str, logs: Logs, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await logs.report(0, EACH)
+    asked = 0
 
     class Silent(AIOKafkaConsumer):  # type: ignore[misc]  # the library has no types
-        async def getmany(self, *of: Any, **how: Any) -> dict[Any, Any]:
-            await asyncio.sleep(0.01)
-            return {} if silent_in == "getmany" else dict(await super().getmany(*of, **how))
-
         async def committed(self, partition: Any) -> Any:
-            if silent_in == "committed":
-                await asyncio.Event().wait()
-            return await super().committed(partition)
+            nonlocal asked
+            asked += 1
+            await asyncio.Event().wait()
 
-    monkeypatch.setattr("chassis.bulk.AIOKafkaConsumer", Silent)
+    class SilentClient(AIOKafkaClient):  # type: ignore[misc]  # the library has no types
+        async def send(self, node: Any, request: Any, **how: Any) -> Any:
+            nonlocal asked
+            if isinstance(request, FetchRequest):
+                asked += 1
+                await asyncio.Event().wait()
+            return await super().send(node, request, **how)
+
+    if silent_in == "committed":
+        monkeypatch.setattr("chassis.bulk.AIOKafkaConsumer", Silent)
+    else:
+        monkeypatch.setattr("chassis.fetching.AIOKafkaClient", SilentClient)
     monkeypatch.setattr("chassis.bulk.ANSWER_SECONDS", 0.3)
     service = reading_service(settings, sums())
     database = service.database("small")
@@ -275,3 +285,4 @@ async def test_a_bulk_whose_broker_says_nothing_any_more_ends_and_leaves_the_res
     in_bulk, by_the_consumer = [await contents(database, each.name) for each in built]
     assert len(in_bulk) > 1
     assert in_bulk == by_the_consumer
+    assert asked == 1

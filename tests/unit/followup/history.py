@@ -135,6 +135,7 @@ class World:
             found.append(
                 Record(
                     event=event,
+                    kind=type(event),
                     type=event.type_name(),
                     source=source,
                     subject=event.subject,

@@ -100,7 +100,7 @@ def plain_tables(
         found.add("trakt", "needs", [where, both(need.measure, MEASURES), who], registered)
 
         for slot in need.slot_ids:
-            story = [record for record in by_slot[slot] if record.event.match_id not in mistakes]  # type: ignore[attr-defined]
+            story = [record for record in by_slot[slot] if record.event.match_id not in mistakes]
             stages: list[tuple[str, date]] = []
             presented: dict[str, date] = {}
             concluded: dict[str, tuple[date, str]] = {}
