@@ -13,6 +13,8 @@ from pathlib import PurePath
 
 DIVIDED = "service"
 """The only folder that is divided; all others are whole, in the last share."""
+LARGER = 3
+"""How many times as many of those files the other shares have, so that all take about as long."""
 _SHARE = re.compile(r"(?P<number>[1-9][0-9]*)/(?P<of>[1-9][0-9]*)")
 
 
@@ -32,9 +34,16 @@ class Share:
         return cls(int(found["number"]), int(found["of"]))
 
     def files(self, files: Iterable[PurePath]) -> set[PurePath]:
-        """Which of these files (relative to `tests/`) are in this share: a file of `service` in turn, others last."""
+        """Which of these files (relative to `tests/`) are in this share.
+
+        Files of `service` are dealt out in turn, fewer of them to the last share, which has all other folders.
+        """
         known = sorted(set(files))
         divided = [file for file in known if file.parts[0] == DIVIDED]
-        turns = max(self.of - 1, 1)
-        mine = {file for turn, file in enumerate(divided) if turn % turns == self.number - 1}
+        mine = {file for turn, file in enumerate(divided) if self._deal(turn) == self.number}
         return mine.union(set(known) - set(divided) if self.number == self.of else ())
+
+    def _deal(self, turn: int) -> int:
+        others = self.of - 1
+        within = turn % (LARGER * others + 1)
+        return self.of if within == LARGER * others else within % others + 1
