@@ -18,18 +18,35 @@ from chassis.mongo import database as open_database
 from chassis.settings import Settings
 from deploy.local.engines import Engines
 from deploy.local.processes import LocalFault
+from tests.shares import Share
 
 HERE = Path(__file__).parent
 FOLDERS = ("engines", "unit", "service", "clients", "subscribers", "browser", "system", "chaos")
 """In this order: what a failure further down would be explained by comes first."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", metavar="N/OF", help="only this share of the test files, for runs side by side: 1/3")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_place)
+    if (text := config.getoption("share")) is not None:
+        try:
+            mine = Share.parse(text).files(_file(item) for item in items)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from error
+        left_out = [item for item in items if _file(item) not in mine]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _file(item) in mine]
+
+
+def _file(item: pytest.Item) -> Path:
+    return item.path.relative_to(HERE)
 
 
 def _place(item: pytest.Item) -> tuple[int, bool]:
-    return FOLDERS.index(item.path.relative_to(HERE).parts[0]), "last" in item.keywords
+    return FOLDERS.index(_file(item).parts[0]), "last" in item.keywords
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,8 +81,18 @@ async def engines(request: pytest.FixtureRequest) -> AsyncIterator[Engines]:
         await engines.stop()
 
 
+@pytest.fixture(scope="module")
+async def _young_documents(engines: Engines) -> None:
+    """The document server in Python, started again for each file of tests: it keeps what it answered to each write for
+    half an hour, and looks through all of that at the next one, five milliseconds long after ten thousand writes.
+    """
+    if engines.documents_kind == "secantusd-py":
+        await engines.documents.stop()
+        await engines.restart_documents()
+
+
 @pytest.fixture
-async def settings(engines: Engines) -> AsyncIterator[Settings]:
+async def settings(engines: Engines, _young_documents: None) -> AsyncIterator[Settings]:
     """Settings with a prefix of their own. Databases and topics that carry it are removed afterwards."""
     settings = Settings(
         environment="development",

@@ -11,7 +11,7 @@ import pytest
 
 from chassis.settings import Settings
 from services.followup.core import Followup
-from tests.service.followup_helpers import COUNSELLOR, EMPLOYER, World, another, running
+from tests.service.followup_helpers import COUNSELLOR, EMPLOYER, World, another, noon, running
 
 TIMES = 5
 PERIODS = (("2025-02-03", "2025-12-31"), ("2025-03-03", "2025-03-28"))
@@ -80,7 +80,7 @@ async def test_which_day_a_start_was_is_settled_once_also_where_two_counsellors_
         case = await first.confirmed()
         agreement_id, _ = await first.started(case)
         await first.day(date(2025, 2, 7))
-        assert (await second.http.put("/dev/clock", json={"now": "2025-02-07T11:00:00Z"})).status_code == 200
+        second.set_clock(noon(date(2025, 2, 7)))
         path = f"/agreements/{agreement_id}/start"
         told = await first.as_(EMPLOYER).post(path, {"on": "2025-02-05"}, version=5)
         assert told.json()["code"] == "start_date_differs", told.text
