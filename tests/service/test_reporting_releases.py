@@ -138,6 +138,8 @@ async def test_a_frozen_period_stays_as_it_is_through_late_events_erasures_and_r
     assert final.entries[0].content == preliminary.entries[0].content
     await made.store.publish(final.release, FINAL)
     assert await public(world) == first
+    told = (await world.http.get("/api/v2/tables/ventetid/metadata")).json()["extension"]["completeTo"]
+    assert told == dict(preliminary.positions) != dict(final.positions), "the 99 are not in what is shown"
     assert await made.store.keyed_of("ventetid", PERIOD) == 0, "n and ks are destroyed with the final stage"
     assert PERIOD not in {each.period for each in await what_is_due(world, FINAL) if each.table == "ventetid"}
 
