@@ -96,8 +96,8 @@ async def publish(context: Context) -> int:
         raise unconfirmed()
     try:
         publication = await store.publish(release, Clock().now())
-    except Frozen as frozen:
-        raise Fault(str(frozen)) from frozen
+    except (Frozen, Damaged) as error:
+        raise Fault(str(error)) from error
     context.output.give(
         {**document, "done": True, "publication": publication.number}, [*plan, f"{release} is published"]
     )

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import contracts
 from chassis.clock import Clock
 from chassis.generations import Generation, Generations
 from chassis.keyring import Keyring
@@ -37,16 +38,28 @@ NEEDED: tuple[Projection, ...] = (views.placement, views.needs, views.workforce,
 """What published tables are made of."""
 SERVICE = "reporting"
 Tell = Callable[[str, Headway], None]
-_CODE = (Path(__file__).parent / "domain", Path(__file__).with_name("views.py"))
+_HERE = Path(__file__).parent
+_CODE = (
+    _HERE / "domain",
+    *(_HERE / name for name in ("views.py", "reading.py", "making.py")),
+    # Code lists, days, and how events are read: with others the same events give other facts.
+    Path(contracts.__file__).parent,
+)
+_COUNTED = {".py", ".csv", ".json", ".toml"}
 
 
 def code_version() -> str:
-    """The hash of the code that facts and tables are made by."""
-    files = sorted(path for root in _CODE for path in ([root] if root.is_file() else root.rglob("*.py")))
+    """The hash of the code and the code lists that facts and tables are made by."""
+    files = sorted(
+        (path.relative_to(root.parent).as_posix(), path)
+        for root in _CODE
+        for path in ([root] if root.is_file() else root.rglob("*"))
+        if path.suffix in _COUNTED
+    )
     digest = hashlib.sha256()
-    for path in files:
+    for name, path in files:
         text = path.read_bytes()
-        digest.update(f"{path.relative_to(_CODE[1].parent)} {len(text)}\n".encode() + text)
+        digest.update(f"{name} {len(text)}\n".encode() + text)
     return digest.hexdigest()
 
 

@@ -28,6 +28,8 @@ class Shown:
     period: str
     stage: Stage
     release: str
+    made: str
+    """In which release its figures were made: final ones that may not differ are those of the preliminary one."""
     content: str
     at: datetime
 
@@ -35,12 +37,20 @@ class Shown:
 def latest(publications: Sequence[Publication]) -> list[Shown]:
     """Per table and period the last publication, by table and period."""
     found: dict[tuple[str, str], Shown] = {}
+    made: dict[tuple[str, str, str], str] = {}
     for publication in publications:
         for key, content in publication.entries.items():
             table, period, stage = key.split("/")
-            shown = Shown(table, period, Stage(stage), publication.release, content, publication.at)
-            found[table, period] = shown
+            release = publication.release
+            made_in = made.setdefault((table, period, content), release)
+            found[table, period] = Shown(table, period, Stage(stage), release, made_in, content, publication.at)
     return [found[key] for key in sorted(found)]
+
+
+def complete_through(positions: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Per source up to where every one of these has counted: periods side by side end at different positions."""
+    sources = sorted({source for each in positions for source in each})
+    return {source: min(each.get(source, 0) for each in positions) for source in sources}
 
 
 async def published(store: ReleaseStore) -> Mapping[str, Cube]:
@@ -53,7 +63,6 @@ async def published(store: ReleaseStore) -> Mapping[str, Cube]:
         if not of_table:
             continue
         parts = [await store.part(each.content) for each in of_table]
-        newest = manifests[max(each.release for each in of_table)]
         employers = sorted({code for part in parts for code in part.dimensions.get("Virksomhet", ())})
         laid_out = shape(table, tuple(employers) if table == WORKFORCE else ())
         # A table of municipalities has a million cells: others are answered meanwhile.
@@ -62,7 +71,9 @@ async def published(store: ReleaseStore) -> Mapping[str, Cube]:
             replace(laid_out, notes=(*laid_out.notes, *_preliminary(of_table))),
             _in_periods(of_table, parts),
             updated=max(each.at for each in of_table),
-            complete_to=newest.positions,
+            complete_to=complete_through(
+                [manifests[release].positions for release in {each.made for each in of_table}]
+            ),
         )
     return cubes
 

@@ -179,12 +179,20 @@ class ReleaseStore:
         return 0 if last is None else int(last["_id"])
 
     async def publish(self, release: str, at: datetime) -> Publication:
-        """Raises Frozen, with nothing published, for what is not sealed or would be published against the rules."""
+        """Raises, with nothing published, Frozen for what is not sealed or would be published against the rules, and
+        Damaged for bytes that are not those that were sealed.
+        """
         manifest = await self.manifest(release)
         if manifest is None:
             raise Frozen(f"{release} is not sealed")
+        for digest in {each.content for each in manifest.entries}:
+            # What is published for ever and cannot be read would take every published table with it.
+            await self.part(digest)
         while True:
             before = await self.publications()
+            if any(each.release == release for each in before):
+                # Whoever published it may have been killed before its keys were destroyed.
+                await self.destroy_keyed(manifest.entries)
             _check(manifest, before)
             number = before[-1].number + 1 if before else 1
             entries = [[each.key, each.content] for each in manifest.entries]

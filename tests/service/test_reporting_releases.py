@@ -23,7 +23,7 @@ from services.reporting.domain.periods import Frequency
 from services.reporting.domain.releases import Due, Schedule, Stage, Timetable, due, release_id
 from services.reporting.domain.sealing import Outcome
 from services.reporting.making import NEEDED, Releases
-from services.reporting.releases import Frozen, Manifest, ReleaseStore, stages_of
+from services.reporting.releases import Damaged, Frozen, Manifest, ReleaseStore, stages_of
 from tests.service.test_reporting_http import STARTED, World, declared, running
 
 ORG = "315486892"
@@ -138,6 +138,8 @@ async def test_a_frozen_period_stays_as_it_is_through_late_events_erasures_and_r
     assert final.entries[0].content == preliminary.entries[0].content
     await made.store.publish(final.release, FINAL)
     assert await public(world) == first
+    told = (await world.http.get("/api/v2/tables/ventetid/metadata")).json()["extension"]["completeTo"]
+    assert told == dict(preliminary.positions) != dict(final.positions), "the 99 are not in what is shown"
     assert await made.store.keyed_of("ventetid", PERIOD) == 0, "n and ks are destroyed with the final stage"
     assert PERIOD not in {each.period for each in await what_is_due(world, FINAL) if each.table == "ventetid"}
 
@@ -204,7 +206,7 @@ async def test_an_unreachable_keyring_stops_a_release_and_leaves_nothing_behind(
     assert [each.until for each in kept] == [None], "generations that were built for it are dropped"
 
 
-async def test_bytes_that_were_tampered_with_are_never_shown(world: World) -> None:
+async def test_bytes_that_were_tampered_with_are_never_published_nor_shown(world: World) -> None:
     await filled(world)
     made = releases(world)
     manifest = await sealed(world, PRELIMINARY)
@@ -212,9 +214,35 @@ async def test_bytes_that_were_tampered_with_are_never_shown(world: World) -> No
     found = await contents.find_one({"_id": manifest.entries[0].content})
     assert found is not None
     await contents.update_one({"_id": found["_id"]}, {"$set": {"bytes": found["bytes"].replace(b"0", b"9", 1)}})
+    with pytest.raises(Damaged):
+        await made.store.publish(manifest.release, PRELIMINARY)
+    assert await made.store.publications() == []
+    await contents.replace_one({"_id": found["_id"]}, found)
     await made.store.publish(manifest.release, PRELIMINARY)
+    await contents.delete_one({"_id": found["_id"]})
     answer = await world.http.get("/api/v2/tables/ventetid")
     assert answer.status_code == 500
+
+
+async def test_keys_that_a_killed_publication_left_are_destroyed_when_it_is_called_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(world)
+    store = ReleaseStore(world.writer.database("reporting"))
+    final = await sealed(world, FINAL)
+    assert [each.stage for each in final.entries] == [Stage.FINAL]
+
+    async def killed(_: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "destroy_keyed", killed)
+        with pytest.raises(ConnectionError):
+            await store.publish(final.release, FINAL)
+    assert await store.keyed_of("ventetid", PERIOD) > 0
+    with pytest.raises(Frozen, match="is published already"):
+        await store.publish(final.release, FINAL)
+    assert await store.keyed_of("ventetid", PERIOD) == 0
 
 
 async def test_two_operators_cannot_publish_one_period_twice(world: World) -> None:

@@ -65,8 +65,9 @@ class Period:
 
     @classmethod
     def parse(cls, text: str, field: str = "/period") -> Self:
-        """Raises Refused `bad_period` for anything but `YYYY`, `YYYYKq` and `YYYYMmm`."""
-        found = _PERIOD.fullmatch(text)
+        """Raises Refused `bad_period` for anything but `YYYY`, `YYYYKq` (or `YYYYQq`) and `YYYYMmm`."""
+        # In small letters too, and with the Q of English quarters: there is nothing else that they could mean.
+        found = _PERIOD.fullmatch(text.upper().replace("Q", "K"))
         if found is None:
             raise Refused("bad_period", [field], status=422)
         month, quarter = (None if found[part] is None else int(found[part]) for part in ("month", "quarter"))

@@ -80,7 +80,8 @@ def _named() -> dict[str, frozenset[str]]:
             found.setdefault(text.casefold(), set()).add(code)
     for code, municipality in municipalities().items():
         plain = municipality.name.partition(" (")[0]
-        for text in {municipality.name, f"{plain} ({municipality.county_name})", plain}:
+        called = (municipality.name, plain, f"{plain} kommune", f"{plain} municipality")
+        for text in {*called, f"{plain} ({municipality.county_name})"}:
             found.setdefault(text.casefold(), set()).add(code)
     return {text: frozenset(codes - {code[:2] for code in codes if len(code) == 4}) for text, codes in found.items()}
 

@@ -30,7 +30,16 @@ from services.reporting.domain.table import Note
 
 NOISE = (Note("release_noise"), Note("release_sums"), Note("release_stages"))
 """What everybody has to know who reads a published figure."""
-SUPPRESSED = (Note("release_suppressed"), Note("release_stages"))
+SUPPRESSED = (*workforce.NOTES, Note("release_suppressed"), Note("release_stages"))
+BASIS = {
+    "ventetid": (Note("ventetid_period"),),
+    "trakt": (Note("trakt_period_published"),),
+    "utfall": (Note("utfall_period"), Note("utfall_person")),
+    "mangfold": (Note("mangfold_period"),),
+    "oppfolging": (Note("oppfolging_period"),),
+}
+"""By the live table: which period a figure belongs to, and of when what is declared is. (With noise months do not add
+up, and what is crossed is the fixed cube: what the live table says of that is not repeated.)"""
 
 
 class Outcome(StrEnum):
@@ -130,5 +139,9 @@ def shape(table: str, employers: tuple[str, ...] = ()) -> Shape:
         return shape_of(dimensions, contents, table=table, version=1, notes=SUPPRESSED)
     publication: Publication = PUBLICATIONS[table]
     return shape_of(
-        publication.dimensions("2000M01"), publication.contents, table=table, version=publication.version, notes=NOISE
+        publication.dimensions("2000M01"),
+        publication.contents,
+        table=table,
+        version=publication.version,
+        notes=(*BASIS[publication.of], *NOISE),
     )

@@ -112,6 +112,8 @@ def _row(one: YearFigures, name: str, base: YearFigures | None) -> dict[str, Cel
     }
 
 
+NOTES = (Note("arbeidsstyrke_unknown"), Note("arbeidsstyrke_groups"), Note("arbeidsstyrke_base"))
+"""What everybody has to know who reads the cube."""
 _PARTS = (
     ("", Kind.COUNT, d.WORKFORCE_SHARE),
     ("_share", Kind.PER_CENT, d.WORKFORCE_SHARE),
@@ -155,7 +157,7 @@ def cube(figures: Iterable[YearFigures], *, updated: datetime | None, complete_t
         ),
         contents=CONTENTS_OF_CUBE,
         version=1,
-        notes=(Note("arbeidsstyrke_unknown"), Note("arbeidsstyrke_groups"), Note("arbeidsstyrke_base")),
+        notes=NOTES,
         updated=updated,
         complete_to=complete_to,
         values=values,

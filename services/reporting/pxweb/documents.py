@@ -98,7 +98,9 @@ def as_px(grid: Grid) -> bytes:
     """A PC-Axis file: keywords, then the cells row by row. UTF-8, as its `CODEPAGE` says."""
     cube, labels = grid.cube, grid.labels
     updated = "" if cube.updated is None else cube.updated.strftime("%Y%m%d %H:%M")
-    decimals = max(each.decimals for each in cube.contents)
+    stored = max(each.decimals for each in cube.contents)
+    # `PRECISION` only ever shows more decimals than this: with the most of them here a count would have a comma.
+    shown = min(each.decimals for each in cube.contents)
     contents = next(each for each in cube.dimensions if each.role is Role.CONTENTS)
     name = labels.dimension(contents)
     lines = [
@@ -107,8 +109,8 @@ def as_px(grid: Grid) -> bytes:
         _line("CODEPAGE", "utf-8"),
         _line("LANGUAGE", px_language(labels.language)),
         _line("CREATION-DATE", updated),
-        f"DECIMALS={decimals};",
-        f"SHOWDECIMALS={decimals};",
+        f"DECIMALS={stored};",
+        f"SHOWDECIMALS={shown};",
         _line("MATRIX", cube.id),
         "AGGREGALLOWED=NO;",
         _line("SUBJECT-CODE", "dugnad"),
@@ -138,7 +140,7 @@ def as_px(grid: Grid) -> bytes:
         lines += [
             _line("UNITS", labels.unit(each), text),
             _line("LAST-UPDATED", updated, text),
-            f"PRECISION({_quoted(name)},{_quoted(text)})={each.decimals};",
+            *([f"PRECISION({_quoted(name)},{_quoted(text)})={each.decimals};"] if each.decimals > shown else []),
             f"VALUENOTE({_quoted(name)},{_quoted(text)})={_quoted(' '.join(labels.definitions(each)))};",
         ]
     lines += [

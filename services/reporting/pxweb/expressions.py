@@ -87,7 +87,11 @@ def _called(
             raise Problem(400, "bad_expression", variable=variable)
         # On time the top is the latest, elsewhere the first.
         ordered = codes[::-1] if time == (name == "top") else codes
-        return ordered[offset : offset + number]
+        found = ordered[offset : offset + number]
+        if not found:
+            # Nothing chosen would be read as the total, or as no code at all.
+            raise Problem(400, "unknown_value", variable=variable)
+        return found
     wanted = 2 if name == "range" else 1
     if len(given) != wanted or not all(given):
         raise Problem(400, "bad_expression", variable=variable)

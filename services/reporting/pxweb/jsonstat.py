@@ -82,7 +82,7 @@ def _document(
             "px": {
                 "tableid": table.id,
                 "infofile": "",
-                "decimals": 0,
+                "decimals": min(each.decimals for each in table.contents),
                 "official-statistics": False,
                 "aggregallowed": False,
                 "copyright": False,

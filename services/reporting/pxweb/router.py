@@ -38,6 +38,8 @@ PUBLIC = "/api/v2"
 _LONGEST_PAGE = 10_000
 
 _PAGING = ("pageNumber", "pageSize")
+_WHOLE = {each.lower(): each for each in (*_PAGING, "pastDays")}
+"""As they are written in what is said about them."""
 _CHOICE = ("valueCodes[Tid]", "codelist[Region]", "heading", "stub")
 _FORMAT = ("outputFormat", "outputFormatParams")
 _ABOUT = {
@@ -102,7 +104,7 @@ class _Parameters:
         if not text:
             return usual
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-            raise Problem(400, "bad_number", parameter=name, most=most)
+            raise Problem(400, "bad_number", parameter=_WHOLE[name], most=most)
         return int(text)
 
 

@@ -73,7 +73,7 @@ class _Chosen(BaseModel):
     model_config = ConfigDict(alias_generator=str.lower, populate_by_name=True)
 
     variable_code: str = Field(alias="variablecode", max_length=100)
-    value_codes: list[str] = Field(default=[], alias="valuecodes")
+    value_codes: list[str] | None = Field(default=None, alias="valuecodes")
     codelist: str | None = None
 
 
@@ -83,7 +83,7 @@ class _Placement(BaseModel):
 
 
 class _Query(BaseModel):
-    selection: list[_Chosen] = Field(default=[], max_length=100)
+    selection: list[_Chosen] | None = Field(default=None, max_length=100)
     placement: _Placement | None = None
 
 
@@ -94,12 +94,16 @@ def from_body(body: Any) -> Wanted:
     except ValidationError as error:
         raise Problem(400, "bad_query") from error
     placement = query.placement or _Placement()
-    return Wanted(
-        {each.variable_code.strip().lower(): each.value_codes for each in query.selection if each.value_codes},
-        {each.variable_code.strip().lower(): each.codelist for each in query.selection if each.codelist},
-        placement.heading,
-        placement.stub,
-    )
+    values: dict[str, list[str]] = {}
+    codelists: dict[str, str] = {}
+    for each in query.selection or ():
+        name = each.variable_code.strip().lower()
+        # A variable that is named twice is chosen from twice, as in a query: the last one does not win.
+        if found := [code.strip() for code in each.value_codes or () if code.strip()]:
+            values.setdefault(name, []).extend(found)
+        if each.codelist:
+            codelists[name] = each.codelist
+    return Wanted(values, codelists, placement.heading, placement.stub)
 
 
 def _small(value: Any) -> Any:
@@ -131,7 +135,9 @@ def select(table: Described, wanted: Wanted) -> Selection:
     else:
         found = {each.id: _chosen(each, wanted) for name, each in variables.items()}
         eliminated = frozenset(name for name, codes in found.items() if codes is None)
-        chosen = {each.id: found[each.id] or (str(each.total),) for each in table.dimensions}
+        chosen = {
+            name: (str(table.dimension(name).total),) if codes is None else codes for name, codes in found.items()
+        }
     shown = [each.id for each in table.dimensions if each.id not in eliminated]
     stub, heading = _placed(table, shown, wanted)
     return Selection(chosen, stub, heading)

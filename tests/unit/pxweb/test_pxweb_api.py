@@ -253,6 +253,11 @@ async def test_heading_and_stub_place_the_variables_and_the_cells_with_them(http
         ({"valueCodes[Planet]": "*"}, "unknown_variable"),
         ({"valueCodes[Tid]": "1999M01", "valueCodes[ContentsCode]": "*"}, "unknown_value"),
         ({"valueCodes[Tid]": "zz*", "valueCodes[ContentsCode]": "*"}, "wildcard_without_hit"),
+        ({"valueCodes[Tid]": "top(1,999)", "valueCodes[ContentsCode]": "slots"}, "unknown_value"),
+        (
+            {"valueCodes[Tid]": "*", "valueCodes[ContentsCode]": "slots", "valueCodes[Region]": "bottom(1,9999)"},
+            "unknown_value",
+        ),
         ({"outputFormat": "docx"}, "unknown_format"),
         ({"outputFormatParams": "UseCodes"}, "format_parameter"),
         ({"outputFormat": "px", "outputFormatParams": "UseCodes"}, "format_parameter"),
@@ -278,6 +283,8 @@ async def test_more_cells_than_the_limit_are_refused_before_one_is_counted(http:
 async def test_bad_pages_numbers_and_bodies_are_refused(http: httpx.AsyncClient) -> None:
     for query in ({"pageNumber": "0"}, {"pageSize": "x"}, {"pastDays": "-1"}):
         assert await refused(http, "tables", **query) == (400, "bad_number")
+        problem = (await http.get(f"{PUBLIC}/tables", params=query)).json()
+        assert problem["detail"].startswith(f"{next(iter(query))} "), "the parameter is called what it is called"
     for body in (b'{"selection": 3}', b"[1]", b'{"selection": [{"valueCodes": ["a"]}]}'):
         answer = await http.post(
             f"{PUBLIC}/tables/trakt/data", content=body, headers={"Content-Type": "application/json"}

@@ -77,6 +77,8 @@ def test_an_exact_code_wins_over_an_expression_whatever_its_case() -> None:
         ("404", "unknown_value"),
         ("range(03)", "bad_expression"),
         ("range(33,03)", "bad_expression"),
+        ("top(1,7)", "unknown_value"),
+        ("bottom(2,99)", "unknown_value"),
         ("range(03,404)", "unknown_value"),
         ("from()", "bad_expression"),
         ("top(0)", "bad_expression"),

@@ -113,7 +113,10 @@ def test_px_has_its_keywords_and_the_cells_with_a_symbol_for_each_missing_one() 
     cells = text.split("DATA=\n")[1].rstrip(";\n").split()
     assert [cell.strip('"') for cell in cells] == [str(number) for number in numbers(selected()[1])]
     assert 'ELIMINATION("Region")="Hele landet";' in text
+    # A reader shows counts without decimals, and more of them only where a content asks for more.
+    assert (keywords["DECIMALS"], keywords["SHOWDECIMALS"]) == ("1", "0")
     assert 'PRECISION("Statistikkvariabel","Median ventetid")=1;' in text
+    assert ")=0;" not in text
 
 
 def test_xlsx_holds_numbers_as_numbers_and_the_notes_on_a_sheet_of_their_own() -> None:

@@ -168,7 +168,9 @@ def test_all_that_is_wrong_is_told_at_once_and_what_is_right_is_kept() -> None:
 def test_a_place_is_found_by_its_name_its_number_or_both() -> None:
     for text in ("3312", "3312 Lier", "Lier", " LIER ", "Lier (Buskerud)"):
         assert regions.codes_of(text) == {"3312"}, text
-    assert regions.codes_of("Oslo") == {"0301"}
+    for text in ("Lier kommune", "lier municipality"):
+        assert regions.codes_of(text) == {"3312"}, text
+    assert regions.codes_of("Oslo") == regions.codes_of("Oslo kommune") == {"0301"}
     assert regions.codes_of("Oslo fylke") == regions.codes_of("03 Oslo fylke") == {"03"}
     assert regions.codes_of("Våler") == {"3114", "3419"}
     assert regions.codes_of("Våler (Innlandet)") == {"3419"}
@@ -224,3 +226,10 @@ def test_the_months_of_a_span_add_up_to_it() -> None:
 )
 def test_nine_of_ten_is_a_waiting_time_that_somebody_had(days: list[int], expected: int | None) -> None:
     assert percentile(days, 90) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "period"), [("2025m03", "2025M03"), ("2025k1", "2025K1"), ("2025Q1", "2025K1"), ("2025q4", "2025K4")]
+)
+def test_a_period_may_be_written_in_small_letters_and_a_quarter_in_english(text: str, period: str) -> None:
+    assert str(Period.parse(text)) == period

@@ -14,10 +14,10 @@ from services.reporting.domain.publications import FREQUENCIES, PUBLICATIONS, WO
 from services.reporting.domain.releases import Due, Stage
 from services.reporting.domain.sealing import made, shape
 from services.reporting.domain.workforce import YearFigures
-from services.reporting.published import latest
+from services.reporting.published import complete_through, latest
 from services.reporting.pxweb.router import LIVE, PUBLIC
 from services.reporting.releases import Publication, stages_of
-from tests.tables import app_of
+from tests.tables import TEXTS, app_of
 from tests.unit.reporting.disclosure.population import secrets
 from tests.unit.reporting.disclosure.test_publishing import FIGURES
 from tests.unit.reporting.simulation import simulate
@@ -64,6 +64,9 @@ async def test_every_published_table_is_described_in_both_languages(
         assert all(labels)
         assert len(set(labels)) == len(labels)
     said = " ".join(told["note"])
+    about = {WORKFORCE: "arbeidsstyrke_base"}.get(table, f"{table.partition('_')[0]}_period")
+    basis = TEXTS.say("en" if language == "en" else "nb", f"note.{about}")
+    assert basis.partition(". ")[0].rstrip(".") in said, "which period a figure belongs to"
     warned = "under 5" if table == WORKFORCE else {"nb": "tilfeldig endret", "en": "changed at random"}[language]
     assert warned in said
     figures = PUBLICATIONS[table].figures if table in PUBLICATIONS else {}
@@ -91,4 +94,12 @@ def test_the_last_publication_of_each_period_is_shown() -> None:
         ("2025M01", Stage.FINAL, "z", "b"),
         ("2025M02", Stage.PRELIMINARY, "y", "a"),
     ]
+    unchanged = Publication(3, "c", CUTOFF, {"trakt/2025M02/final": "y"})
+    assert [(each.release, each.made) for each in latest([first, second, unchanged])] == [("b", "b"), ("c", "a")]
     assert stages_of([first, second])["trakt", "2025M01"] == [Stage.PRELIMINARY, Stage.FINAL]
+
+
+def test_periods_of_several_releases_are_complete_to_where_the_oldest_of_them_ends() -> None:
+    older, newer = {"dugnad/intake": 100, "dugnad/matching": 7}, {"dugnad/intake": 900, "dugnad/matching": 7}
+    assert complete_through([newer, older]) == older
+    assert complete_through([newer, {"dugnad/intake": 5}]) == {"dugnad/intake": 5, "dugnad/matching": 0}
