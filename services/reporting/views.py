@@ -28,8 +28,7 @@ def _text(day: date | None) -> str | None:
 
 def instant_text(instant: datetime) -> str:
     """UTC with milliseconds: sorts as text in the order of time."""
-    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds")
+    return (instant if instant.tzinfo is UTC else instant.astimezone(UTC)).isoformat(timespec="milliseconds")
 
 
 # --- placement: one document per slot -------------------------------------------------------------------------------
