@@ -11,6 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 
 import pytest
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.mongo import Client, Database, connect
@@ -61,6 +62,15 @@ def _own_environment() -> Iterator[None]:
             if variable.startswith("DUGNAD_") and variable != "DUGNAD_MONGOD":
                 patch.delenv(variable)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """What a command or a service sets up to log must not reach later tests: half of one set-up with half of another
+    ends a batch at the first line that it logs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

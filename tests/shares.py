@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 DIVIDED = "service"
 """The only folder that is divided; all others are whole, in the last share."""
-LARGER = 6
+LARGER = 3
 """How many times as many of those files the other shares have, so that all take about as long."""
 _SHARE = re.compile(r"(?P<number>[1-9][0-9]*)/(?P<of>[1-9][0-9]*)")
 

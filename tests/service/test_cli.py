@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 import uvicorn
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -90,8 +89,7 @@ def dugnad_on(
         return code, printed.out, printed.err
 
     yield run
-    # A command is a process of its own in life; here it would leave its quiet logger to the tests that follow.
-    structlog.reset_defaults()
+    # A command is a process of its own in life; here it would leave its quiet loggers to the tests that follow.
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.NOTSET)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import structlog
 
 from chassis.keyring import KeyringUnavailable
 from chassis.settings import Settings
@@ -89,7 +88,6 @@ def dugnad(
         return code, printed.out, printed.err
 
     yield run
-    structlog.reset_defaults()
     for library in ("aiokafka", "faststream"):
         logging.getLogger(library).setLevel(logging.NOTSET)
 

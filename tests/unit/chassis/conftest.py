@@ -11,8 +11,8 @@ from chassis.logs import configure_logs
 from tests.webapp import StillService, browser, settings, thing_app
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _logs() -> None:
+@pytest.fixture(autouse=True)
+def _logs(_own_logs: None) -> None:
     configure_logs("thing")
 
 
