@@ -18,7 +18,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from chassis import kafka, metrics
-from chassis.consumer import MAX_RECORDS, Raw
+from chassis.consumer import MAX_RECORDS
 from chassis.fetching import Fetched, Fetcher, Span, fetching
 from chassis.mongo import Collection, Database
 from chassis.parking import RawRecord
@@ -53,7 +53,7 @@ class TooMuchParked(Exception):
     """A partition must stop. What is not yet folded is left to the generation's consumer, which stops there too."""
 
 
-def belongs(raw: Raw | Fetched, until: Mapping[str, int] | None) -> bool:
+def belongs(raw: Fetched, until: Mapping[str, int] | None) -> bool:
     """Whether a record belongs to a generation that ends there. What is no event does: whoever reads it parks it."""
     if until is None:
         return True

@@ -24,6 +24,7 @@ from faststream.message import StreamMessage
 
 from chassis import kafka, metrics
 from chassis.errors import Contended, LogBusy, LogUnavailable
+from chassis.fetching import Fetched
 from chassis.keyring import KeyringUnavailable
 from chassis.mongo import PyMongoError
 from chassis.standing import Standing
@@ -41,15 +42,11 @@ JOIN_SECONDS = 30.0
 log = structlog.get_logger()
 
 
-class Raw(Protocol):
+class Raw(Fetched, Protocol):
     """A record as the client library gives it."""
 
     topic: str
     partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Invariant: what is read here, `contracts.envelope.decode` reads alike; for every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from contracts import envelope
 from contracts.envelope import Undecodable, instant, read_event
 from contracts.event import TYPE_PATTERN, Event
+from contracts.parsing import Parser, SlimParser
 from contracts.registry import class_of
 
 
@@ -34,9 +35,6 @@ class Record(NamedTuple):
     correlation: str | None = None
     traceparent: str | None = None
 
-
-Reader = Callable[[bytes, datetime], Any]
-"""Reads data of the current version of one class, given when it happened; None where validation must look at them."""
 
 _OPTIONAL = envelope.OPTIONAL_HEADERS
 _ALWAYS = tuple(name for name in envelope.REQUIRED_HEADERS if name != envelope.CONTENT_TYPE)
@@ -61,12 +59,12 @@ def arrived(
     key: bytes | None,
     value: bytes | None,
     headers: Sequence[tuple[str, Any]],
-    readers: Mapping[type[Event], Reader | None],
+    readers: Mapping[type[Event], Parser | SlimParser | None],
 ) -> Record | None:
     """A record, with its event where `readers` names its class, with None in the event's place where it does not.
 
     No record where `decode` must look at it: another form, an unknown or newer type, data that are refused. In a fifth
-    of the time of `decode`: for readers of very many. Never raises.
+    of the time of `decode`: for readers of very many. Raises only what an upcaster raises.
     """
     if value is None:
         return None

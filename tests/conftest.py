@@ -5,6 +5,7 @@ Invariant: no test sees what another one wrote, and the engine contract suite ru
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chassis.mongo import Client, Database, connect
 from chassis.mongo import database as open_database
 from chassis.settings import Settings
+from deploy.cli.quiet import LIBRARIES
 from deploy.local.engines import Engines
 from deploy.local.processes import LocalFault
 from tests.shares import Share
@@ -69,8 +71,11 @@ def _own_logs() -> Iterator[None]:
     """What a command or a service sets up to log must not reach later tests: half of one set-up with half of another
     ends a batch at the first line that it logs."""
     before = structlog.get_config()
+    levels = {library: logging.getLogger(library).level for library in LIBRARIES}
     yield
     structlog.configure(**before)
+    for library, level in levels.items():
+        logging.getLogger(library).setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,6 @@ from chassis.mongo import database as open_database
 from chassis.settings import Settings
 from contracts import intake
 from deploy.cli.__main__ import main
-from deploy.cli.quiet import LIBRARIES
 from deploy.local.processes import free_port
 from services.intake.app import create_app
 from tests.service.intake_helpers import MONDAY, World
@@ -89,9 +88,6 @@ def dugnad_on(
         return code, printed.out, printed.err
 
     yield run
-    # A command is a process of its own in life; here it would leave its quiet loggers to the tests that follow.
-    for library in LIBRARIES:
-        logging.getLogger(library).setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -43,9 +43,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-def dugnad(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Dugnad]:
+def dugnad(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Dugnad:
     """Runs a command; gives exit code, standard output and standard error."""
     settings = world.writer.settings
     (tmp_path / "keys").write_text(f"record={RECORD}\nnoise={NOISE}\n")
@@ -87,9 +85,7 @@ def dugnad(
         assert NOISE not in printed.out + printed.err
         return code, printed.out, printed.err
 
-    yield run
-    for library in ("aiokafka", "faststream"):
-        logging.getLogger(library).setLevel(logging.NOTSET)
+    return run
 
 
 async def test_a_release_is_planned_sealed_published_listed_and_made_again(world: World, dugnad: Dugnad) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 
-from contracts.arrivals import Reader, arrived
+from contracts.arrivals import arrived
 from contracts.envelope import Headers, Undecodable, decode
 from contracts.event import Event
-from contracts.parsing import parse, parser_of, slim_parser_of
+from contracts.parsing import Parser, SlimParser, parse, parser_of, slim_parser_of
 from contracts.registry import BY_TYPE
 from contracts.upcasters import upcast
 from tests.unit.contracts.examples import EXAMPLES, GOLDEN, OCCURRED, golden_record, record
@@ -119,7 +119,7 @@ def test_headers_as_relays_write_them_are_read_in_one_step(type_name: str) -> No
 
 
 @pytest.mark.parametrize("readers", [PARSERS, SLIM_PARSERS], ids=["events", "structs"])
-def test_an_older_version_arrives_brought_up_to_date(readers: Mapping[type[Event], Reader | None]) -> None:
+def test_an_older_version_arrives_brought_up_to_date(readers: Mapping[type[Event], Parser | SlimParser | None]) -> None:
     older = golden_record(GOLDEN / "NeedRegistered.v1.json")
     found = arrived(*older, readers)
     assert found is not None

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
-import pytest
 
 from services.reporting.pxweb.router import PUBLIC
-from tests.tables import app_of, simulated
-from tests.webapp import settings
+from tests.unit.pxweb.test_pxweb_api import FOUND, http, read
 
-FOUND = simulated()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app_of(FOUND, settings(tables_calls=10_000, tables_max_cells=30_000)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://tables") as client:
-        yield client
-
-
-async def read(http: httpx.AsyncClient, path: str, **query: str) -> Any:
-    answer = await http.get(f"{PUBLIC}/{path}", params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+__all__ = ["http"]
 
 
 async def test_whatever_is_written_as_a_choice_is_answered_or_refused_and_never_our_fault(
