@@ -89,18 +89,21 @@ async def causally(collection: Collection) -> AsyncIterator[AsyncIOMotorClientSe
     allows one operation at a time on each.
     """
     client = cast(Client, collection.database.client)
-    async with await client.start_session(causal_consistency=True) as session:
+    # Begun and ended here, which asks the server nothing: through Motor each would wait for a thread, as an operation does.
+    own = client.delegate.start_session(causal_consistency=True)
+    try:
+        session = AsyncIOMotorClientSession(own, client)
         latest = _seen.get(client)
         if latest is not None:
             operation_time, cluster_time = latest
             session.advance_cluster_time(cluster_time)
             session.advance_operation_time(operation_time)
-        try:
-            yield session
-        finally:
-            latest, mine = _seen.get(client), session.operation_time
-            if mine is not None and (latest is None or mine > latest[0]):
-                _seen[client] = mine, session.cluster_time
+        yield session
+    finally:
+        latest, mine = _seen.get(client), own.operation_time
+        if mine is not None and (latest is None or mine > latest[0]):
+            _seen[client] = mine, own.cluster_time
+        own.end_session()
 
 
 async def ping(client: Client, settings: Settings) -> None:
