@@ -11,7 +11,7 @@ import binascii
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -26,7 +26,8 @@ from chassis.errors import DependencyDown
 from chassis.mongo import Database, DuplicateKeyError, PyMongoError
 
 KEY_BYTES = 32
-PRESENT_BATCH = 500
+AT_ONCE = 500
+"""Persons that are asked about in one question."""
 NONCE_BYTES = 12
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 10_000
@@ -58,6 +59,10 @@ class Keyring(Protocol):
 
     async def key(self, person: str) -> bytes:
         """The person's key. Raises KeyDestroyed, KeyUnknown or KeyringUnavailable."""
+        ...
+
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        """Those of the persons whose key is destroyed, asked anew each time. Raises KeyringUnavailable."""
         ...
 
 
@@ -118,18 +123,21 @@ class OwnKeyring:
             raise KeyDestroyed(person)
         return bytes(found["key"])
 
-    async def present(self, persons: Sequence[str]) -> list[str]:
-        """Those of the persons whose key is not destroyed here (or was never made). Raises KeyringUnavailable."""
-        left: list[str] = []
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        """Those of the persons whose key is destroyed here. Raises KeyringUnavailable."""
+        found: set[str] = set()
         try:
-            for start in range(0, len(persons), PRESENT_BATCH):
-                batch = list(persons[start : start + PRESENT_BATCH])
-                found = self._keys.find({"_id": {"$in": batch}, "destroyed": True}, {"_id": 1})
-                destroyed = {each["_id"] async for each in found}
-                left += [each for each in batch if each not in destroyed]
+            for batch in _batches(persons):
+                asked = self._keys.find({"_id": {"$in": batch}, "destroyed": True}, {"_id": 1})
+                found |= {each["_id"] async for each in asked}
         except PyMongoError as error:
             raise KeyringUnavailable("the keyring's database does not answer") from error
-        return left
+        return found
+
+    async def present(self, persons: Sequence[str]) -> list[str]:
+        """Those of the persons whose key is not destroyed here (or was never made). Raises KeyringUnavailable."""
+        destroyed = await self.destroyed(persons)
+        return [each for each in persons if each not in destroyed]
 
     async def destroy(self, person: str) -> None:
         """Erase the person's key and leave a tombstone; doing it again changes nothing."""
@@ -171,17 +179,36 @@ class RemoteKeyring:
             self._held.popitem(last=False)
         return key
 
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        """Those of the persons whose key is destroyed; it is forgotten here too. Raises KeyringUnavailable."""
+        found: set[str] = set()
+        for batch in _batches(persons):
+            answer = await self._post("/keys/destroyed", {"candidates": list[JsonValue](batch)})
+            try:
+                told = answer.json()["destroyed"] if answer.status_code == httpx.codes.OK else None
+            except (ValueError, KeyError, TypeError):
+                told = None
+            if not isinstance(told, list):
+                raise KeyringUnavailable(f"the keyring at {self._base_url} answered {answer.status_code}, and no list")
+            found.update(told)
+        for each in found:
+            self._held.pop(each, None)
+        return found
+
+    async def _post(self, path: str, body: Mapping[str, JsonValue] | None = None) -> httpx.Response:
+        try:
+            token = await self._tokens.token()
+            return await self._client.post(
+                f"{self._base_url}{path}", headers={"Authorization": f"Bearer {token}"}, json=body
+            )
+        except (httpx.HTTPError, DependencyDown) as error:
+            raise KeyringUnavailable(f"the keyring at {self._base_url} does not answer") from error
+
     async def _ask(self, person: str) -> bytes:
         if not person.isascii() or not person.isalnum():
             # The id becomes a part of the path.
             raise KeyUnknown(person)
-        try:
-            token = await self._tokens.token()
-            answer = await self._client.post(
-                f"{self._base_url}/keys/{person}", headers={"Authorization": f"Bearer {token}"}
-            )
-        except (httpx.HTTPError, DependencyDown) as error:
-            raise KeyringUnavailable(f"the keyring at {self._base_url} does not answer") from error
+        answer = await self._post(f"/keys/{person}")
         if answer.status_code == httpx.codes.GONE:
             raise KeyDestroyed(person)
         if answer.status_code == httpx.codes.NOT_FOUND and _code(answer) == "key_unknown":
@@ -201,6 +228,11 @@ class RemoteKeyring:
         """Forget all keys and close the connections."""
         self._held.clear()
         await self._client.aclose()
+
+
+def _batches(persons: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(persons), AT_ONCE):
+        yield list(persons[start : start + AT_ONCE])
 
 
 def _code(answer: httpx.Response) -> str | None:

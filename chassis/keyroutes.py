@@ -9,11 +9,12 @@ import base64
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import JSONResponse
 
 from chassis.audit import Audit, Outcome, Why
 from chassis.auth import require
-from chassis.keyring import KeyDestroyed, Keyring, KeyUnknown
+from chassis.keyring import AT_ONCE, KeyDestroyed, Keyring, KeyUnknown
 from chassis.logs import get_logger
 from chassis.metrics import KEYS_ASKED
 from chassis.problems import Problem
@@ -22,9 +23,26 @@ from chassis.tokens import Principal
 _log = get_logger(__name__)
 
 
+class Asked(BaseModel):
+    """Whose keys are asked about."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    candidates: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(max_length=AT_ONCE)
+
+
 def keyring_router(keyring: Keyring, audit: Audit | None = None) -> APIRouter:
-    """`POST /keys/{candidate}` over a keyring: 200 with the key, 410 destroyed, 404 unknown, 503 unavailable."""
+    """`POST /keys/{candidate}` over a keyring: 200 with the key, 410 destroyed, 404 unknown, 503 unavailable.
+
+    `POST /keys/destroyed` tells which of many are destroyed.
+    """
     router = APIRouter(tags=["keyring"])
+
+    # Before the path that would take it for somebody's id.
+    @router.post("/keys/destroyed")
+    async def destroyed(asked: Asked, _: Annotated[Principal, Depends(require("keys:read"))]) -> JSONResponse:
+        """Which of these candidates' keys are destroyed, for a service that keeps what it has opened. Tells no key."""
+        return JSONResponse({"destroyed": sorted(await keyring.destroyed(asked.candidates))})
 
     @router.post("/keys/{candidate}")
     async def hand_out(candidate: str, principal: Annotated[Principal, Depends(require("keys:read"))]) -> JSONResponse:

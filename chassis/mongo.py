@@ -89,7 +89,7 @@ async def causally(collection: Collection) -> AsyncIterator[AsyncIOMotorClientSe
     allows one operation at a time on each.
     """
     client = cast(Client, collection.database.client)
-    # Begun and ended here, which asks the server nothing: through Motor each would wait for a thread, as an operation does.
+    # Begun and ended here, which asks the server nothing: through Motor each would wait for a thread as operations do.
     own = client.delegate.start_session(causal_consistency=True)
     try:
         session = AsyncIOMotorClientSession(own, client)

@@ -13,13 +13,15 @@ from pymongo import ASCENDING
 
 from chassis import metrics, telemetry
 from chassis.consumer import Handled, Raw
-from chassis.mongo import Database
+from chassis.mongo import Collection, Database
 from chassis.parking import Parking
 from chassis.progress import Progress
 from chassis.projection import Document, Projection, fold_one, visible
 from chassis.reading import Arrival, Reader, Unhandled, about
 from chassis.revisions import Write, revision, write_or_lose
 from contracts.registry import SOURCES, topic_of
+
+_VALUES_AT_ONCE = 10_000
 
 
 class Projector:
@@ -137,6 +139,44 @@ class View:
     async def complete_to(self, source: str) -> int:
         """The last position of a source up to which nothing is missing here."""
         return await self.progress.complete_to(source)
+
+    async def counted(self) -> Sequence[object]:
+        """How much it is made of: equal to an earlier answer only if nothing has been folded since.
+
+        What has been handled only grows, so its number tells; another generation has progress of its own.
+        """
+        progress = self.progress
+        found: list[object] = [progress]
+        for source in sorted(await progress.sources()):
+            highest = await progress.highest(source)
+            found.append((source, highest - await progress.missing(source, highest)))
+        return found
+
+    def stored(self) -> Stored:
+        """The documents of what is served now, also when another generation is shown later."""
+        return Stored(self._documents)
+
+
+class Stored:
+    """Documents for somebody who keeps what they make of them. Tombstones are not there."""
+
+    def __init__(self, documents: Collection) -> None:
+        self._documents = documents
+        self.name: str = documents.name
+        """Another one for each generation. Revisions compare within one alone."""
+
+    async def values(self, field: str) -> dict[str, Any]:
+        """One field of each document, by its id. `rev` is the revision, which moves with whatever is folded."""
+        cursor = self._documents.find({"gone": {"$exists": False}}, {field: 1})
+        found: dict[str, Any] = {}
+        while some := await cursor.to_list(_VALUES_AT_ONCE):
+            found.update((each["_id"], each[field]) for each in some)
+        return found
+
+    async def of(self, keys: Sequence[str]) -> list[tuple[int, Document]]:
+        """Those that are there, each behind its revision."""
+        cursor = self._documents.find({"_id": {"$in": list(keys)}, "gone": {"$exists": False}})
+        return [(each["rev"], _shown(each)) async for each in cursor]
 
 
 def _shown(stored: Mapping[str, Any]) -> Document:

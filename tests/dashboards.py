@@ -17,10 +17,10 @@ from fastapi import FastAPI
 
 import services.reporting
 from chassis.clock import Clock
-from chassis.keyring import Keyring, seal
+from chassis.keyring import KeyDestroyed, Keyring, seal
 from chassis.pages import Link, Pages
 from chassis.projection import Document, fold_all
-from chassis.projector import View
+from chassis.projector import Stored, View
 from chassis.settings import Settings
 from chassis.web import create_app
 from services.reporting import pages
@@ -57,8 +57,25 @@ class _View(View):
     async def complete_to(self, source: str) -> int:
         return COMPLETE if self._given else 0
 
+    async def counted(self) -> Sequence[object]:
+        return [self.name]
+
+    def stored(self) -> Stored:
+        return _Stored(self.name, self._given)
+
     async def continued(self, source: str) -> list[str]:
         return []
+
+
+class _Stored(Stored):
+    def __init__(self, name: str, given: Sequence[Document]) -> None:
+        self.name, self._given = name, given
+
+    async def values(self, field: str) -> dict[str, Any]:
+        return {each["_id"]: 1 if field == "rev" else each[field] for each in self._given}
+
+    async def of(self, keys: Sequence[str]) -> list[tuple[int, Document]]:
+        return [(1, dict(each)) for each in self._given if each["_id"] in set(keys)]
 
 
 @dataclass
@@ -82,6 +99,12 @@ class _Keys:
         if self._raises is not None:
             raise self._raises(person)
         return KEY
+
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        for person in persons:
+            if self._raises is not None and not isinstance(error := self._raises(person), KeyDestroyed):
+                raise error
+        return set(persons) if self._raises is not None else set()
 
 
 def both_cases() -> dict[str, dict[str, Any]]:

@@ -122,6 +122,9 @@ class StillService:
             raise KeyDestroyed(person)
         return key
 
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        return {each for each in persons if each in self.keys and self.keys[each] is None}
+
 
 def _done(repeated: bool = False) -> Done:
     answer = Answer(body={"thing_id": OWN}, location=f"/things/{OWN}", subject=f"thing:{OWN}")

@@ -34,6 +34,9 @@ class _NoKeys:
         del person
         raise KeyringUnavailable("an export asks for no key")
 
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        raise KeyringUnavailable(f"an export asks for no key, not for {len(persons)}")
+
 
 async def export(context: Context) -> int:
     """Write the files into a new or empty folder."""

@@ -1,37 +1,41 @@
 """From fact documents to tables: what is loaded for which table, and how complete it is.
 
-Invariant: completeness is read before the facts, so a table never claims an event that it has not counted. Only a
-destroyed key makes a background unknown; an unreachable keyring is an error.
+Invariant: completeness is read before the facts, so a table never claims an event that it has not counted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import date, datetime
+from typing import Protocol
 
 from chassis.clock import Clock
 from chassis.freshness import Freshness
-from chassis.keyring import KeyDestroyed, Keyring, KeyringUnavailable, unseal
-from chassis.projection import Document
+from chassis.keyring import Keyring, KeyringUnavailable
 from chassis.projector import View
 from contracts import followup, intake, matching
 from contracts.days import oslo_day
 from contracts.registry import SOURCES
 from services.reporting import views
+from services.reporting.declarations import Declarations
 from services.reporting.domain import overview
-from services.reporting.domain.background import Declared, declaration_at
-from services.reporting.domain.diversity import check_characteristic, counted_trials
-from services.reporting.domain.facts import Slot, Trial, slot
+from services.reporting.domain.background import Declared
+from services.reporting.domain.counting import Cells
+from services.reporting.domain.counts import DIVERSE, ENDED, NeedFacts, running
+from services.reporting.domain.diversity import CHARACTERISTICS, check_characteristic
+from services.reporting.domain.facts import Slot, Trial
 from services.reporting.domain.filters import Filter
+from services.reporting.domain.placements import TRAKT, VENTETID
+from services.reporting.domain.running import Running
 from services.reporting.domain.table import Table
+from services.reporting.domain.trials import OPPFOLGING
 from services.reporting.domain.workforce import YearFigures, arbeidsstyrke
+from services.reporting.kept import KeptSlots
 
 TABLE_IDS = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke", "oppfolging")
-_KEYS_AT_ONCE = 16
 _PLACEMENT_SOURCES = (intake.SOURCE, matching.SOURCE, followup.SOURCE)
 
 Completeness = Mapping[str, int]
@@ -81,12 +85,26 @@ class Views(Protocol):
     def view(self, name: str) -> View: ...
 
 
+_OF_SLOTS: Mapping[str, tuple[str, Callable[[Cells, Filter], Table]]] = {
+    "ventetid": (VENTETID.id, overview.ventetid),
+    "ventetid_uker": (VENTETID.id, overview.ventetid_uker),
+    "trakt": (TRAKT.id, overview.trakt),
+    "utfall": (ENDED, overview.utfall),
+    "oppfolging": (OPPFOLGING.id, overview.oppfolging),
+}
+"""Which cells a table is cut from, and by what."""
+
+
 class Reading:
     """Queries on the facts of the reporting service."""
 
     def __init__(self, service: Views, keyring: Keyring) -> None:
         self._service = service
-        self._keyring = keyring
+        self._kept = KeptSlots(service.view)
+        self._declarations = Declarations(service.view, keyring)
+        self._running: dict[str, tuple[date, Running[NeedFacts]]] = {}
+        """What has been counted so far, and the day on which."""
+        self._counter = ThreadPoolExecutor(1, "counts")
 
     def _view(self, name: str) -> View:
         return self._service.view(name)
@@ -98,30 +116,30 @@ class Reading:
             return Read(arbeidsstyrke(figures, asked.org_number, asked.base_year), complete)
         if table_id == "mangfold":
             check_characteristic(asked.by)
-            slots, complete = await self.slots(fresh, background=True)
-            declared = await self.declared(trial for _, _, trial, _ in counted_trials(slots))
-            return Read(overview.mangfold(slots, asked.chosen, asked.by, declared), complete)
-        slots, complete = await self.slots(fresh)
-        return Read(self._of_slots(table_id, slots, asked.chosen), complete)
+            needs, complete = await self.needs(fresh, background=True)
+            cells = await self.cells(DIVERSE, await self.with_declared(needs))
+            return Read(overview.mangfold(cells, asked.chosen, asked.by), complete)
+        needs, complete = await self.needs(fresh)
+        cells_of, shown = _OF_SLOTS[table_id]
+        return Read(shown(await self.cells(cells_of, needs), asked.chosen), complete)
 
     async def overview(self, asked: Asked) -> Overview:
         """All tables, of one reading of the facts; `mangfold` by each characteristic.
 
         Raises Refused for what cannot be asked. An unreachable keyring leaves out what it is needed for, and no more.
         """
-        slots, complete = await self.slots(background=True)
+        needs, complete = await self.needs(background=True)
         plain = {source: at for source, at in complete.items() if not source.startswith(intake.BACKGROUND_SOURCE)}
         try:
-            declared = await self.declared(trial for _, _, trial, _ in counted_trials(slots))
+            diverse = await self.cells(DIVERSE, await self.with_declared(needs))
         except KeyringUnavailable:
             diversity = None
         else:
-            tables = await asyncio.to_thread(overview.each_mangfold, slots, asked.chosen, declared)
-            diversity = [Read(table, complete) for table in tables]
+            diversity = [Read(overview.mangfold(diverse, asked.chosen, by), complete) for by in CHARACTERISTICS]
 
         async def of_slots(table_id: str) -> Read:
-            # In a thread: a region's facts take a while to count, and others wait for this process.
-            return Read(await asyncio.to_thread(self._of_slots, table_id, slots, asked.chosen), plain)
+            cells_of, shown = _OF_SLOTS[table_id]
+            return Read(shown(await self.cells(cells_of, needs), asked.chosen), plain)
 
         return Overview(
             waiting=await of_slots("ventetid"),
@@ -133,19 +151,19 @@ class Reading:
             follow_up=await of_slots("oppfolging"),
         )
 
-    def _of_slots(self, table_id: str, slots: Sequence[Slot], chosen: Filter) -> Table:
-        match table_id:
-            case "ventetid":
-                return overview.ventetid(slots, chosen, self._service.clock.today())
-            case "ventetid_uker":
-                return overview.ventetid_uker(slots, chosen, self._service.clock.today())
-            case "trakt":
-                return overview.trakt(slots, chosen)
-            case "utfall":
-                return overview.utfall(slots, chosen)
-            case "oppfolging":
-                return overview.oppfolging(slots, chosen)
-        raise ValueError(f"no such table: {table_id}")
+    async def cells(self, name: str, needs: Mapping[str, NeedFacts]) -> Cells:
+        """What is counted of these needs, for a table or a part of the page (`domain.counts`)."""
+        # In a thread, since a country's facts take a while: in one alone, as what is counted on must not move twice at
+        # a time, also where whoever asked has gone.
+        return await asyncio.get_running_loop().run_in_executor(self._counter, self._count, name, needs)
+
+    def _count(self, name: str, needs: Mapping[str, NeedFacts]) -> Cells:
+        today = self._service.clock.today()
+        judged, counts = self._running.get(name, (None, None))
+        if counts is None or (judged != today and name == VENTETID.id):
+            counts = running(name, today)
+        self._running[name] = today, counts
+        return counts.cells(needs)
 
     async def workforce(self, fresh: Freshness = _ANYTHING) -> tuple[list[YearFigures], Completeness]:
         """What employers have reported."""
@@ -153,29 +171,45 @@ class Reading:
         documents = await self._view(views.workforce.name).find()
         return [YearFigures.of(document) for document in documents], complete
 
-    async def slots(self, fresh: Freshness = _ANYTHING, *, background: bool = False) -> tuple[list[Slot], Completeness]:
-        """The facts of all slots. With `background` complete for what persons have declared, too."""
+    async def needs(
+        self, fresh: Freshness = _ANYTHING, *, background: bool = False
+    ) -> tuple[Mapping[str, NeedFacts], Completeness]:
+        """The facts of all slots, by need: the same object as before where none has changed since.
+
+        With `background` complete for what persons have declared, too.
+        """
         folds: dict[str, tuple[str, ...]] = dict.fromkeys(_PLACEMENT_SOURCES, (views.placement.name,))
         folds[matching.SOURCE] = (views.placement.name, views.needs.name)
         if background:
             folds = {source: (*names, views.persons.name) for source, names in folds.items()}
             folds[intake.BACKGROUND_SOURCE] = (views.persons.name,)
         complete = await self._complete(folds, fresh)
-        return await self._slots(), complete
+        return await self._kept.needs(), complete
 
-    async def counted(self) -> Sequence[object]:
-        """How much the facts of slots and persons are made of: equal to an earlier answer only if none has changed.
+    async def with_declared(self, needs: Mapping[str, NeedFacts]) -> Mapping[str, NeedFacts]:
+        """The needs of which a trial has started, with what participants had declared. Raises KeyringUnavailable."""
+        begun = {need_id: each for need_id, each in needs.items() if any(slot.trials for slot in each.slots)}
+        declared = await self.declared(trial for each in begun.values() for slot in each.slots for trial in slot.trials)
+        return {
+            need_id: each._replace(
+                declared=tuple(
+                    (trial.trial_id, declared[trial.trial_id]) for slot in each.slots for trial in slot.trials
+                )
+            )
+            for need_id, each in begun.items()
+        }
 
-        What has been handled only grows, so its number tells; another generation has progress of its own.
+    async def slots(self) -> tuple[list[Slot], Completeness]:
+        """The facts of all slots, in the order of their ids."""
+        needs, complete = await self.needs()
+        return sorted((slot for each in needs.values() for slot in each.slots), key=lambda slot: slot.slot_id), complete
+
+    async def declared(self, trials: Iterable[Trial]) -> Mapping[str, Declared]:
+        """What the participant of each trial had declared when its start was recorded, by the trial's id.
+
+        Raises KeyringUnavailable: only a destroyed key makes it unknown.
         """
-        found: list[object] = []
-        for name in (views.placement.name, views.needs.name, views.persons.name):
-            progress = self._view(name).progress
-            found.append(progress)
-            for source in sorted(await progress.sources()):
-                highest = await progress.highest(source)
-                found.append((source, highest - await progress.missing(source, highest)))
-        return found
+        return await self._declarations.of(trials)
 
     async def journey(
         self, partition_key: str, fresh: Freshness = _ANYTHING
@@ -206,43 +240,7 @@ class Reading:
                 complete[source] = min([await self._view(name).complete_to(source) for name in names])
         return complete
 
-    async def _slots(self) -> list[Slot]:
-        assigned = {each["_id"]: each["intermediary"] for each in await self._view(views.needs.name).find()}
-        documents = await self._view(views.placement.name).find()
-        facts = (slot(each["_id"], each, assigned.get(_need_id(each))) for each in documents)
-        return [fact for fact in facts if fact is not None]
-
-    async def declared(self, trials: Iterable[Trial]) -> Mapping[str, Declared]:
-        """What the participant of each trial had declared when its start was recorded, by the trial's id.
-
-        Raises KeyringUnavailable: only a destroyed key makes it unknown.
-        """
-        wanted = {trial.trial_id: trial for trial in trials}
-        documents = await self._view(views.persons.name).find({"trials": {"$exists": True}})
-        persons = {trial_id: each for each in documents for trial_id in each["trials"]}
-        gate = asyncio.Semaphore(_KEYS_AT_ONCE)
-
-        async def opened(trial: Trial) -> Mapping[str, Any]:
-            person = persons.get(trial.trial_id)
-            declarations = () if person is None else person.get("declarations", ())
-            ciphertext = declaration_at(declarations, trial.recorded)
-            if person is None or ciphertext is None:
-                return {}
-            try:
-                async with gate:
-                    key = await self._keyring.key(person["_id"])
-            except KeyDestroyed:
-                return {}
-            return unseal(key, base64.b64decode(ciphertext), person["_id"])
-
-        values = await asyncio.gather(*(opened(trial) for trial in wanted.values()))
-        return dict(zip(wanted, values, strict=True))
-
     async def protected_slots(self) -> frozenset[str]:
         """The slots on which somebody has been proposed or has started whose address is protected."""
         documents = await self._view(views.persons.name).find({"protected": True})
         return frozenset(slot_id for each in documents for slot_id in each.get("slots", ()))
-
-
-def _need_id(document: Document) -> str:
-    return str(document.get("need", {}).get("need_id"))

@@ -6,7 +6,7 @@ Invariant: a test waits until matching has folded what happened elsewhere, by po
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -40,6 +40,9 @@ class Keys:
 
     async def key(self, person: str) -> bytes:
         return hashlib.sha256(person.encode()).digest()
+
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        return set(persons[:0])
 
 
 class NamesOf:

@@ -72,6 +72,9 @@ def dugnad(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
         async def key(self, person: str) -> bytes:
             return await world.keys.key(person)
 
+        async def destroyed(self, persons: Sequence[str]) -> set[str]:
+            return await world.keys.destroyed(persons)
+
         async def aclose(self) -> None: ...
 
     monkeypatch.setattr(release, "positions_at", heads)

@@ -75,6 +75,13 @@ class Keys:
         assert person == "C1"
         return KEY
 
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        if isinstance(self.raises, KeyDestroyed):
+            return set(persons)
+        if self.raises is not None:
+            raise self.raises
+        return set()
+
 
 @dataclass
 class World:

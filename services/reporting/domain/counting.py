@@ -1,18 +1,20 @@
 """From units to cells: each unit is counted in its finest cell and in every total above it, in one pass.
 
 Invariant: a unit stands in exactly one finest cell per content, so any cut of the cube is a sum of finest cells, and
-each total is counted, never added up from what is shown. (A variable that lists several characteristics side by side
+each total is counted, never added up from what is shown. Cells that are counted on as units come and go are those that
+all units together give. (A variable that lists several characteristics side by side
 has one finest code for each of them; only the codes of one characteristic count in its total.)
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from itertools import product
+from typing import Any
 
 from services.reporting.domain.cube import CONTENTS, Content, Cube, Described, Dimension, Missing, Number, Role
 from services.reporting.domain.periods import Frequency
@@ -20,6 +22,10 @@ from services.reporting.domain.table import Note
 
 Coordinates = tuple[str, ...]
 """A code per variable, in the order of the table's variables: `ContentsCode` is not among them, the period is last."""
+Place = tuple[str, Coordinates]
+"""A content, and where it is counted."""
+Spread = Mapping[int, int]
+"""How many units took so many days, by the number of days."""
 MOST_CLASSIFICATIONS = 3
 """A cell that crosses more of them than this, regions included, would show single persons."""
 
@@ -50,20 +56,45 @@ def listed(name: str, codes: Iterable[str], *, labels: str | None = None, total:
     return Variable(dimension, lambda code: (code, total))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
-    """How many units each cell holds."""
+    """How many units each cell holds. Equal to themselves alone: to compare them all would take as long as counting."""
 
-    numbers: Mapping[tuple[str, Coordinates], int]
-    spread: Mapping[Coordinates, Sequence[int]] = field(default_factory=dict)
+    numbers: Mapping[Place, int]
+    spread: Mapping[Coordinates, Spread] = field(default_factory=dict)
     """Per cell the days behind a median."""
+    periods: Collection[str] = ()
+    """Those in which something was counted, in no order."""
 
     def number(self, content: str, at: Coordinates) -> int:
         """0 for a cell that nothing was counted in."""
         return self.numbers.get((content, at), 0)
 
+    def days(self, at: Coordinates) -> Spread:
+        """Nothing for a cell in which no unit took any days."""
+        return self.spread.get(at, {})
 
-Derived = Callable[[Cells, Coordinates], Number | None]
+
+@dataclass(frozen=True)
+class Together:
+    """Several periods of the same cells as one: no unit is counted in two of them. Coordinates are without a period."""
+
+    cells: Cells
+    periods: Sequence[str]
+
+    def number(self, content: str, at: Coordinates) -> int:
+        """The sum of the periods."""
+        return sum(self.cells.number(content, (*at, period)) for period in self.periods)
+
+    def days(self, at: Coordinates) -> Spread:
+        """Of all periods."""
+        found: Counter[int] = Counter()
+        for period in self.periods:
+            found.update(self.cells.days((*at, period)))
+        return found
+
+
+Derived = Callable[[Cells | Together, Coordinates], Number | None]
 """A share or a median from the counts of its own cell; None where there is nothing to take it of."""
 
 
@@ -80,21 +111,58 @@ class Spec:
     notes: tuple[Note, ...] = ()
 
 
+class Sums:
+    """The cells of a table while units come and go."""
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self._above = [cache(each.parents) for each in variables]
+        self._numbers: dict[Place, int] = {}
+        self._spread: dict[Coordinates, Spread] = {}
+        self._periods: dict[str, int] = {}
+
+    def move(self, units: Mapping[Place, int]) -> None:
+        """So many more units in each finest cell, or fewer. A content `days:<n>` is a number of days, for medians."""
+        days: dict[Coordinates, dict[int, int]] = {}
+        for (content, (*codes, period)), number in units.items():
+            _add(self._periods, period, number)
+            took = int(content.removeprefix(DAYS)) if content.startswith(DAYS) else None
+            for above_it in product(*(up(code) for up, code in zip(self._above, codes, strict=True))):
+                at = (*above_it, period)
+                if took is None:
+                    _add(self._numbers, (content, at), number)
+                else:
+                    _add(days.setdefault(at, {}), took, number)
+        for at, moved in days.items():
+            # Another object: cells that were given share what has not moved since.
+            spread = {**self._spread.pop(at, {})}
+            for took, number in moved.items():
+                _add(spread, took, number)
+            if spread:
+                self._spread[at] = spread
+
+    def cells(self) -> Cells:
+        """As they are now; they do not change with what moves later."""
+        return Cells(dict(self._numbers), dict(self._spread), tuple(self._periods))
+
+
+def _add(numbers: dict[Any, int], key: Hashable, number: int) -> None:
+    after = numbers.get(key, 0) + number
+    if after:
+        numbers[key] = after
+    else:
+        numbers.pop(key, None)
+
+
+def finest(counted: Iterable[Counted]) -> Counter[Place]:
+    """How many units there are in each finest cell."""
+    return Counter((each.content, each.at) for each in counted)
+
+
 def aggregated(counted: Iterable[Counted], variables: Sequence[Variable]) -> Cells:
-    """All cells of a table that hold something. A content `<days>:<n>` is a number of days, kept for medians."""
-    finest = Counter((each.content, each.at) for each in counted)
-    above = [cache(each.parents) for each in variables]
-    numbers: Counter[tuple[str, Coordinates]] = Counter()
-    spread: dict[Coordinates, list[int]] = {}
-    for (content, (*codes, period)), number in finest.items():
-        days = content.removeprefix(DAYS) if content.startswith(DAYS) else None
-        for above_it in product(*(up(code) for up, code in zip(above, codes, strict=True))):
-            at = (*above_it, period)
-            if days is None:
-                numbers[content, at] += number
-            else:
-                spread.setdefault(at, []).extend([int(days)] * number)
-    return Cells(numbers, spread)
+    """All cells of a table that hold something."""
+    sums = Sums(variables)
+    sums.move(finest(counted))
+    return sums.cells()
 
 
 DAYS = "days:"
@@ -175,11 +243,23 @@ def tallied(
 ) -> Tally:
     """Count a table. `periods` gives the codes of time from those in which something was counted."""
     cells = aggregated(counted, spec.variables)
-    found = {at[-1] for _, at in cells.numbers}
+    return tally(spec, cells, periods, frequency=frequency, updated=updated, complete_to=complete_to)
+
+
+def tally(
+    spec: Spec,
+    cells: Cells,
+    periods: Callable[[Iterable[str]], tuple[str, ...]],
+    *,
+    frequency: Frequency = Frequency.MONTH,
+    updated: datetime | None = None,
+    complete_to: Mapping[str, int] | None = None,
+) -> Tally:
+    """A table of cells that have been counted."""
     dimensions = (
         *(each.dimension for each in spec.variables),
         Dimension(id=CONTENTS, role=Role.CONTENTS, codes=tuple(each.code for each in spec.contents), labels=spec.id),
-        Dimension(id="Tid", role=Role.TIME, codes=periods(found), labels=frequency),
+        Dimension(id="Tid", role=Role.TIME, codes=periods(cells.periods), labels=frequency),
     )
     return Tally(
         id=spec.id,

@@ -15,7 +15,7 @@ from services.reporting.domain.background import CODES, Declared, code_of
 from services.reporting.domain.counting import Counted, Spec, Variable
 from services.reporting.domain.cube import Codelist, Content, Dimension, Role
 from services.reporting.domain.facts import Slot, Trial
-from services.reporting.domain.periods import Frequency, Periods
+from services.reporting.domain.periods import Frequency
 from services.reporting.domain.table import Kind, Note
 from services.reporting.domain.variables import MEASURE, REGION, measure_of
 
@@ -51,7 +51,7 @@ def counted_trials(slots: Iterable[Slot]) -> Iterator[tuple[str, Slot, Trial, da
 
 
 def diversity(
-    slots: Iterable[Slot], declared: Mapping[str, Declared], frequency: Periods = Frequency.MONTH
+    slots: Iterable[Slot], declared: Mapping[str, Declared], frequency: Frequency = Frequency.MONTH
 ) -> Iterator[Counted]:
     """`declared` holds what is known of the person of each trial, by the trial's id."""
     for content, slot, trial, day in counted_trials(slots):

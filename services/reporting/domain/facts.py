@@ -7,7 +7,7 @@ or was registered by mistake never happened; a start after a no-show counts, a n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -86,7 +86,7 @@ class Slot:
     region: str
     """The finest region of today's division that the municipality is known to lie in."""
     intermediary: str
-    """Who was assigned, else whom the employer turned to first."""
+    """Whom the employer turned to first, until somebody was assigned (`assigned`)."""
     wished_measure: str | None
     """What the employer had in mind."""
     measure: str | None
@@ -124,8 +124,8 @@ class Slot:
         return self.start_from is not None and self.start_from > self.promise_date
 
 
-def slot(slot_id: str, doc: Doc, assigned: str | None) -> Slot | None:
-    """The facts of a slot; None as long as its need has not been heard of. `assigned` is the need's intermediary."""
+def slot(slot_id: str, doc: Doc) -> Slot | None:
+    """The facts of a slot; None as long as its need has not been heard of."""
     need: Doc | None = doc.get("need")
     if need is None:
         return None
@@ -150,7 +150,7 @@ def slot(slot_id: str, doc: Doc, assigned: str | None) -> Slot | None:
         need_id=need["need_id"],
         org_number=need["org_number"],
         region=finest(need["municipality"]),
-        intermediary=assigned or need["intermediary"],
+        intermediary=need["intermediary"],
         wished_measure=need.get("measure"),
         measure=measure,
         registered_on=registered_on,
@@ -162,6 +162,12 @@ def slot(slot_id: str, doc: Doc, assigned: str | None) -> Slot | None:
         trials=trials,
         employer_delay=any(each["caused_by"] == Party.EMPLOYER for each in doc.get("delays", ())),
     )
+
+
+def assigned(fact: Slot, intermediary: str | None) -> Slot:
+    """The facts of a slot whose need was assigned to somebody; None: to nobody."""
+    # The same one where nothing is new: who counts on it need not look any further.
+    return fact if intermediary in (None, fact.intermediary) else replace(fact, intermediary=intermediary)
 
 
 def _match(match_id: str, doc: Doc) -> Match:

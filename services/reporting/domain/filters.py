@@ -1,21 +1,20 @@
 """Which part of the tables somebody asks for.
 
-Invariant: a filter chooses cells where the table has the variable, else whole slots by what they are; the period is
-that of the fact that is counted. A filter that nothing can match is refused.
+Invariant: a filter chooses cells, and the period is that of the fact that is counted. A filter that nothing can match
+is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.refused import Refused
 from contracts.vocabulary import Intermediary, Measure
 from services.reporting.domain import regions
-from services.reporting.domain.counting import Coordinates, Spec
-from services.reporting.domain.facts import Slot
-from services.reporting.domain.periods import ALL_TIME, Frequency, Period, Periods, Span
+from services.reporting.domain.counting import Coordinates, Variable
+from services.reporting.domain.periods import Period, Span
 
 _REGION = re.compile(r"[0-9]{2}(?:[0-9]{2})?")
 
@@ -45,33 +44,14 @@ class Filter:
             return self.region if self.region in regions.counties() else regions.UNKNOWN
         return regions.finest(self.region)
 
-    @property
-    def frequency(self) -> Periods:
-        """The parts of time of the table that has the period."""
-        return Frequency.ALL if self.period is None else self.period.parts
-
-    def slots(self, slots: Iterable[Slot], spec: Spec) -> list[Slot]:
-        """Those that the filter is about as far as the table itself cannot tell."""
-        variables = {each.dimension.id for each in spec.variables}
-        asked = Filter(
-            region=None if "Region" in variables else self.region,
-            measure=None if "Tiltak" in variables else self.measure,
-            intermediary=None if "Formidler" in variables else self.intermediary,
-        )
-        return [slot for slot in slots if asked._holds(slot)]
-
-    def _holds(self, slot: Slot) -> bool:
-        return (
-            self._place in regions.parents(slot.region)
-            and self.measure in (None, slot.measure)
-            and self.intermediary in (None, slot.intermediary)
-        )
-
-    def at(self, spec: Spec) -> Coordinates:
-        """The coordinates of what is asked for: totals but for what is named."""
+    def at(self, variables: Sequence[Variable]) -> Coordinates:
+        """The coordinates of what is asked for, without the period: totals but for what is named."""
         asked = {"Region": self._place, "Tiltak": self.measure, "Formidler": self.intermediary}
-        codes = (asked.get(each.dimension.id) or str(each.dimension.total) for each in spec.variables)
-        return (*codes, ALL_TIME if self.period is None else str(self.period))
+        return tuple(asked.get(each.dimension.id) or str(each.dimension.total) for each in variables)
+
+    def holds(self, month: str) -> bool:
+        """Whether a month (`2025M03`) is asked for."""
+        return self.period is None or self.period.holds(month)
 
     def as_text(self) -> dict[str, str]:
         """What was asked for, as it is shown with the table."""

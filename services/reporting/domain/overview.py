@@ -1,41 +1,38 @@
 """The tables in short: one column of the cubes' figures, for the page and `/tables/*`.
 
-Invariant: nothing is counted here: every number is a cell of the cube of the same name, cut by the filter.
+Invariant: nothing is counted here: every number is a cell of the cube of the same name, or its months added up.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 
 from services.reporting.domain import definitions as d
-from services.reporting.domain.background import CODES, Declared
-from services.reporting.domain.counting import Cells, Counted, Spec, aggregated
+from services.reporting.domain.background import CODES
+from services.reporting.domain.counting import Cells, Spec, Spread, Together, Variable
+from services.reporting.domain.counts import BY_CHARACTERISTIC, BY_FILTER
 from services.reporting.domain.diversity import (
-    CHARACTERISTICS,
     GROUP_VERSION,
     MANGFOLD,
     TOTAL,
     check_characteristic,
-    diversity,
     joined,
 )
-from services.reporting.domain.facts import Slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.placements import STAGES, TRAKT, VENTETID, WAITING_CODES, WEEKS, funnel, waiting, week_of
+from services.reporting.domain.placements import STAGES, TRAKT, VENTETID, WAITING_CODES, WEEKS, week_of
 from services.reporting.domain.rounding import percentile
 from services.reporting.domain.table import Cell, Column, Figure, Kind, Note, Table, counted_rows
-from services.reporting.domain.trials import AFTER_MONTHS, OPPFOLGING, OUTCOMES, UTFALL, follow_up, outcomes
+from services.reporting.domain.trials import AFTER_MONTHS, OPPFOLGING, OUTCOMES, UTFALL
 
 
 class _Cut:
     """The cells of one table at the coordinates that a filter asks for."""
 
-    def __init__(self, spec: Spec, counted: Iterable[Counted], chosen: Filter) -> None:
-        self._spec, self._at = spec, chosen.at(spec)
-        self._cells: Cells = aggregated(counted, spec.variables)
+    def __init__(self, spec: Spec, cells: Cells, chosen: Filter, variables: Sequence[Variable] = BY_FILTER) -> None:
+        self._spec, self._at = spec, chosen.at(variables)
+        self._cells = Together(cells, [month for month in cells.periods if chosen.holds(month)])
 
     def count(self, content: str) -> int:
         return self._cells.number(content, self._at)
@@ -49,21 +46,21 @@ class _Cut:
         return Figure(content, kind, self.count(content) if derive is None else derive(self._cells, self._at))
 
     @property
-    def days(self) -> Sequence[int]:
-        """How long each start took."""
-        return self._cells.spread.get(self._at, ())
+    def days(self) -> Spread:
+        """How long the starts took."""
+        return self._cells.days(self._at)
 
 
-def ventetid(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
+def ventetid(cells: Cells, chosen: Filter) -> Table:
     """Slots by time from need to confirmed start, in the period in which the need was registered."""
-    cut = _Cut(VENTETID, waiting(chosen.slots(slots, VENTETID), today, chosen.frequency), chosen)
+    cut = _Cut(VENTETID, cells, chosen)
     figures = [each.code for each in VENTETID.contents if each.code not in ("slots", *WAITING_CODES)]
     nine_of_ten = percentile(cut.days, 90)
     after_median = figures.index("median") + 1
     shown = [cut.figure(code) for code in figures]
     shown[after_median:after_median] = [
         Figure("percentile_90", Kind.DAYS, None if nine_of_ten is None else Decimal(nine_of_ten)),
-        Figure("started", Kind.COUNT, len(cut.days)),
+        Figure("started", Kind.COUNT, sum(cut.days.values())),
     ]
     return Table(
         id="ventetid",
@@ -76,10 +73,11 @@ def ventetid(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
     )
 
 
-def ventetid_uker(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:
+def ventetid_uker(cells: Cells, chosen: Filter) -> Table:
     """The starts of `ventetid` by weeks, all as long as each other but for the last."""
-    cut = _Cut(VENTETID, waiting(chosen.slots(slots, VENTETID), today, chosen.frequency), chosen)
-    found = Counter(week_of(days) for days in cut.days)
+    found: Counter[str] = Counter()
+    for days, starts in _Cut(VENTETID, cells, chosen).days.items():
+        found[week_of(days)] += starts
     return Table(
         id="ventetid_uker",
         definitions=(d.WAITING_TIME,),
@@ -94,9 +92,9 @@ def _definitions(spec: Spec) -> tuple[d.Definition, ...]:
     return tuple(dict.fromkeys(definition for each in spec.contents for definition in each.definitions))
 
 
-def trakt(slots: Iterable[Slot], chosen: Filter) -> Table:
+def trakt(cells: Cells, chosen: Filter) -> Table:
     """The funnel: each stage in the period of its own day."""
-    cut = _Cut(TRAKT, funnel(chosen.slots(slots, TRAKT), chosen.frequency), chosen)
+    cut = _Cut(TRAKT, cells, chosen)
     return Table(
         id="trakt",
         definitions=_definitions(TRAKT),
@@ -107,9 +105,9 @@ def trakt(slots: Iterable[Slot], chosen: Filter) -> Table:
     )
 
 
-def utfall(slots: Iterable[Slot], chosen: Filter) -> Table:
-    """Closed trials by outcome, in the period in which they were closed."""
-    cut = _Cut(UTFALL, outcomes(chosen.slots(slots, UTFALL), {}, chosen.frequency), chosen)
+def utfall(cells: Cells, chosen: Filter) -> Table:
+    """Closed trials by outcome, in the period in which they were closed; the cells are those of `counts.ENDED`."""
+    cut = _Cut(UTFALL, cells, chosen)
     figures = ("slots_hired", "running", *(f"employed_{months}" for months in AFTER_MONTHS))
     return Table(
         id="utfall",
@@ -122,28 +120,16 @@ def utfall(slots: Iterable[Slot], chosen: Filter) -> Table:
     )
 
 
-def mangfold(slots: Iterable[Slot], chosen: Filter, by: str, declared: Mapping[str, Declared]) -> Table:
-    """`declared` holds what is known of the person of each trial, by the trial's id."""
+def mangfold(cells: Cells, chosen: Filter, by: str) -> Table:
+    """By one characteristic; the cells are those of `counts.DIVERSE`. Raises Refused `unknown_characteristic`."""
     check_characteristic(by)
-    return _by(by, chosen, _diverse(slots, chosen, declared))
-
-
-def each_mangfold(slots: Iterable[Slot], chosen: Filter, declared: Mapping[str, Declared]) -> list[Table]:
-    """`mangfold` by each characteristic, counted in one pass."""
-    cells = _diverse(slots, chosen, declared)
-    return [_by(by, chosen, cells) for by in CHARACTERISTICS]
-
-
-def _diverse(slots: Iterable[Slot], chosen: Filter, declared: Mapping[str, Declared]) -> Cells:
-    return aggregated(diversity(chosen.slots(slots, MANGFOLD), declared, chosen.frequency), MANGFOLD.variables)
-
-
-def _by(by: str, chosen: Filter, cells: Cells) -> Table:
-    region, measure, _, period = chosen.at(MANGFOLD)
+    place = next(index for index, each in enumerate(BY_CHARACTERISTIC) if each.dimension.id == "Kjennetegn")
+    at = chosen.at(BY_CHARACTERISTIC)
+    counts = Together(cells, [month for month in cells.periods if chosen.holds(month)])
 
     def row(shown: str, code: str) -> Mapping[str, Cell]:
-        at = (region, measure, code, period)
-        return {by: shown, **{content.code: cells.number(content.code, at) for content in MANGFOLD.contents}}
+        here = (*at[:place], code, *at[place + 1 :])
+        return {by: shown, **{content.code: counts.number(content.code, here) for content in MANGFOLD.contents}}
 
     about = {"immigrant_background": (d.IMMIGRANT_BACKGROUND,), "country_group": (d.COUNTRY_GROUP,)}.get(by, ())
     return Table(
@@ -156,9 +142,9 @@ def _by(by: str, chosen: Filter, cells: Cells) -> Table:
     )
 
 
-def oppfolging(slots: Iterable[Slot], chosen: Filter) -> Table:
+def oppfolging(cells: Cells, chosen: Filter) -> Table:
     """Check-ins and changes of trials, each in the period of its own day."""
-    cut = _Cut(OPPFOLGING, follow_up(chosen.slots(slots, OPPFOLGING), chosen.frequency), chosen)
+    cut = _Cut(OPPFOLGING, cells, chosen)
     return Table(
         id="oppfolging",
         definitions=_definitions(OPPFOLGING),

@@ -1,4 +1,4 @@
-"""Periods in Oslo days: `2025`, its quarters `2025K1` and months `2025M03`, several in a row, and all time in one.
+"""Periods in Oslo days: `2025`, its quarters `2025K1` and months `2025M03`, and several in a row.
 
 Invariant: a day lies in exactly one month, one quarter and one year, so months add up to the year. Days are compared as
 dates: no instant at midnight can fall into two periods.
@@ -11,21 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Self
 
 from contracts.refused import Refused
 
 _PERIOD = re.compile(r"(?P<year>[12][0-9]{3})(?:M(?P<month>0[1-9]|1[0-2])|K(?P<quarter>[1-4]))?")
-ALL_TIME = "all"
-_OUTSIDE = "outside"
-
-
-class Periods(Protocol):
-    """A way to part time."""
-
-    def code(self, day: date) -> str:
-        """The period in which a day lies."""
-        ...
 
 
 class Frequency(StrEnum):
@@ -34,7 +24,6 @@ class Frequency(StrEnum):
     MONTH = "M"
     QUARTER = "K"
     YEAR = "A"
-    ALL = "all"
 
     def code(self, day: date) -> str:
         """The period in which a day lies."""
@@ -45,13 +34,16 @@ class Frequency(StrEnum):
                 return f"{day.year}K{(day.month + 2) // 3}"
             case Frequency.YEAR:
                 return str(day.year)
-            case Frequency.ALL:
-                return ALL_TIME
+
+
+def month_number(code: str) -> int:
+    """Of a month as tables write it (`2025M03`), counted from year 0."""
+    return int(code[:4]) * 12 + int(code[5:]) - 1
 
 
 def months(codes: Iterable[str]) -> tuple[str, ...]:
     """Every month from the first to the last of these, also those in which nothing was counted."""
-    found = sorted(int(code[:4]) * 12 + int(code[5:]) - 1 for code in codes)
+    found = sorted(map(month_number, codes))
     return tuple(f"{month // 12}M{month % 12 + 1:02d}" for month in range(found[0], found[-1] + 1)) if found else ()
 
 
@@ -74,20 +66,19 @@ class Period:
         return cls(int(found["year"]), month, quarter)
 
     @property
-    def parts(self) -> Frequency:
-        """Of the tables that have this period."""
-        if self.month is not None:
-            return Frequency.MONTH
-        return Frequency.YEAR if self.quarter is None else Frequency.QUARTER
-
-    @property
     def months(self) -> tuple[int, int]:
         """The first and the last month of it, counted from year 0."""
-        first, length = {
-            Frequency.MONTH: ((self.month or 1) - 1, 1),
-            Frequency.QUARTER: (((self.quarter or 1) - 1) * 3, 3),
-        }.get(self.parts, (0, 12))
+        if self.month is not None:
+            first, length = self.month - 1, 1
+        elif self.quarter is not None:
+            first, length = (self.quarter - 1) * 3, 3
+        else:
+            first, length = 0, 12
         return self.year * 12 + first, self.year * 12 + first + length - 1
+
+    def holds(self, month: str) -> bool:
+        """Whether a month (`2025M03`) lies in it."""
+        return self.months[0] <= month_number(month) <= self.months[1]
 
     def __str__(self) -> str:
         if self.month is not None:
@@ -106,17 +97,11 @@ class Span:
         if self.first is not None and self.last is not None and self.last.months[1] < self.first.months[0]:
             raise Refused("period_reversed", ["/to"], status=422)
 
-    @property
-    def parts(self) -> Span:
-        """It parts time itself: in what lies in it, and all else."""
-        return self
-
-    def code(self, day: date) -> str:
-        """The span itself for a day in it."""
-        month = day.year * 12 + day.month - 1
-        begun = self.first is None or month >= self.first.months[0]
-        over = self.last is not None and month > self.last.months[1]
-        return str(self) if begun and not over else _OUTSIDE
+    def holds(self, month: str) -> bool:
+        """Whether a month (`2025M03`) lies in it."""
+        number = month_number(month)
+        begun = self.first is None or number >= self.first.months[0]
+        return begun and (self.last is None or number <= self.last.months[1])
 
     def __str__(self) -> str:
         if self.first == self.last and self.first is not None:

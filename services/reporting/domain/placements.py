@@ -12,10 +12,10 @@ from functools import partial
 
 from contracts.days import PROMISE_DAYS
 from services.reporting.domain import definitions as d
-from services.reporting.domain.counting import DAYS, Cells, Coordinates, Counted, Derived, Spec
+from services.reporting.domain.counting import DAYS, Cells, Coordinates, Counted, Derived, Spec, Together
 from services.reporting.domain.cube import Content, Number
 from services.reporting.domain.facts import Slot
-from services.reporting.domain.periods import Frequency, Periods
+from services.reporting.domain.periods import Frequency
 from services.reporting.domain.rounding import median, one_decimal, share
 from services.reporting.domain.table import Kind, Note
 from services.reporting.domain.variables import INTERMEDIARY, MEASURE, REGION, intermediary_of, measure_of
@@ -48,7 +48,7 @@ def _due(slot: Slot, today: date) -> bool:
     return not slot.withdrawn and (slot.start is not None or today > slot.promise_date)
 
 
-def waiting(slots: Iterable[Slot], today: date, frequency: Periods = Frequency.MONTH) -> Iterator[Counted]:
+def waiting(slots: Iterable[Slot], today: date, frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
     """Slots by time from need to confirmed start, in the period in which the need was registered."""
     for slot in slots:
         at = _at(slot, slot.measure, frequency.code(slot.registered_on))
@@ -70,7 +70,7 @@ def _at(slot: Slot, measure: str | None, period: str) -> Coordinates:
     return (slot.region, measure_of(measure), intermediary_of(slot.intermediary), period)
 
 
-def _kept_share(without: str | None, cells: Cells, at: Coordinates) -> Number | None:
+def _kept_share(without: str | None, cells: Cells | Together, at: Coordinates) -> Number | None:
     kept, due = cells.number("within_promise", at), cells.number("due", at)
     if without is not None:
         kept -= cells.number(f"within_promise_{without}", at)
@@ -78,8 +78,8 @@ def _kept_share(without: str | None, cells: Cells, at: Coordinates) -> Number | 
     return one_decimal(share(kept, due))
 
 
-def _median(cells: Cells, at: Coordinates) -> Number | None:
-    return one_decimal(median(cells.spread.get(at, ())))
+def _median(cells: Cells | Together, at: Coordinates) -> Number | None:
+    return one_decimal(median(cells.days(at)))
 
 
 _WAITING_DERIVED: dict[str, Derived] = {
@@ -110,7 +110,7 @@ VENTETID = Spec(
 )
 
 
-def funnel(slots: Iterable[Slot], frequency: Periods = Frequency.MONTH) -> Iterator[Counted]:
+def funnel(slots: Iterable[Slot], frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
     """Each stage in the period of its own day. A need counts under the measure that the employer had in mind."""
     needs: set[str] = set()
     for slot in slots:

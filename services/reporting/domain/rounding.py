@@ -6,9 +6,11 @@ share is never taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 
 
 def rounded(value: Fraction, decimals: int = 1) -> Decimal:
@@ -34,15 +36,16 @@ def relative_change(now: Fraction | None, base: Fraction | None) -> Fraction | N
     return 100 * (now / base - 1)
 
 
-def median(values: Sequence[int]) -> Fraction | None:
-    """The middle one; with an even number of values the mean of the two in the middle."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return Fraction(ordered[middle])
-    return Fraction(ordered[middle - 1] + ordered[middle], 2)
+def median(spread: Mapping[int, int]) -> Fraction | None:
+    """The middle one of values of which there are so many each; of an even number, the mean of the middle two."""
+    number = sum(spread.values())
+    return Fraction(_nth(spread, (number - 1) // 2) + _nth(spread, number // 2), 2) if number else None
+
+
+def _nth(spread: Mapping[int, int], place: int) -> int:
+    """The value at a place of all in order, the first one at 0."""
+    values = sorted(spread)
+    return values[bisect_right(list(accumulate(spread[value] for value in values)), place)]
 
 
 def one_decimal(value: Fraction | None) -> Decimal | None:
@@ -50,8 +53,7 @@ def one_decimal(value: Fraction | None) -> Decimal | None:
     return None if value is None else rounded(value)
 
 
-def percentile(values: Sequence[int], per_cent: int) -> int | None:
+def percentile(spread: Mapping[int, int], per_cent: int) -> int | None:
     """The least value that so many per cent of the values do not exceed (nearest rank, no interpolation)."""
-    if not values:
-        return None
-    return sorted(values)[-(-len(values) * per_cent // 100) - 1]
+    number = sum(spread.values())
+    return _nth(spread, -(-number * per_cent // 100) - 1) if number else None

@@ -12,10 +12,10 @@ from functools import partial
 from contracts.vocabulary import Outcome, ShortenReason
 from services.reporting.domain import definitions as d
 from services.reporting.domain.background import AGES, BACKGROUNDS, GENDERS, Declared, age_at, code_of
-from services.reporting.domain.counting import Cells, Coordinates, Counted, Derived, Spec, listed
+from services.reporting.domain.counting import Cells, Coordinates, Counted, Derived, Spec, Together, listed
 from services.reporting.domain.cube import Content, Number
 from services.reporting.domain.facts import Slot, Trial
-from services.reporting.domain.periods import Frequency, Periods
+from services.reporting.domain.periods import Frequency
 from services.reporting.domain.rounding import one_decimal, share
 from services.reporting.domain.table import Kind, Note
 from services.reporting.domain.variables import INTERMEDIARY, MEASURE, REGION, intermediary_of, known, measure_of
@@ -34,7 +34,7 @@ _shorten_reason = known(_REASONS)
 
 
 def outcomes(
-    slots: Iterable[Slot], declared: Mapping[str, Declared], frequency: Periods = Frequency.MONTH
+    slots: Iterable[Slot], declared: Mapping[str, Declared], frequency: Frequency = Frequency.MONTH
 ) -> Iterator[Counted]:
     """Closed trials by how they ended, by what the participant had declared (by the trial's id)."""
     for slot in slots:
@@ -69,7 +69,7 @@ def _afterwards(trial: Trial) -> Iterator[str]:
                 yield f"employed_{months}"
 
 
-def _employed_share(months: int, cells: Cells, at: Coordinates) -> Number | None:
+def _employed_share(months: int, cells: Cells | Together, at: Coordinates) -> Number | None:
     return one_decimal(share(cells.number(f"employed_{months}", at), cells.number(f"confirmed_{months}", at)))
 
 
@@ -99,7 +99,7 @@ UTFALL = Spec(
 )
 
 
-def follow_up(slots: Iterable[Slot], frequency: Periods = Frequency.MONTH) -> Iterator[Counted]:
+def follow_up(slots: Iterable[Slot], frequency: Frequency = Frequency.MONTH) -> Iterator[Counted]:
     """Check-ins, extensions and cuts of trials, each in the period of its own day (missed ones: of the day due)."""
     for slot in slots:
         for trial in slot.trials:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 
 import httpx
@@ -113,6 +114,47 @@ async def test_a_key_is_kept_for_at_most_a_minute() -> None:
     intake.answer = httpx.Response(410, json={"code": "key_destroyed"})
     with pytest.raises(KeyDestroyed):
         await keyring.key("01A")
+
+
+async def test_which_of_many_are_destroyed_is_asked_some_at_a_time_and_their_keys_are_forgotten() -> None:
+    intake = Intake()
+    keyring = intake.keyring()
+    persons = [f"{number:04d}" for number in range(1_001)]
+    await keyring.key("0007")
+    intake.asked.clear()
+    intake.answer = httpx.Response(200, json={"destroyed": ["0007"]})
+    assert await keyring.destroyed(persons) == {"0007"}
+    assert {each.url.path for each in intake.asked} == {"/keys/destroyed"}
+    batches = [json.loads(each.content)["candidates"] for each in intake.asked]
+    assert [len(each) for each in batches] == [500, 500, 1]
+    assert [person for each in batches for person in each] == persons
+    intake.answer = httpx.Response(410, json={"code": "key_destroyed"})
+    with pytest.raises(KeyDestroyed):
+        await keyring.key("0007")
+    intake.asked.clear()
+    assert await keyring.destroyed([]) == set()
+    assert intake.asked == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, json={"code": "key_unknown"}),
+        httpx.Response(403),
+        httpx.Response(503),
+        httpx.Response(200, text="hello"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"destroyed": None}),
+        httpx.ConnectError("refused"),
+    ],
+)
+async def test_nobody_is_taken_for_there_whom_the_keyring_has_not_been_asked_about(
+    answer: httpx.Response | Exception,
+) -> None:
+    intake = Intake()
+    intake.answer = answer
+    with pytest.raises(KeyringUnavailable):
+        await intake.keyring().destroyed(["01A"])
 
 
 async def test_an_expired_key_is_not_used_while_the_keyring_is_away() -> None:

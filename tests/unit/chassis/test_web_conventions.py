@@ -225,3 +225,9 @@ async def test_keys_are_handed_only_to_services_and_a_destroyed_one_is_gone(
     unknown = await client.post("/keys/01C", headers=ask)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "key_unknown")
     assert (await client.post("/keys/01A", headers=headers("counsellor-nav"))).status_code == 403
+    both = {"candidates": ["01A", "01B", "01C"]}
+    answer = await client.post("/keys/destroyed", headers=ask, json=both)
+    assert (answer.status_code, answer.json()) == (200, {"destroyed": ["01B"]})
+    assert (await client.post("/keys/destroyed", headers=headers("counsellor-nav"), json=both)).status_code == 403
+    for wrong in ({}, {"candidates": ["0"] * 501}, {"candidates": [""]}, {"candidates": [1]}, {**both, "more": 1}):
+        assert (await client.post("/keys/destroyed", headers=ask, json=wrong)).status_code == 422, wrong

@@ -14,10 +14,10 @@ from services.reporting.domain.background import declaration_at
 from services.reporting.domain.diversity import CHARACTERISTICS
 from services.reporting.domain.facts import Slot, Trial
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import mangfold
 from services.reporting.domain.periods import Period
 from services.reporting.views import instant_text, persons
 from tests.gwt import records
+from tests.overviews import mangfold
 
 
 def declared(ciphertext: str, day: int) -> it.BackgroundDeclared:

@@ -8,7 +8,7 @@ from typing import Any
 from contracts import followup as fo
 from contracts.event import Event
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import oppfolging
+from tests.overviews import oppfolging
 from tests.unit.reporting.test_reporting_traps import TRIAL, closed, registered, slots, started
 
 

@@ -13,13 +13,14 @@ import services.reporting
 from chassis.formats import LANGUAGES, Language
 from chassis.texts import Texts
 from contracts.vocabulary import Intermediary, Measure
-from services.reporting.domain import definitions, diversity, overview
+from services.reporting.domain import definitions, diversity
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import trakt, utfall, ventetid
 from services.reporting.domain.table import Cell, Column, Kind, Table
 from services.reporting.domain.workforce import YearFigures, arbeidsstyrke
 from services.reporting.presenting import body, shown, written
 from services.reporting.reading import TABLE_IDS, Read
+from tests import overviews as overview
+from tests.overviews import trakt, utfall, ventetid
 from tests.unit.reporting.simulation import simulate
 from tests.unit.reporting.test_reporting_recomputed import slots_of
 

@@ -8,10 +8,10 @@ from chassis.projection import fold_all
 from contracts import followup as fo
 from services.reporting.domain.facts import slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import trakt, ventetid
 from services.reporting.domain.periods import Period
 from services.reporting.views import placement
 from tests.gwt import records
+from tests.overviews import trakt, ventetid
 from tests.unit.reporting.test_reporting_traps import (
     SLOT,
     TODAY,
@@ -49,7 +49,7 @@ def test_a_start_on_the_wrong_day_restates_the_time_to_start_and_the_period_it_b
     # What somebody had declared when it was first recorded is what is told of them.
     put_right = records(fo.SOURCE, [taken_back, right], first=3, recorded=datetime(2025, 3, 3, 9, tzinfo=UTC))
     (document,) = fold_all(placement, [*happened(*begin, missed), *put_right]).values()
-    (whole,) = (fact.trials for fact in [slot(SLOT, document, None)] if fact is not None)
+    (whole,) = (fact.trials for fact in [slot(SLOT, document)] if fact is not None)
     assert (whole[0].started_on, whole[0].recorded) == (date(2025, 2, 3), trial_before.recorded)
 
 

@@ -18,11 +18,11 @@ from contracts.plans import DelayReported
 from contracts.refused import Refused
 from services.reporting.domain.facts import Slot, slot
 from services.reporting.domain.filters import Filter
-from services.reporting.domain.overview import trakt, utfall, ventetid
 from services.reporting.domain.periods import Period
 from services.reporting.domain.table import Table
 from services.reporting.views import placement
 from tests.gwt import records
+from tests.overviews import trakt, utfall, ventetid
 
 NEED, SLOT, ORG = "N1", "S1", "315486892"
 CASE = {"match_id": "M1", "need_id": NEED, "slot_id": SLOT, "candidate_id": "C1", "org_number": ORG}
@@ -81,7 +81,7 @@ def happened(*events: Event) -> list[Record]:
 
 
 def slots(*events: Event) -> list[Slot]:
-    facts = (slot(key, document, None) for key, document in fold_all(placement, happened(*events)).items())
+    facts = (slot(key, document) for key, document in fold_all(placement, happened(*events)).items())
     return [fact for fact in facts if fact is not None]
 
 
