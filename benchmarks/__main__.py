@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import append, command, plan, projection, pxweb, rank, rebuild, steady
+from benchmarks import append, command, live, plan, projection, pxweb, rank, rebuild, steady
 from benchmarks.harness import run
 
 BENCHMARKS = {
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "rank": rank.measure,
     "plan": plan.measure,
     "pxweb": pxweb.measure,
+    "live": live.measure,
     "rebuild": rebuild.measure,
 }
 

@@ -110,3 +110,7 @@ async def test_another_service_opens_what_was_sealed_until_the_person_is_erased(
     fresh = RemoteKeyring("http://intake.test", ServiceTokens(still_settings(), "followup"), client=asked._client)
     with pytest.raises(KeyDestroyed):
         await fresh.key(PERSON)
+    # It may ask, and then holds it no more.
+    assert await asked.destroyed(["01A", PERSON]) == {PERSON}
+    with pytest.raises(KeyDestroyed):
+        await asked.key(PERSON)
