@@ -9,12 +9,12 @@ has one finest code for each of them; only the codes of one characteristic count
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from itertools import product
-from typing import Any
+from typing import TypeVar
 
 from services.reporting.domain.cube import CONTENTS, Content, Cube, Described, Dimension, Missing, Number, Role
 from services.reporting.domain.periods import Frequency
@@ -24,6 +24,8 @@ Coordinates = tuple[str, ...]
 """A code per variable, in the order of the table's variables: `ContentsCode` is not among them, the period is last."""
 Place = tuple[str, Coordinates]
 """A content, and where it is counted."""
+Key = TypeVar("Key", bound=Hashable)
+_NOTHING: Mapping[str, int] = {}
 Spread = Mapping[int, int]
 """How many units took so many days, by the number of days."""
 MOST_CLASSIFICATIONS = 3
@@ -60,7 +62,8 @@ def listed(name: str, codes: Iterable[str], *, labels: str | None = None, total:
 class Cells:
     """How many units each cell holds. Equal to themselves alone: to compare them all would take as long as counting."""
 
-    numbers: Mapping[Place, int]
+    numbers: Mapping[Coordinates, Mapping[str, int]]
+    """By content, per cell in which something was counted."""
     spread: Mapping[Coordinates, Spread] = field(default_factory=dict)
     """Per cell the days behind a median."""
     periods: Collection[str] = ()
@@ -68,7 +71,11 @@ class Cells:
 
     def number(self, content: str, at: Coordinates) -> int:
         """0 for a cell that nothing was counted in."""
-        return self.numbers.get((content, at), 0)
+        return self.numbers.get(at, _NOTHING).get(content, 0)
+
+    def each(self) -> Iterator[tuple[Place, int]]:
+        """All that hold something."""
+        return (((content, at), number) for at, of_at in self.numbers.items() for content, number in of_at.items())
 
     def days(self, at: Coordinates) -> Spread:
         """Nothing for a cell in which no unit took any days."""
@@ -116,12 +123,13 @@ class Sums:
 
     def __init__(self, variables: Sequence[Variable]) -> None:
         self._above = [cache(each.parents) for each in variables]
-        self._numbers: dict[Place, int] = {}
+        self._numbers: dict[Coordinates, Mapping[str, int]] = {}
         self._spread: dict[Coordinates, Spread] = {}
         self._periods: dict[str, int] = {}
 
     def move(self, units: Mapping[Place, int]) -> None:
         """So many more units in each finest cell, or fewer. A content `days:<n>` is a number of days, for medians."""
+        numbers: dict[Coordinates, dict[str, int]] = {}
         days: dict[Coordinates, dict[int, int]] = {}
         for (content, (*codes, period)), number in units.items():
             _add(self._periods, period, number)
@@ -129,23 +137,28 @@ class Sums:
             for above_it in product(*(up(code) for up, code in zip(self._above, codes, strict=True))):
                 at = (*above_it, period)
                 if took is None:
-                    _add(self._numbers, (content, at), number)
+                    _add(numbers.setdefault(at, {}), content, number)
                 else:
                     _add(days.setdefault(at, {}), took, number)
-        for at, moved in days.items():
-            # Another object: cells that were given share what has not moved since.
-            spread = {**self._spread.pop(at, {})}
-            for took, number in moved.items():
-                _add(spread, took, number)
-            if spread:
-                self._spread[at] = spread
+        _move(self._numbers, numbers)
+        _move(self._spread, days)
 
     def cells(self) -> Cells:
         """As they are now; they do not change with what moves later."""
         return Cells(dict(self._numbers), dict(self._spread), tuple(self._periods))
 
 
-def _add(numbers: dict[Any, int], key: Hashable, number: int) -> None:
+def _move(cells: dict[Coordinates, Mapping[Key, int]], moved: Mapping[Coordinates, Mapping[Key, int]]) -> None:
+    for at, of_at in moved.items():
+        # Another object: cells that were given share what has not moved since.
+        after = {**cells.pop(at, {})}
+        for key, number in of_at.items():
+            _add(after, key, number)
+        if after:
+            cells[at] = after
+
+
+def _add(numbers: dict[Key, int], key: Key, number: int) -> None:
     after = numbers.get(key, 0) + number
     if after:
         numbers[key] = after
@@ -187,7 +200,7 @@ class Tally(Described):
         derive = self.derived.get(content)
         if derive is None:
             numbers = self.cells.numbers
-            return [numbers.get((content, at), 0) if at else None for at in ways]
+            return [numbers.get(at, _NOTHING).get(content, 0) if at else None for at in ways]
         found: list[Number | None] = []
         for at in ways:
             if (content, at) not in self._derived:

@@ -97,7 +97,7 @@ def test_every_cell_of_the_five_counted_cubes_equals_plain_loops(
     told: list[Slot], declared: dict[str, Declared], plain: Plain
 ) -> None:
     for table_id, (_, tally) in tallies(told, declared).items():
-        counted = {(table_id, content, *at): number for (content, at), number in tally.cells.numbers.items()}
+        counted = {(table_id, content, *at): number for (content, at), number in tally.cells.each()}
         expected = {key: number for key, number in plain.cells.items() if key[0] == table_id}
         assert counted == expected, table_id
 
@@ -143,10 +143,10 @@ def test_months_add_up_to_the_year_in_every_table(told: list[Slot], declared: di
     by_year = tallies(told, declared, Frequency.YEAR)
     for table_id, (_, monthly) in tallies(told, declared).items():
         sums: dict[tuple[str, tuple[str, ...]], int] = {}
-        for (content, (*codes, month)), number in monthly.cells.numbers.items():
+        for (content, (*codes, month)), number in monthly.cells.each():
             key = content, (*codes, month[:4])
             sums[key] = sums.get(key, 0) + number
-        assert sums == dict(by_year[table_id][1].cells.numbers)
+        assert sums == dict(by_year[table_id][1].cells.each())
 
 
 def numbers(table: Table, category: str, count: str) -> dict[str, int]:
