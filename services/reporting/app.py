@@ -31,6 +31,7 @@ def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
     for projection in views.PROJECTIONS:
         service.add_projection(projection)
     reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting")))
+    service.run_beside(reading.keep_counting)
     texts = Texts(HERE / "texts")
     live = Base(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read")
     published = PublishedTables(ReleaseStore(service.database("reporting")))

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+import structlog
+
 from chassis.clock import Clock
 from chassis.freshness import Freshness
 from chassis.keyring import Keyring, KeyringUnavailable
+from chassis.mongo import PyMongoError
 from chassis.projector import View
 from contracts import followup, intake, matching
 from contracts.days import oslo_day
@@ -35,12 +38,15 @@ from services.reporting.domain.trials import OPPFOLGING
 from services.reporting.domain.workforce import YearFigures, arbeidsstyrke
 from services.reporting.kept import KeptSlots
 
+COUNT_SECONDS = 30.0
 TABLE_IDS = ("ventetid", "trakt", "utfall", "mangfold", "arbeidsstyrke", "oppfolging")
 _PLACEMENT_SOURCES = (intake.SOURCE, matching.SOURCE, followup.SOURCE)
 
 Completeness = Mapping[str, int]
 """Per source the last position up to which everything has been folded."""
 _ANYTHING = Freshness(())
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,18 @@ class Reading:
         Raises KeyringUnavailable: only a destroyed key makes it unknown.
         """
         return await self._declarations.of(trials)
+
+    async def keep_counting(self) -> None:
+        """Look from time to time, so that nobody waits while everything is read and counted for the first time: when
+        the service has started, and when another generation is served. Nobody's key is asked for."""
+        while True:
+            try:
+                needs, _ = await self.needs()
+                for name in sorted({cells_of for cells_of, _ in _OF_SLOTS.values()}):
+                    await self.cells(name, needs)
+            except PyMongoError as error:
+                log.warning("counting_waits", error=type(error).__name__)
+            await asyncio.sleep(COUNT_SECONDS)
 
     async def journey(
         self, partition_key: str, fresh: Freshness = _ANYTHING

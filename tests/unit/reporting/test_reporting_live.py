@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pytest
 
 from chassis.clock import Clock
 from chassis.keyring import KeyringUnavailable, seal
+from chassis.mongo import ConnectionFailure
 from chassis.projection import Document, fold_all
 from chassis.projector import Stored, View
 from services.reporting import declarations, views
@@ -20,7 +22,7 @@ from services.reporting.domain.counting import Cells, Tally, aggregated
 from services.reporting.domain.counts import DIVERSE, ENDED, running
 from services.reporting.live import KEEP_SECONDS, LiveTables
 from services.reporting.pxweb.source import Table
-from services.reporting.reading import Asked, Reading
+from services.reporting.reading import COUNT_SECONDS, Asked, Reading
 from tests.overviews import needs_of
 from tests.tables import declared_by
 from tests.unit.reporting.simulation import simulate
@@ -86,7 +88,7 @@ class ServedNow(Stored):
         if self._of.breaks_after is not None:
             self._of.breaks_after -= 1
             if self._of.breaks_after < 0:
-                raise ConnectionError("the database went away")
+                raise ConnectionFailure("the database went away")
         self._of.read += keys
         return [(self._of.held[key][0], {**self._of.held[key][1], "_id": key}) for key in keys if key in self._of.held]
 
@@ -247,7 +249,7 @@ async def test_a_reading_that_was_broken_off_leaves_nothing_out(world: World) ->
     gone = world.slots[0].slot_id
     world.placements.change(gone, None)
     world.placements.breaks_after = 0
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionFailure):
         await world.later("trakt")
     world.placements.breaks_after = None
     facts = (await world.reading.slots())[0]
@@ -300,6 +302,32 @@ async def test_what_was_opened_is_forgotten_when_nobody_asks(world: World, monke
     opened = world.keys.handed_out
     await world.immigrants()
     assert world.keys.handed_out == 2 * opened > 0
+
+
+class Over(Exception):
+    """The service has stopped."""
+
+
+async def test_everything_is_counted_before_anybody_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        # The database was away in the first round, and is back.
+        world.placements.breaks_after = None
+        if len(pauses) == 2:
+            raise Over
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    world.placements.breaks_after = 0
+    with pytest.raises(Over):
+        await world.reading.keep_counting()
+    assert pauses == [COUNT_SECONDS] * 2
+    everything = sorted(world.placements.held)
+    assert sorted(world.placements.read) == everything
+    assert world.keys.handed_out == 0
+    await world.reading.overview(Asked())
+    assert sorted(world.placements.read) == everything
 
 
 async def test_a_person_who_was_erased_is_counted_as_unknown(world: World) -> None:
