@@ -41,6 +41,8 @@ class Facts:
     workforce: Sequence[YearFigures]
     on: date
     """The Oslo day of the release."""
+    destroyed: int = 0
+    """Of how many persons in it the key is destroyed: what they had declared is unknown."""
 
 
 _COUNTIES = regions.dimension_of(regions.counties())

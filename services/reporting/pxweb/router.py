@@ -22,14 +22,13 @@ from chassis.formats import Language
 from chassis.jsonbody import strict_json
 from chassis.problems import Problem
 from chassis.web import language_of, web_of
-from services.reporting.domain.cube import Codelist, Dimension
+from services.reporting.domain.cube import Codelist, Described, Dimension
 from services.reporting.pxweb import jsonstat, listing
 from services.reporting.pxweb.base import Base
 from services.reporting.pxweb.formats import Format, output
 from services.reporting.pxweb.labels import Labels
 from services.reporting.pxweb.older import OLDER, AsJson
 from services.reporting.pxweb.selection import Wanted, from_body, from_query, select
-from services.reporting.pxweb.source import Table
 
 LIVE = "/live/api/v2"
 """The base path of what is computed now, for those who may read it."""
@@ -199,7 +198,7 @@ def router(base: Base) -> APIRouter:
         body = await request.body()
         return await data_of(request, table_id, from_body(strict_json(body) if body else None))
 
-    async def codelist_of(list_id: str) -> tuple[Codelist, Table, Dimension]:
+    async def codelist_of(list_id: str) -> tuple[Codelist, Described, Dimension]:
         for each in await source.tables():
             for dimension in each.dimensions:
                 for one in dimension.codelists:
