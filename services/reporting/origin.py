@@ -139,7 +139,7 @@ def _certain(
     if then and any(each.table != WORKFORCE for each in others):
         keys = [name for name in ("record", "noise") if then[f"{name}_key"] != here[f"{name}_key"]]
         if keys:
-            yield Difference(Cause.KEYS, f"keys: `{'` and `'.join(keys)}` of the release's keys, not those given here")
+            yield Difference(Cause.KEYS, f"keys: `{'` and `'.join(keys)}`: not those of the release are given here")
     if any(map(_of_background, others)) and int(here["destroyed_keys"]) > int(then.get("destroyed_keys", 0)):
         yield Difference(Cause.LOG, "log: somebody in it was erased, and what they had declared cannot be read again")
 
