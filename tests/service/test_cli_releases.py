@@ -200,3 +200,8 @@ async def test_an_export_holds_live_facts_and_published_tables(world: World, dug
     only = tmp_path / "only"
     assert (await dugnad("export", str(only), "--only", "facts"))[0] == 0
     assert all(path.name.startswith(("facts_", "dictionary.")) for path in only.iterdir())
+    await world.writer.database("reporting")["release_contents"].delete_many({})
+    code, _, err = await dugnad("export", str(tmp_path / "lacking"))
+    assert code == 1
+    assert "ventetid is not exported: the part " in err
+    assert not (tmp_path / "lacking").exists(), "no export that lacks a table without saying so"

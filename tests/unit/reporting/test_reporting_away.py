@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.metrics import TABLES_UNAVAILABLE
 from chassis.web import create_app
@@ -157,7 +158,11 @@ async def test_a_manifest_that_is_gone_takes_the_tables_whose_positions_it_holds
 async def test_an_operator_is_told_and_the_process_stays_ready(served: Served) -> None:
     digest = served.store.of("trakt", PERIODS[0])
     _gone(served.store)
-    await served.statuses()
+    with capture_logs() as lines:
+        await served.statuses()
+        await served.statuses()
+    told = [(each["table"], each["why"]) for each in lines if each["log_level"] == "error"]
+    assert told == [("trakt", f"the part {digest} is not what was sealed")], "once, not at every request"
     assert served.tables.faults() == [
         f"the published table trakt is not shown: the part {digest} is not what was sealed"
     ]
