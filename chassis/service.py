@@ -79,7 +79,7 @@ class Service:
         self._prepares: list[Callable[[], Awaitable[None]]] = []
         self._beside: list[Callable[[], Awaitable[None]]] = []
         self.also_faulty: list[Callable[[], Sequence[str]]] = []
-        """What else an operator is told of, and that keeps the process from nothing: it stays ready."""
+        """What else an operator is told of. It keeps the process from no other work, so this one stays ready."""
 
     def database(self, name: str) -> Database:
         """A database of this service, by the name after the prefix, as the user that it is kept under."""

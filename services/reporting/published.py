@@ -78,20 +78,24 @@ async def published(store: ReleaseStore, only: Collection[str] = tuple(FREQUENCI
     """Every published table, or some of them. One that cannot be read leaves the others as they are."""
     shown = latest(await store.publications())
     found: dict[str, Cube | Away] = {}
+    positions: dict[str, Mapping[str, int]] = {}
     for table in FREQUENCIES:
         of_table = [each for each in shown if each.table == table]
         if of_table and table in only:
             try:
-                found[table] = await _laid_out(store, table, of_table)
+                found[table] = await _laid_out(store, table, of_table, positions)
             except Damaged as damaged:
                 found[table] = Away(_described(table, of_table), str(damaged))
     return found
 
 
-async def _laid_out(store: ReleaseStore, table: str, shown: Sequence[Shown]) -> Cube:
-    """Raises Damaged."""
+async def _laid_out(
+    store: ReleaseStore, table: str, shown: Sequence[Shown], positions: dict[str, Mapping[str, int]]
+) -> Cube:
+    """`positions`: of releases that were looked up before. Raises Damaged."""
     parts = [await _part(store, each) for each in shown]
-    positions = [await _positions(store, release) for release in {each.made for each in shown}]
+    releases = {each.made for each in shown}
+    positions |= {release: await _positions(store, release) for release in releases - positions.keys()}
     employers = sorted({code for part in parts for code in part.dimensions.get("Virksomhet", ())})
     laid_out = shape(table, tuple(employers) if table == WORKFORCE else ())
     # A table of municipalities has a million cells: others are answered meanwhile.
@@ -100,7 +104,7 @@ async def _laid_out(store: ReleaseStore, table: str, shown: Sequence[Shown]) -> 
         replace(laid_out, notes=(*laid_out.notes, *_preliminary(shown))),
         parts,
         updated=max(each.at for each in shown),
-        complete_to=complete_through(positions),
+        complete_to=complete_through([positions[release] for release in releases]),
     )
 
 

@@ -83,22 +83,26 @@ class Manifest:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Manifest:
-        """From its document. Raises Damaged where the hash is another one."""
-        manifest = cls(
-            release=document["release"],
-            cutoff=datetime.fromisoformat(document["cutoff"]),
-            positions=document["positions"],
-            schedule=document["schedule"],
-            code=document["code"],
-            definitions=document["definitions"],
-            entries=tuple(
-                Entry(**{**each, "stage": Stage(each["stage"]), "outcome": Outcome(each["outcome"])})
-                for each in document["entries"]
-            ),
-            made_by=document.get("made_by", {}),
-        )
-        if manifest.document()["hash"] != document["hash"]:
-            raise Damaged(f"the manifest of {manifest.release} is not what was sealed")
+        """From its document. Raises Damaged where the hash is another one, or something is missing."""
+        damaged = f"the manifest of {document.get('_id', document.get('release'))} is not what was sealed"
+        try:
+            manifest = cls(
+                release=document["release"],
+                cutoff=datetime.fromisoformat(document["cutoff"]),
+                positions=dict(document["positions"]),
+                schedule=document["schedule"],
+                code=document["code"],
+                definitions=dict(document["definitions"]),
+                entries=tuple(
+                    Entry(**{**each, "stage": Stage(each["stage"]), "outcome": Outcome(each["outcome"])})
+                    for each in document["entries"]
+                ),
+                made_by=dict(document.get("made_by", {})),
+            )
+        except (KeyError, TypeError, ValueError) as unreadable:
+            raise Damaged(damaged) from unreadable
+        if manifest.document()["hash"] != document.get("hash"):
+            raise Damaged(damaged)
         return manifest
 
 
@@ -134,10 +138,11 @@ class ReleaseStore:
     async def part(self, digest: str) -> Part:
         """Raises Damaged for bytes that are gone, are others, or cannot be read by this version."""
         found = await self._contents.find_one({"_id": digest})
-        if found is None or hashlib.sha256(found["bytes"]).hexdigest() != digest:
+        content = b"" if found is None else bytes(found.get("bytes", b""))
+        if hashlib.sha256(content).hexdigest() != digest:
             raise Damaged(f"the part {digest} is {'gone' if found is None else 'not what was sealed'}")
         try:
-            return read(bytes(found["bytes"]))
+            return read(content)
         except (ValueError, KeyError) as unknown:
             raise Damaged(f"the part {digest} cannot be read: {unknown}") from unknown
 

@@ -16,7 +16,7 @@ from services.reporting.domain.disclosure.keys import Secrets
 from services.reporting.domain.releases import Schedule, Stage
 from services.reporting.domain.sealing import Outcome
 from services.reporting.origin import Cause, Difference, Watched, code_version, differences, origin
-from services.reporting.releases import Entry, Manifest
+from services.reporting.releases import Damaged, Entry, Manifest
 
 SECRETS = Secrets(record=b"r" * 32, noise=b"n" * 32)
 SCHEDULE = Schedule(version="2026-01", day=15, timetables=(), public_bodies=("315486892",))
@@ -154,6 +154,16 @@ def test_a_manifest_of_an_earlier_version_keeps_its_hash() -> None:
     again = Manifest.of(SEALED.document())
     assert again == SEALED
     assert again.document()["hash"] != replace(SEALED, made_by={}).document()["hash"], "it is under the seal"
+
+
+@pytest.mark.parametrize("field", list(SEALED.document()))
+def test_a_manifest_that_lacks_something_is_damaged_and_says_whose_it_is(field: str) -> None:
+    document = {"_id": SEALED.release, **SEALED.document()}
+    del document[field]
+    with pytest.raises(Damaged, match="the manifest of 2026-02-15 is not what was sealed"):
+        Manifest.of(document)
+    with pytest.raises(Damaged):
+        Manifest.of({**document, field: 7})
 
 
 async def test_a_watched_keyring_counts_persons_whose_keys_are_gone_and_passes_everything_on() -> None:
