@@ -43,6 +43,9 @@ class CrossOrigin:
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALLOWED.items():
                     headers[name] = value
+                if "Allow" in headers:
+                    # Answered here, which whoever named the methods cannot know.
+                    headers["Allow"] = f"{headers['Allow']}, OPTIONS"
             await send(message)
 
         await self._app(scope, receive, opened)

@@ -147,6 +147,12 @@ TIMERS = Counter(
 KEYS_ASKED = Counter(
     "dugnad_keyring_requests", "Keys asked of the keyring over HTTP, by outcome.", ("outcome",), registry=REGISTRY
 )
+TABLES_UNAVAILABLE = Gauge(
+    "dugnad_tables_unavailable",
+    "1 while a published table is not shown, since something that was sealed of it cannot be read.",
+    ("table",),
+    registry=REGISTRY,
+)
 
 
 def serve_metrics(host: str, port: int) -> Callable[[], None]:

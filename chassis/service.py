@@ -78,6 +78,8 @@ class Service:
         self._watching: list[asyncio.Task[None]] = []
         self._prepares: list[Callable[[], Awaitable[None]]] = []
         self._beside: list[Callable[[], Awaitable[None]]] = []
+        self.also_faulty: list[Callable[[], Sequence[str]]] = []
+        """What else an operator is told of. It keeps the process from no other work, so this one stays ready."""
 
     def database(self, name: str) -> Database:
         """A database of this service, by the name after the prefix, as the user that it is kept under."""
@@ -151,7 +153,7 @@ class Service:
         return {
             "projections": await self._overview.of(self._projections),
             "reactions": await operations.of_reactions(self._reacting),
-            "faults": self._faults_of_work(),
+            "faults": [*self._faults_of_work(), *(fault for each in self.also_faulty for fault in each())],
         }
 
     async def log_heads(self, at: datetime | None) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from chassis import apidocs, development, login, operations
@@ -60,6 +61,7 @@ __all__ = [
     "web_of",
 ]
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _log = get_logger(__name__)
 
 
@@ -157,6 +159,9 @@ async def answer_problem(request: Request, error: Exception) -> Response:
     instance = f"urn:dugnad:request:{request.state.request_id}"
     rendered = web.problems.write(error, language, instance)
     PROBLEMS.labels(web.service.name, rendered.code).inc()
+    if "Allow" in rendered.headers:
+        # The framework names the methods of the first route at the path, and others may be served by the next ones.
+        rendered.headers["Allow"] = ", ".join(_served_at(request))
     if not wants_page(request):
         headers = {**rendered.headers, "Content-Language": language}
         return JSONResponse(rendered.document, rendered.status, headers=headers, media_type=MEDIA_TYPE)
@@ -167,3 +172,13 @@ async def answer_problem(request: Request, error: Exception) -> Response:
     return web.pages.render(
         request, "problem.html", status=rendered.status, headers=rendered.headers, problem=rendered.document
     )
+
+
+def _served_at(request: Request) -> list[str]:
+    """The methods that are served at the path of a request; HEAD is answered as GET."""
+    found = []
+    for method in _METHODS:
+        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.router.routes):
+            found.append(method)
+    return found

@@ -21,9 +21,9 @@ from services.reporting.domain.cube import Cube
 from services.reporting.domain.facts import Slot
 from services.reporting.domain.workforce import YearFigures
 from services.reporting.making import NEEDED, SERVICE, Snapshot
-from services.reporting.published import published
+from services.reporting.published import Away, published
 from services.reporting.reading import Completeness, Reading
-from services.reporting.releases import Damaged, ReleaseStore
+from services.reporting.releases import ReleaseStore
 
 
 class _NoKeys:
@@ -71,10 +71,12 @@ def _make(folder: Path) -> None:
 
 
 async def _published(database: Database) -> Sequence[Cube]:
-    try:
-        return list((await published(ReleaseStore(database))).values())
-    except Damaged as damaged:
-        raise Fault(str(damaged)) from damaged
+    cubes: list[Cube] = []
+    for table, found in (await published(ReleaseStore(database))).items():
+        if isinstance(found, Away):
+            raise Fault(f"{table} is not exported: {found.why}")
+        cubes.append(found)
+    return cubes
 
 
 async def _facts(

@@ -31,7 +31,7 @@ async def plan(context: Context) -> int:
     """What is due by now, by the release that it belongs to."""
     store, schedule = _store(context), _schedule(context)
     wanted = await _due(context, store, schedule)
-    sealed = {each.release for each in await _manifests(store)}
+    sealed = set(await store.sealed())
     found = [
         {
             "release": each.release,
@@ -58,7 +58,7 @@ async def seal(context: Context) -> int:
     """Make and seal the oldest release that is due, or the one named."""
     store, schedule = _store(context), _schedule(context)
     wanted = await _due(context, store, schedule)
-    sealed = {each.release for each in await _manifests(store)}
+    sealed = set(await store.sealed())
     groups = {release: list(parts) for release, parts in groupby(wanted, key=lambda each: each.release)}
     asked = context.options.release
     open_ones = [release for release in groups if release not in sealed or context.options.again]
@@ -127,21 +127,18 @@ async def reproduce(context: Context) -> int:
                 progress.tell(headway.folded, headway.total, headway.rate)
 
             found = await releases.reproduce(manifest, tell)
-    same = all(each.same for each in found)
     document = {
         "release": manifest.release,
-        "same": same,
-        "parts": [{"part": each.entry.key, "same": each.same} for each in found],
+        "same": found.same,
+        "parts": [{"part": each.entry.key, "same": each.same} for each in found.parts],
+        "differences": [{"cause": each.cause.value, "says": each.says} for each in found.differences],
     }
-    differing = [each.entry.key for each in found if not each.same]
-    lines = [f"{manifest.release}: {len(found) - len(differing)} of {len(found)} parts have the same bytes"]
+    differing = [each.entry.key for each in found.parts if not each.same]
+    lines = [f"{manifest.release}: {len(found.parts) - len(differing)} of {len(found.parts)} parts have the same bytes"]
     if differing:
-        lines += [
-            f"others: {', '.join(differing)}",
-            "that is so where somebody in them was erased, or where code, schedule or keys are others",
-        ]
+        lines += [f"others: {', '.join(differing)}", *(each.says for each in found.differences)]
     context.output.give(document, lines)
-    return OK if same else FAULT
+    return OK if found.same else FAULT
 
 
 def _lines(manifest: Manifest) -> list[str]:
@@ -189,10 +186,13 @@ async def _manifests(store: ReleaseStore) -> list[Manifest]:
 
 
 async def _manifest(store: ReleaseStore, release: str) -> Manifest:
-    found = {each.release: each for each in await _manifests(store)}
-    if release not in found:
-        raise Usage(f"{release} is not sealed; these are: {', '.join(found) or 'none'}")
-    return found[release]
+    try:
+        found = await store.manifest(release)
+    except Damaged as damaged:
+        raise Fault(str(damaged)) from damaged
+    if found is None:
+        raise Usage(f"{release} is not sealed; these are: {', '.join(await store.sealed()) or 'none'}")
+    return found
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
     texts = Texts(HERE / "texts")
     live = Base(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read")
     published = PublishedTables(ReleaseStore(service.database("reporting")))
+    service.also_faulty.append(published.faults)
     public = Base(published, texts, settings, pxweb.PUBLIC, scope=None)
     app = web.create_app(
         service,

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
-import contracts
 from chassis.clock import Clock
 from chassis.generations import Generation, Generations
 from chassis.keyring import Keyring
@@ -26,11 +24,12 @@ from contracts.days import oslo_day
 from contracts.registry import topic_of
 from services.reporting import views
 from services.reporting.domain.disclosure.keys import Secrets
-from services.reporting.domain.parts import written
+from services.reporting.domain.parts import written_in_all_forms
 from services.reporting.domain.publications import Facts
 from services.reporting.domain.regions import UNKNOWN
 from services.reporting.domain.releases import Due, Schedule, Stage
 from services.reporting.domain.sealing import Made, Outcome, differs, made
+from services.reporting.origin import Difference, Watched, code_version, differences, origin
 from services.reporting.reading import Reading
 from services.reporting.releases import Entry, Frozen, Manifest, ReleaseStore
 
@@ -38,29 +37,6 @@ NEEDED: tuple[Projection, ...] = (views.placement, views.needs, views.workforce,
 """What published tables are made of."""
 SERVICE = "reporting"
 Tell = Callable[[str, Headway], None]
-_HERE = Path(__file__).parent
-_CODE = (
-    _HERE / "domain",
-    *(_HERE / name for name in ("views.py", "reading.py", "making.py")),
-    # Code lists, days, and how events are read: with others the same events give other facts.
-    Path(contracts.__file__).parent,
-)
-_COUNTED = {".py", ".csv", ".json", ".toml"}
-
-
-def code_version() -> str:
-    """The hash of the code and the code lists that facts and tables are made by."""
-    files = sorted(
-        (path.relative_to(root.parent).as_posix(), path)
-        for root in _CODE
-        for path in ([root] if root.is_file() else root.rglob("*"))
-        if path.suffix in _COUNTED
-    )
-    digest = hashlib.sha256()
-    for name, path in files:
-        text = path.read_bytes()
-        digest.update(f"{name} {len(text)}\n".encode() + text)
-    return digest.hexdigest()
 
 
 class Snapshot:
@@ -81,6 +57,19 @@ class Comparison:
 
     entry: Entry
     same: bool
+
+
+@dataclass(frozen=True)
+class Remade:
+    """A release made once more, and why parts of it have other bytes."""
+
+    parts: tuple[Comparison, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether all parts have the same bytes."""
+        return all(each.same for each in self.parts)
 
 
 class Releases:
@@ -125,6 +114,7 @@ class Releases:
             code=code_version(),
             definitions=definitions,
             entries=tuple(entries),
+            made_by=origin(self._schedule, self._secrets, facts.destroyed),
         )
         await self.store.seal(manifest)
         return manifest
@@ -154,10 +144,10 @@ class Releases:
             found.append((due, making, None if before is None else before[1]))
         return found
 
-    async def reproduce(self, manifest: Manifest, tell: Tell) -> list[Comparison]:
+    async def reproduce(self, manifest: Manifest, tell: Tell) -> Remade:
         """Make the new parts of a sealed release again and compare them byte for byte. Nothing is stored.
 
-        They are the same while nobody in them was erased and the code is the same.
+        They are the same while nobody in them was erased, and code, schedule and keys are the same.
         """
         facts = await self.facts(manifest.cutoff, manifest.positions, tell)
         found = []
@@ -166,9 +156,12 @@ class Releases:
                 continue
             due = Due(manifest.cutoff, entry.table, entry.period, entry.stage)
             making = made(due, facts, self._secrets, self._schedule.public_bodies)
-            digest = None if making is None else hashlib.sha256(written(making.part)).hexdigest()
-            found.append(Comparison(entry, digest == entry.content))
-        return found
+            # An earlier version sealed the same part as other bytes.
+            contents = () if making is None else written_in_all_forms(making.part)
+            found.append(Comparison(entry, entry.content in {hashlib.sha256(each).hexdigest() for each in contents}))
+        here = origin(self._schedule, self._secrets, facts.destroyed)
+        others = [each.entry for each in found if not each.same]
+        return Remade(tuple(found), tuple(differences(manifest, here, self._schedule, others)))
 
     async def facts(self, cutoff: datetime, positions: Mapping[str, int], tell: Tell) -> Facts:
         """What had been recorded by these positions. The generations that are built for it are dropped again."""
@@ -180,7 +173,8 @@ class Releases:
                 }
                 rebuild = Rebuild(projection, self._database, self._settings, SERVICE)
                 built[projection.name] = await rebuild.run(partial(tell, projection.name), as_of=cutoff, until=until)
-            reading = Reading(Snapshot(self._database, built, cutoff), self._keyring)
+            keyring = Watched(self._keyring)
+            reading = Reading(Snapshot(self._database, built, cutoff), keyring)
             protected = await reading.protected_slots()
             slots = [
                 replace(slot, region=UNKNOWN) if slot.slot_id in protected else slot
@@ -188,7 +182,7 @@ class Releases:
             ]
             figures, _ = await reading.workforce()
             declared = await reading.declared(trial for slot in slots for trial in slot.trials)
-            return Facts(slots=slots, declared=declared, workforce=figures, on=oslo_day(cutoff))
+            return Facts(slots, declared, figures, on=oslo_day(cutoff), destroyed=keyring.destroyed)
         finally:
             for name, generation in built.items():
                 projection = next(each for each in NEEDED if each.name == name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -62,6 +62,8 @@ class Manifest:
     definitions: Mapping[str, int]
     """Versions by name, of all that the parts were counted by."""
     entries: tuple[Entry, ...]
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """What else decides its bytes (`origin.origin`), by hashes; empty where an earlier version sealed it."""
 
     def document(self) -> dict[str, Any]:
         """As it is stored; `hash` is over all the rest."""
@@ -73,27 +75,34 @@ class Manifest:
             "code": self.code,
             "definitions": dict(sorted(self.definitions.items())),
             "entries": [{**asdict(each)} for each in self.entries],
+            # Left out where there is none: the hash of an earlier version's manifest is over the rest.
+            **({"made_by": dict(sorted(self.made_by.items()))} if self.made_by else {}),
         }
         canonical = json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
         return {**plain, "hash": hashlib.sha256(canonical).hexdigest()}
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Manifest:
-        """From its document. Raises Damaged where the hash is another one."""
-        manifest = cls(
-            release=document["release"],
-            cutoff=datetime.fromisoformat(document["cutoff"]),
-            positions=document["positions"],
-            schedule=document["schedule"],
-            code=document["code"],
-            definitions=document["definitions"],
-            entries=tuple(
-                Entry(**{**each, "stage": Stage(each["stage"]), "outcome": Outcome(each["outcome"])})
-                for each in document["entries"]
-            ),
-        )
-        if manifest.document()["hash"] != document["hash"]:
-            raise Damaged(f"the manifest of {manifest.release} is not what was sealed")
+        """From its document. Raises Damaged where the hash is another one, or something is missing."""
+        damaged = f"the manifest of {document.get('_id', document.get('release'))} is not what was sealed"
+        try:
+            manifest = cls(
+                release=document["release"],
+                cutoff=datetime.fromisoformat(document["cutoff"]),
+                positions=dict(document["positions"]),
+                schedule=document["schedule"],
+                code=document["code"],
+                definitions=dict(document["definitions"]),
+                entries=tuple(
+                    Entry(**{**each, "stage": Stage(each["stage"]), "outcome": Outcome(each["outcome"])})
+                    for each in document["entries"]
+                ),
+                made_by=dict(document.get("made_by", {})),
+            )
+        except (KeyError, TypeError, ValueError) as unreadable:
+            raise Damaged(damaged) from unreadable
+        if manifest.document()["hash"] != document.get("hash"):
+            raise Damaged(damaged)
         return manifest
 
 
@@ -127,11 +136,15 @@ class ReleaseStore:
         return digest
 
     async def part(self, digest: str) -> Part:
-        """Raises Damaged for bytes that are gone or are others."""
+        """Raises Damaged for bytes that are gone, are others, or cannot be read by this version."""
         found = await self._contents.find_one({"_id": digest})
-        if found is None or hashlib.sha256(found["bytes"]).hexdigest() != digest:
-            raise Damaged(f"the part {digest} is not what was sealed")
-        return read(bytes(found["bytes"]))
+        content = b"" if found is None else bytes(found.get("bytes", b""))
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise Damaged(f"the part {digest} is {'gone' if found is None else 'not what was sealed'}")
+        try:
+            return read(content)
+        except (ValueError, KeyError) as unknown:
+            raise Damaged(f"the part {digest} cannot be read: {unknown}") from unknown
 
     async def keep_keyed(self, release: str, entry: Entry, keyed: Mapping[Place, tuple[str, int, int]]) -> None:
         """Keep what a part was made of, until its period is final."""
@@ -160,6 +173,10 @@ class ReleaseStore:
         found = await self._manifests.find_one({"_id": release})
         return None if found is None else Manifest.of(found)
 
+    async def sealed(self) -> list[str]:
+        """The names of all that are sealed, in their order."""
+        return [str(each["_id"]) async for each in self._manifests.find({}, sort=[("_id", 1)], projection={"_id": 1})]
+
     async def manifests(self) -> list[Manifest]:
         """All that are sealed, in the order of their names. Raises Damaged."""
         return [Manifest.of(each) async for each in self._manifests.find({}, sort=[("_id", 1)])]
@@ -186,7 +203,7 @@ class ReleaseStore:
         if manifest is None:
             raise Frozen(f"{release} is not sealed")
         for digest in {each.content for each in manifest.entries}:
-            # What is published for ever and cannot be read would take every published table with it.
+            # What is published for ever and cannot be read would take its table away for ever.
             await self.part(digest)
         while True:
             before = await self.publications()

@@ -44,7 +44,8 @@ def test_pxwebpy_lists_searches_and_reads_metadata(served: Served) -> None:
     assert [each["id"] for each in api.tables_on_path("dugnad")] == [each["id"] for each in api.all_tables()]
     variables = api.get_table_variables("trakt")
     assert (variables["Region"]["elimination"], variables["Tid"]["elimination"]) == (True, False)
-    assert {each["id"] for each in variables["Region"]["codelists"]} == {"vs_landet", "vs_fylker", "vs_kommuner"}
+    lists = {"vs_landet", "vs_fylker", "vs_fylker_og_ukjent", "vs_kommuner"}
+    assert {each["id"] for each in variables["Region"]["codelists"]} == lists
     assert api.get_code_list("vs_landet")["values"][0]["label"] == "The whole country"
 
 

@@ -125,9 +125,37 @@ async def test_a_release_is_planned_sealed_published_listed_and_made_again(world
     listed = json.loads(out)["releases"]
     assert [(each["release"], each["published"] is not None) for each in listed] == [(RELEASE, True)]
     code, out, _ = await dugnad("release", "reproduce", RELEASE, "--json")
-    assert (code, json.loads(out)["same"]) == (0, True)
+    assert (code, json.loads(out)["same"], json.loads(out)["differences"]) == (0, True, [])
     code, out, _ = await dugnad("release", "plan", *AT)
     assert (code, out) == (0, "nothing is due\n")
+
+
+async def test_a_release_that_is_not_made_the_same_again_says_in_a_line_what_differs(
+    dugnad: Dugnad, tmp_path: Path
+) -> None:
+    assert (await dugnad("release", "seal", *AT))[0] == 0
+    (tmp_path / "keys").write_text(f"record={RECORD}\nnoise={'c3' * 32}\n")
+    code, out, _ = await dugnad("release", "reproduce", RELEASE)
+    assert code == 1
+    assert out.splitlines()[-3:] == [
+        f"{RELEASE}: 0 of 1 parts have the same bytes",
+        "others: ventetid/2025M11/preliminary",
+        "keys: `noise`: not those of the release are given here",
+    ]
+    code, out, _ = await dugnad("release", "reproduce", RELEASE, "--json")
+    assert code == 1
+    assert [each["cause"] for each in json.loads(out)["differences"]] == ["keys"]
+
+
+async def test_a_damaged_manifest_stops_its_own_release_and_no_other(world: World, dugnad: Dugnad) -> None:
+    assert (await dugnad("release", "seal", *AT))[0] == 0
+    assert (await dugnad("release", "seal", *AT, "--again"))[0] == 0
+    manifests = world.writer.database("reporting")["release_manifests"]
+    await manifests.update_one({"_id": RELEASE}, {"$set": {"schedule": "another"}})
+    code, _, err = await dugnad("release", "publish", RELEASE, "--yes")
+    assert (code, err) == (1, f"dugnad: the manifest of {RELEASE} is not what was sealed\n")
+    assert (await dugnad("release", "plan", *AT))[0] == 0
+    assert (await dugnad("release", "publish", f"{RELEASE}.2", "--yes"))[0] == 0
 
 
 async def test_what_a_release_lacks_is_said_before_anything_is_made(
@@ -175,3 +203,8 @@ async def test_an_export_holds_live_facts_and_published_tables(world: World, dug
     only = tmp_path / "only"
     assert (await dugnad("export", str(only), "--only", "facts"))[0] == 0
     assert all(path.name.startswith(("facts_", "dictionary.")) for path in only.iterdir())
+    await world.writer.database("reporting")["release_contents"].delete_many({})
+    code, _, err = await dugnad("export", str(tmp_path / "lacking"))
+    assert code == 1
+    assert "ventetid is not exported: the part " in err
+    assert not (tmp_path / "lacking").exists(), "no export that lacks a table without saying so"

@@ -30,6 +30,8 @@ from chassis.texts import Texts
 from chassis.topics import ensure_topics
 from chassis.web import create_app
 from contracts import intake
+from services.reporting.published import PublishedTables
+from services.reporting.releases import ReleaseStore
 from tests.service.platform_helpers import figures, published, report, small_service, until
 from tests.service.test_platform_reactions import withdraw_at
 from tests.service.test_timers import withdrawing
@@ -140,6 +142,15 @@ async def _ask(service: Service) -> None:
         assert (await client.post("/keys/c", headers={**sent, "Authorization": "Bearer x"})).status_code == 401
 
 
+async def _half_a_table(service: Service) -> None:
+    """A publication of a part that is not there."""
+    database = service.database("small")
+    entries = [["trakt/2025M01/preliminary", "0" * 64]]
+    published = {"_id": 1, "release": "2025-04-15", "at": service.clock.now(), "entries": entries}
+    await database["release_publications"].insert_one(published)
+    assert [each.id for each in await PublishedTables(ReleaseStore(database)).tables()] == ["trakt"]
+
+
 async def test_every_declared_metric_moves_when_what_it_counts_happens(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +197,7 @@ async def test_every_declared_metric_moves_when_what_it_counts_happens(
         assert metrics.REBUILD_PROGRESS.labels("figures")._value.get() == 0.5
         assert metrics.REBUILD_MISSING.labels("figures")._value.get() == 1
         await _ask(service)
+        await _half_a_table(service)
         async with AIOKafkaProducer(**client_options(settings)) as producer:
             await producer.send_and_wait(settings.topic(intake.TOPIC), b"not an event", partition=0)
         await moved.until("dugnad_parked_events")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chassis.generations import Generations
+from chassis.issuer import DevIssuer
 from chassis.keyring import KeyDestroyed, KeyringUnavailable
 from chassis.rebuild import Headway, Rebuild
 from chassis.settings import Settings
@@ -23,6 +24,7 @@ from services.reporting.domain.periods import Frequency
 from services.reporting.domain.releases import Due, Schedule, Stage, Timetable, due, release_id
 from services.reporting.domain.sealing import Outcome
 from services.reporting.making import NEEDED, Releases
+from services.reporting.origin import Cause
 from services.reporting.releases import Damaged, Frozen, Manifest, ReleaseStore, stages_of
 from tests.service.test_reporting_http import STARTED, World, declared, running
 
@@ -179,10 +181,15 @@ async def test_a_release_made_again_has_the_same_bytes_while_nobody_in_it_was_er
     manifest = await sealed(world, PRELIMINARY, "mangfold")
     before = positions(world)
     await world.happened(it.SOURCE, datetime(2026, 4, 2, tzinfo=UTC), need(5, 30))
-    assert [each.same for each in await made.reproduce(manifest, silent)] == [True]
+    remade = await made.reproduce(manifest, silent)
+    assert ([each.same for each in remade.parts], remade.differences) == ([True], ())
     assert manifest.positions == before, "what came later is not in it"
     world.keys.raises = KeyDestroyed("C1")
-    assert [each.same for each in await made.reproduce(manifest, silent)] == [False]
+    remade = await made.reproduce(manifest, silent)
+    assert [each.same for each in remade.parts] == [False]
+    assert [each.cause for each in remade.differences] == [Cause.LOG]
+    assert "somebody in it was erased" in remade.differences[0].says
+    world.keys.raises = None
     assert await made.store.publications() == [], "a remade release is never published"
     # Another program or other secrets would be found out too.
     other = Releases(
@@ -192,7 +199,31 @@ async def test_a_release_made_again_has_the_same_bytes_while_nobody_in_it_was_er
         Secrets(record=b"x" * 32, noise=b"y" * 32),
         SCHEDULE,
     )
-    assert [each.same for each in await other.reproduce(manifest, silent)] == [False]
+    remade = await other.reproduce(manifest, silent)
+    assert [each.same for each in remade.parts] == [False]
+    assert [(each.cause, "record` and `noise" in each.says) for each in remade.differences] == [(Cause.KEYS, True)]
+
+
+async def test_a_release_of_an_earlier_version_is_published_shown_and_made_again_as_before(world: World) -> None:
+    """Parts without the dates of code lists, and a manifest that says nothing of what made it."""
+    await filled(world)
+    made = releases(world)
+    manifest = await sealed(world, PRELIMINARY, "mangfold")
+    part = replace(await made.store.part(manifest.entries[0].content), codelists={})
+    entry = replace(manifest.entries[0], content=await made.store.keep(part))
+    assert entry.content != manifest.entries[0].content
+    earlier = replace(manifest, release="earlier", entries=(entry,), made_by={})
+    assert "made_by" not in earlier.document()
+    await made.store.seal(earlier)
+    await made.store.publish("earlier", PRELIMINARY)
+    assert any((await public(world, "mangfold"))[0])
+    told = (await world.http.get("/api/v2/tables/mangfold/metadata?lang=en")).json()["note"]
+    assert f"The date of the country groups table was not kept for {FIRST['mangfold']}." in told
+    stored = await made.store.manifest("earlier")
+    assert stored == earlier
+    assert [each.same for each in (await made.reproduce(stored, silent)).parts] == [True]
+    final = await sealed(world, FINAL, "mangfold")
+    assert (final.entries[0].outcome, final.entries[0].content) == (Outcome.UNCHANGED, entry.content)
 
 
 async def test_an_unreachable_keyring_stops_a_release_and_leaves_nothing_behind(world: World) -> None:
@@ -219,9 +250,22 @@ async def test_bytes_that_were_tampered_with_are_never_published_nor_shown(world
     assert await made.store.publications() == []
     await contents.replace_one({"_id": found["_id"]}, found)
     await made.store.publish(manifest.release, PRELIMINARY)
+    diversity = await sealed(world, PRELIMINARY, "mangfold")
+    await made.store.publish(diversity.release, PRELIMINARY)
     await contents.delete_one({"_id": found["_id"]})
-    answer = await world.http.get("/api/v2/tables/ventetid")
-    assert answer.status_code == 500
+    # The manifest of a release that nothing of is shown is nobody's concern.
+    await made.store.seal(replace(manifest, release="unpublished"))
+    manifests = world.writer.database("reporting")["release_manifests"]
+    await manifests.update_one({"_id": "unpublished"}, {"$set": {"schedule": "another"}})
+    answer = await world.http.get("/api/v2/tables/ventetid/data")
+    assert (answer.status_code, answer.json()["code"]) == (503, "table_unavailable")
+    assert (await world.http.get("/api/v2/tables/mangfold/data")).status_code == 200, "one table takes no other with it"
+    listed = (await world.http.get("/api/v2/tables")).json()["tables"]
+    assert [each["id"] for each in listed] == ["ventetid", "mangfold"]
+    assert (await world.http.get("/readyz")).status_code == 200
+    operator = {"Authorization": f"Bearer {DevIssuer(world.service.settings).token('operator')}"}
+    overview = (await world.http.get("/projections", headers=operator)).json()
+    assert overview["faults"] == [f"the published table ventetid is not shown: the part {found['_id']} is gone"]
 
 
 async def test_keys_that_a_killed_publication_left_are_destroyed_when_it_is_called_again(

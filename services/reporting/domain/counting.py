@@ -50,6 +50,8 @@ class Variable:
 
     dimension: Dimension
     parents: Callable[[str], tuple[str, ...]]
+    notes: tuple[Note, ...] = ()
+    """What a reader of every table with this variable has to know."""
 
 
 def listed(name: str, codes: Iterable[str], *, labels: str | None = None, total: str = "total") -> Variable:
@@ -279,7 +281,7 @@ def tally(
         dimensions=dimensions,
         contents=spec.contents,
         version=spec.version,
-        notes=spec.notes,
+        notes=(*spec.notes, *(note for each in spec.variables for note in each.notes)),
         updated=updated,
         complete_to=complete_to or {},
         cells=cells,

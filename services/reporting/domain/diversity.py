@@ -20,7 +20,8 @@ from services.reporting.domain.table import Kind, Note
 from services.reporting.domain.variables import MEASURE, REGION, measure_of
 
 CHARACTERISTICS = ("immigrant_background", "country_group", "reduced_functional_ability", "cv_gap")
-GROUP_VERSION = Note("mangfold_group_version", {"version": date.fromisoformat(COUNTRY_GROUP_VERSION)})
+COUNTRY_GROUP_DAY = date.fromisoformat(COUNTRY_GROUP_VERSION)
+GROUP_VERSION = Note("mangfold_group_version", {"version": COUNTRY_GROUP_DAY})
 TOTAL = "total"
 
 

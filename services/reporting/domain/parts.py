@@ -1,16 +1,18 @@
 """Parts of a release: one table, one period, one stage, as bytes and as cells.
 
 Invariant: the same part has the same bytes for ever (keys sorted, no spaces, no float), so its hash names it. Words,
-roles and totals are not in it: they are put on when it is shown.
+roles and totals are not in it: they are put on when it is shown. A part that is counted by no dated code list has the
+bytes that it has always had.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
 from math import prod
 from typing import Any
 
@@ -19,8 +21,11 @@ from services.reporting.domain.definitions import Definition
 from services.reporting.domain.releases import Stage
 from services.reporting.domain.table import Note
 
-_FORM = 1
+_FORM, _DATED_FORM = 1, 2
+"""The second one tells the dates of the code lists that were counted by; those sealed in the first do not know them."""
 Codes = tuple[str, ...]
+Dated = Mapping[str, date]
+"""Code lists by their names (`country_group`), and which of their tables: that of a day."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Part:
     values: Sequence[Number | None]
     """Dense and row-major."""
     status: Mapping[int, Missing] = field(default_factory=dict)
+    codelists: Dated = field(default_factory=dict)
+    """The dated code lists that it was counted by."""
 
     @property
     def key(self) -> str:
@@ -68,8 +75,8 @@ def written(part: Part) -> bytes:
     symbols: dict[str, list[int]] = {}
     for place, missing in sorted(part.status.items()):
         symbols.setdefault(missing.value, []).append(place)
-    document = {
-        "form": _FORM,
+    document: dict[str, Any] = {
+        "form": _DATED_FORM if part.codelists else _FORM,
         "table": part.table,
         "version": part.version,
         "period": part.period,
@@ -82,14 +89,21 @@ def written(part: Part) -> bytes:
         "values": [str(value) if isinstance(value, Decimal) else value for value in part.values],
         "missing": symbols,
     }
+    if part.codelists:
+        document["codelists"] = {name: day.isoformat() for name, day in part.codelists.items()}
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def written_in_all_forms(part: Part) -> tuple[bytes, ...]:
+    """The bytes that it may have been sealed as, by this version or an earlier one."""
+    return tuple(dict.fromkeys((written(part), written(replace(part, codelists={})))))
 
 
 def read(content: bytes) -> Part:
     """The part again. Raises ValueError for bytes of another form."""
     document: dict[str, Any] = json.loads(content)
-    if document["form"] != _FORM:
-        raise ValueError(f"parts of form {document['form']} are unknown")
+    if document["form"] not in (_FORM, _DATED_FORM):
+        raise ValueError(f"parts of form {document['form']} are unknown here: a newer version made them")
     return Part(
         table=document["table"],
         version=document["version"],
@@ -102,6 +116,7 @@ def read(content: bytes) -> Part:
         },
         values=[Decimal(value) if isinstance(value, str) else value for value in document["values"]],
         status={place: Missing(symbol) for symbol, places in document["missing"].items() for place in places},
+        codelists={name: date.fromisoformat(day) for name, day in document.get("codelists", {}).items()},
     )
 
 
@@ -116,6 +131,8 @@ class Shape:
     contents: tuple[Content, ...]
     version: int
     notes: tuple[Note, ...]
+    dated: tuple[str, ...] = ()
+    """The dated code lists that its figures are counted by: which ones, its parts say."""
 
 
 def assembled(shape: Shape, parts: Iterable[Part], *, updated: datetime, complete_to: Mapping[str, int]) -> Cube:
@@ -139,7 +156,7 @@ def assembled(shape: Shape, parts: Iterable[Part], *, updated: datetime, complet
         dimensions=(*shape.dimensions, replace(shape.time, codes=tuple(by_period))),
         contents=tuple(_with_definitions(content, by_period.values()) for content in shape.contents),
         version=shape.version,
-        notes=shape.notes,
+        notes=(*shape.notes, *(note for name in shape.dated for note in _dated_notes(name, by_period))),
         updated=updated,
         complete_to=complete_to,
         values=values,
@@ -153,6 +170,34 @@ def _with_definitions(content: Content, parts: Iterable[Part]) -> Content:
     return replace(content, definitions=tuple(found) or content.definitions)
 
 
+_SAID = {"country_group": "mangfold_group_version"}
+"""Under which note the date of a code list is said; `_of` some periods, `_untold` where their parts do not know it."""
+
+
+def _dated_notes(codelist: str, parts: Mapping[str, Part]) -> Iterator[Note]:
+    """By which tables of a code list the periods were counted: one note where it is the same for all."""
+    key, periods = _SAID[codelist], sorted(parts)
+    days = [parts[period].codelists.get(codelist) for period in periods]
+    for day in sorted(set(days), key=lambda day: (day is None, day or date.min)):
+        which = {"periods": _in_rows(periods, [each == day for each in days])}
+        if day is None:
+            yield Note(f"{key}_untold", which)
+        elif set(days) == {day}:
+            yield Note(key, {"version": day})
+        else:
+            yield Note(f"{key}_of", {"version": day, **which})
+
+
+def _in_rows(periods: Sequence[str], chosen: Sequence[bool]) -> str:
+    """The chosen ones; those that stand side by side as `2025M01–2025M06`."""
+    found = []
+    for is_chosen, group in groupby(zip(periods, chosen, strict=True), key=lambda each: each[1]):
+        row = [period for period, _ in group]
+        if is_chosen:
+            found.append(row[0] if len(row) == 1 else f"{row[0]}–{row[-1]}")
+    return ", ".join(found)
+
+
 def shape_of(
     cube_dimensions: Sequence[Dimension],
     contents: tuple[Content, ...],
@@ -160,9 +205,10 @@ def shape_of(
     table: str,
     version: int,
     notes: tuple[Note, ...],
+    dated: tuple[str, ...] = (),
 ) -> Shape:
     """From dimensions with time among them."""
     time = next(each for each in cube_dimensions if each.role is Role.TIME)
     others = tuple(each for each in cube_dimensions if each.role is not Role.TIME)
     assert any(each.id == CONTENTS for each in others), "a table has contents"
-    return Shape(table, others, time, contents, version, notes)
+    return Shape(table, others, time, contents, version, notes, dated)

@@ -13,10 +13,10 @@ from datetime import date
 from services.reporting.domain import regions
 from services.reporting.domain.background import Declared
 from services.reporting.domain.counting import Counted, Spec
-from services.reporting.domain.cube import Codelist, Content, Dimension, Role
+from services.reporting.domain.cube import Content, Dimension, Role
 from services.reporting.domain.disclosure.derived import DayClass, Figure, Median, Share
 from services.reporting.domain.disclosure.publishing import Axis, Publication
-from services.reporting.domain.diversity import MANGFOLD, diversity
+from services.reporting.domain.diversity import COUNTRY_GROUP_DAY, MANGFOLD, diversity
 from services.reporting.domain.facts import Slot
 from services.reporting.domain.periods import Frequency
 from services.reporting.domain.placements import TRAKT, VENTETID, WAITING_CLASSES, funnel, waiting
@@ -41,21 +41,12 @@ class Facts:
     workforce: Sequence[YearFigures]
     on: date
     """The Oslo day of the release."""
+    destroyed: int = 0
+    """Of how many persons in it the key is destroyed: what they had declared is unknown."""
 
 
-def _regions(codes: Iterable[str], codelist: str) -> Dimension:
-    codes = tuple(codes)
-    return Dimension(
-        id="Region",
-        role=Role.REGION,
-        codes=(regions.COUNTRY, *codes, regions.UNKNOWN),
-        total=regions.COUNTRY,
-        codelists=(Codelist("vs_landet", (regions.COUNTRY,)), Codelist(codelist, codes)),
-    )
-
-
-_COUNTIES = _regions(regions.counties(), "vs_fylker")
-_MUNICIPALITIES = _regions(sorted(c for c in regions.dimension().codes if len(c) == 4), "vs_kommuner")
+_COUNTIES = regions.dimension_of(regions.counties())
+_MUNICIPALITIES = regions.dimension_of(sorted(c for c in regions.dimension().codes if len(c) == 4))
 
 
 def _published(
@@ -65,6 +56,7 @@ def _published(
     *,
     table: str | None = None,
     region: Dimension = _COUNTIES,
+    codelists: Mapping[str, date] | None = None,
 ) -> Publication:
     axes = []
     for name in names:
@@ -86,6 +78,7 @@ def _published(
         contents=tuple(replace(each, whole=True) if each.code in figures else each for each in kept),
         frequency=Frequency.MONTH,
         figures=figures,
+        codelists=codelists or {},
     )
 
 
@@ -114,7 +107,7 @@ PUBLICATIONS: Mapping[str, Publication] = {
         _published(TRAKT, ("Region", "Tiltak"), table="trakt_kommune", region=_MUNICIPALITIES),
         _published(UTFALL, ("Tiltak", "Bakgrunn", "Kjonn"), _EMPLOYED),
         _published(UTFALL, ("Tiltak", "Bakgrunn", "Alder"), _EMPLOYED, table="utfall_alder"),
-        _published(MANGFOLD, ("Region", "Tiltak", "Kjennetegn")),
+        _published(MANGFOLD, ("Region", "Tiltak", "Kjennetegn"), codelists={"country_group": COUNTRY_GROUP_DAY}),
         _published(OPPFOLGING, ("Region", "Tiltak", "Formidler")),
     )
 }

@@ -7,15 +7,19 @@ is unknown below the county, never guessed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from contracts.codelists import current_municipalities, municipalities
 from services.reporting.domain.cube import Codelist, Dimension, Role
+from services.reporting.domain.table import Note
 
 _NUMBER = re.compile(r"[0-9]+(?=\s|$)")
 COUNTRY = "0"
 UNKNOWN = "99"
 """Neither a county nor a municipality: counted in the country alone."""
+COUNTY_ONLY = Note("region_county_only")
+"""Why municipalities need not add up to their county: where a number was divided, only the county may be known."""
 
 
 @cache
@@ -44,6 +48,25 @@ def parents(code: str) -> tuple[str, ...]:
 
 
 @cache
+def codelists() -> tuple[Codelist, ...]:
+    """The lists of regions, live and published: an id stands for the same codes wherever a table has them."""
+    return (
+        Codelist("vs_landet", (COUNTRY,)),
+        Codelist("vs_fylker", tuple(counties())),
+        # All that the country is made of: what `99` holds is in no county.
+        Codelist("vs_fylker_og_ukjent", (*counties(), UNKNOWN)),
+        Codelist("vs_kommuner", tuple(sorted(municipalities()))),
+    )
+
+
+def dimension_of(codes: Iterable[str]) -> Dimension:
+    """The country, these regions, and what is unknown; with the lists of which it has every code."""
+    codes = (COUNTRY, *codes, UNKNOWN)
+    lists = tuple(each for each in codelists() if set(each.codes) <= set(codes))
+    return Dimension(id="Region", role=Role.REGION, codes=codes, total=COUNTRY, codelists=lists)
+
+
+@cache
 def dimension() -> Dimension:
     """All regions, also those without a single figure: which there are must not tell where something happened."""
     codes: list[str] = []
@@ -52,17 +75,7 @@ def dimension() -> Dimension:
         by_county[municipality.county_code].append(code)
     for county, members in by_county.items():
         codes += [county, *sorted(members)]
-    return Dimension(
-        id="Region",
-        role=Role.REGION,
-        codes=(COUNTRY, *codes, UNKNOWN),
-        total=COUNTRY,
-        codelists=(
-            Codelist("vs_landet", (COUNTRY,)),
-            Codelist("vs_fylker", (*by_county, UNKNOWN)),
-            Codelist("vs_kommuner", tuple(sorted(municipalities()))),
-        ),
-    )
+    return dimension_of(codes)
 
 
 def name(code: str) -> str | None:

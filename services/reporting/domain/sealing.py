@@ -25,6 +25,7 @@ from services.reporting.domain.publications import (
     Facts,
     units,
 )
+from services.reporting.domain.regions import COUNTY_ONLY
 from services.reporting.domain.releases import Due
 from services.reporting.domain.table import Note
 
@@ -74,6 +75,7 @@ def made(due: Due, facts: Facts, secrets: Secrets, public_bodies: tuple[str, ...
         definitions={each.code: each.definitions for each in publication.contents},
         values=cells.values,
         status=cells.status,
+        codelists=publication.codelists,
     )
     return Made(part, cells.keyed)
 
@@ -143,5 +145,6 @@ def shape(table: str, employers: tuple[str, ...] = ()) -> Shape:
         publication.contents,
         table=table,
         version=publication.version,
-        notes=(*BASIS[publication.of], *NOISE),
+        notes=(*BASIS[publication.of], *((COUNTY_ONLY,) if publication.by_municipality else ()), *NOISE),
+        dated=tuple(publication.codelists),
     )

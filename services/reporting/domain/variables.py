@@ -15,7 +15,7 @@ UNKNOWN = "unknown"
 MEASURES = (*(code.value for code in Measure), UNKNOWN)
 INTERMEDIARIES = (*(code.value for code in Intermediary), UNKNOWN)
 
-REGION = Variable(regions.dimension(), regions.parents)
+REGION = Variable(regions.dimension(), regions.parents, (regions.COUNTY_ONLY,))
 MEASURE = listed("Tiltak", MEASURES, labels="measure")
 INTERMEDIARY = listed("Formidler", INTERMEDIARIES, labels="intermediary")
 

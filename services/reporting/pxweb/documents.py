@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections.abc import Iterator, Sequence
 from html import escape
 from io import StringIO
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
-from services.reporting.domain.cube import Role
+from services.reporting.domain.cube import Dimension, Role
+from services.reporting.domain.periods import Frequency, Period
 from services.reporting.pxweb.grid import Grid, cell
 from services.reporting.pxweb.jsonstat import plain, px_language, stamp
+from services.reporting.pxweb.labels import Labels
 
 _KIND = {Role.TIME: "t", Role.CONTENTS: "c"}
 
@@ -127,6 +131,7 @@ def as_px(grid: Grid) -> bytes:
             _several("VALUES", list(labels.codes(cube, each).values()), labels.dimension(each))
             for each in cube.dimensions
         ),
+        *_timeval(cube.dimensions, labels),
         *(_several("CODES", each.codes, labels.dimension(each)) for each in cube.dimensions),
         *(_line("VARIABLECODE", each.id, labels.dimension(each)) for each in cube.dimensions),
         *(
@@ -150,6 +155,23 @@ def as_px(grid: Grid) -> bytes:
     ]
     rows = (" ".join(_in_px(each) for each in cells) for _, cells in grid.rows())
     return ("\r\n".join([*lines, "DATA=", *rows]) + ";\r\n").encode()
+
+
+_SCALES = {Frequency.MONTH: "M1", Frequency.QUARTER: "Q1", Frequency.YEAR: "A1"}
+
+
+def _timeval(dimensions: Sequence[Dimension], labels: Labels) -> Iterator[str]:
+    """`TIMEVAL("måned")=TLIST(M1),"202601","202602";`: which variable is time, and of when its values are.
+
+    As the format writes them (CCYYMM, CCYYQ, CCYY); it wants consecutive periods, so others are left without.
+    """
+    for each in dimensions:
+        if each.role is not Role.TIME:
+            continue
+        periods = [Period.parse(code) for code in each.codes]
+        if all(before.months[1] + 1 == after.months[0] for before, after in pairwise(periods)):
+            listed = ",".join(_quoted(re.sub("[MK]", "", code)) for code in each.codes)
+            yield f"TIMEVAL({_quoted(labels.dimension(each))})=TLIST({_SCALES[periods[0].parts]}),{listed};"
 
 
 def _in_px(value: object) -> str:

@@ -34,7 +34,8 @@ OLDER = "/api/v0"
 """The base path, as Statistics Norway has it; a language stands behind it."""
 TABLES = "table"
 """The one database."""
-_LANGUAGES: dict[str, Language] = {"no": "nb", "nb": "nb", "nn": "nb", "en": "en"}
+SERVED: dict[str, Language] = {"nb": "nb", "no": "nb", "nn": "nb", "en": "en"}
+"""The languages that may be asked for, and in which one is answered."""
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,9 @@ def router(base: Base) -> APIRouter:
     place = base.place
 
     def read(request: Request, language: str) -> Labels:
-        if language not in _LANGUAGES:
+        if language not in SERVED:
             raise NotFound
-        return base.labels(request, _LANGUAGES[language])
+        return base.labels(request, SERVED[language])
 
     def config(labels: Labels) -> Response:
         limits = {"maxValues": place.max_cells, "maxCells": place.max_cells, "maxCalls": place.calls}

@@ -18,18 +18,17 @@ from chassis import apidocs
 from chassis.anycase import AnyCase
 from chassis.auth import NotFound
 from chassis.crossorigin import CrossOrigin
-from chassis.formats import Language
+from chassis.formats import LANGUAGES, Language
 from chassis.jsonbody import strict_json
 from chassis.problems import Problem
 from chassis.web import language_of, web_of
-from services.reporting.domain.cube import Codelist, Dimension
+from services.reporting.domain.cube import Codelist, Described, Dimension
 from services.reporting.pxweb import jsonstat, listing
 from services.reporting.pxweb.base import Base
 from services.reporting.pxweb.formats import Format, output
 from services.reporting.pxweb.labels import Labels
-from services.reporting.pxweb.older import OLDER, AsJson
+from services.reporting.pxweb.older import OLDER, SERVED, AsJson
 from services.reporting.pxweb.selection import Wanted, from_body, from_query, select
-from services.reporting.pxweb.source import Table
 
 LIVE = "/live/api/v2"
 """The base path of what is computed now, for those who may read it."""
@@ -43,7 +42,7 @@ _WHOLE = {each.lower(): each for each in (*_PAGING, "pastDays")}
 _CHOICE = ("valueCodes[Tid]", "codelist[Region]", "heading", "stub")
 _FORMAT = ("outputFormat", "outputFormatParams")
 _ABOUT = {
-    "lang": "`nb` or `en`; else what `Accept-Language` says.",
+    "lang": "`nb` or `en`; left out: what `Accept-Language` says. Another one is refused.",
     "query": "Words that the table's words hold, all of them.",
     "pastDays": "Only tables that were updated in so many days.",
     "includeDiscontinued": "`true`: also tables that get no more periods.",
@@ -109,10 +108,14 @@ class _Parameters:
 
 
 def _language(request: Request, parameters: _Parameters) -> Language:
-    asked = parameters.text("lang").lower().split("-")[0]
-    if asked in ("nb", "no", "nn"):
-        return "nb"
-    return "en" if asked == "en" else language_of(request)
+    """What `lang` says, also with a country (`en-GB`); else what `Accept-Language` says. Raises Problem 400."""
+    asked = parameters.text("lang").lower().replace("_", "-").partition("-")[0]
+    if not asked:
+        return language_of(request)
+    if asked not in SERVED:
+        # An answer in another language than was asked for would be taken for what it is not.
+        raise Problem(400, "unknown_language", languages=", ".join(LANGUAGES))
+    return SERVED[asked]
 
 
 def prepare(app: FastAPI) -> None:
@@ -133,11 +136,10 @@ def router(base: Base) -> APIRouter:
         parameters = _Parameters(request)
         return parameters, base.labels(request, _language(request, parameters))
 
-    @free.get("/config", openapi_extra=described())
+    @free.get("/config")
     async def config(request: Request) -> Response:
-        """Languages, limits and formats."""
-        _, labels = read(request)
-        return answer(listing.config(place, apidocs.VERSION), labels)
+        """Languages, limits and formats. Whatever `lang` says: here somebody finds out which there are."""
+        return answer(listing.config(place, apidocs.VERSION), base.labels(request, language_of(request)))
 
     @routes.get("/tables", openapi_extra=described("query", "pastDays", "includeDiscontinued", *_PAGING))
     async def tables(request: Request) -> Response:
@@ -199,7 +201,7 @@ def router(base: Base) -> APIRouter:
         body = await request.body()
         return await data_of(request, table_id, from_body(strict_json(body) if body else None))
 
-    async def codelist_of(list_id: str) -> tuple[Codelist, Table, Dimension]:
+    async def codelist_of(list_id: str) -> tuple[Codelist, Described, Dimension]:
         for each in await source.tables():
             for dimension in each.dimensions:
                 for one in dimension.codelists:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from chassis.issuer import DevIssuer
+from services.reporting.pxweb.older import OLDER
 from services.reporting.pxweb.router import LIVE, PUBLIC
 from tests.tables import app_of, simulated
 from tests.webapp import settings
@@ -43,6 +44,28 @@ async def test_browsers_of_any_origin_may_read_what_is_published_errors_too(http
     assert preflight.status_code == 204
     assert "POST" in preflight.headers["access-control-allow-methods"]
     assert "access-control-allow-credentials" not in preflight.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        (f"{PUBLIC}/tables/trakt/data", "GET, HEAD, POST, OPTIONS"),
+        (f"{PUBLIC.upper()}/Tables/trakt/data/", "GET, HEAD, POST, OPTIONS"),
+        (f"{PUBLIC}/tables", "GET, HEAD, OPTIONS"),
+        (f"{LIVE}/tables/trakt/data", "GET, HEAD, POST"),
+        (f"{OLDER}/no/table/trakt", "GET, HEAD, POST, OPTIONS"),
+        (f"{OLDER}/no/table", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_another_method_is_405_with_every_method_that_is_served_there(
+    http: httpx.AsyncClient, path: str, served: str
+) -> None:
+    answer = await http.delete(path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == served
+    # What is named is served: 401 on the live path, whatever else on the others.
+    for method in served.split(", "):
+        assert (await http.request(method, path)).status_code != 405, method
 
 
 async def test_too_many_calls_are_429_with_whole_seconds_and_config_is_free() -> None:

@@ -211,7 +211,9 @@ async def test_a_code_list_chooses_among_the_codes_of_its_variable(http: httpx.A
     query = {"valueCodes[Tid]": "top(1)", "valueCodes[ContentsCode]": "slots", "codelist[Region]": "VS_fylker"}
     data = await read(http, "tables/trakt/data", **query)
     assert list(data["dimension"]["Region"]["category"]["index"])[:2] == ["03", "11"]
-    assert len(data["value"]) == 16
+    assert len(data["value"]) == 15
+    with_unknown = await read(http, "tables/trakt/data", **{**query, "codelist[Region]": "vs_fylker_og_ukjent"})
+    assert list(with_unknown["dimension"]["Region"]["category"]["index"])[-2:] == ["56", "99"]
     both = await read(http, "tables/trakt/data", **query, **{"valueCodes[Region]": "3*"})
     assert list(both["dimension"]["Region"]["category"]["index"]) == ["31", "32", "33", "34", "39"]
     outside = {**query, "valueCodes[Region]": "3312"}
@@ -301,6 +303,20 @@ async def test_answers_are_in_the_language_that_is_asked_for(http: httpx.AsyncCl
     assert by_header.json()["language"] == by_header.headers["content-language"] == "en"
     problem = await http.get(f"{PUBLIC}/tables/nothing", headers={"Accept-Language": "en"})
     assert problem.json()["title"] == "Not there"
+
+
+async def test_a_language_that_is_not_offered_is_refused_but_by_what_says_which_there_are(
+    http: httpx.AsyncClient,
+) -> None:
+    for path in ("tables", "tables/trakt", "tables/trakt/metadata", "tables/trakt/data", "codelists/vs_fylker"):
+        assert await refused(http, path, lang="sv") == (400, "unknown_language")
+    posted = await http.post(f"{PUBLIC}/tables/trakt/data", params={"lang": "xx"})
+    assert (posted.status_code, posted.json()["code"]) == (400, "unknown_language")
+    told = await http.get(f"{PUBLIC}/tables", params={"lang": "de"}, headers={"Accept-Language": "en"})
+    assert told.json()["detail"] == "Choose one of the languages nb, en, or leave lang out."
+    assert [each["id"] for each in (await read(http, "config", lang="sv"))["languages"]] == ["nb", "en"]
+    for asked, language in (("nn", "nb"), ("EN-gb", "en"), ("nb_NO", "nb"), ("", "nb")):
+        assert (await read(http, "tables/trakt", lang=asked))["language"] == language
 
 
 async def test_a_confidential_cell_is_a_colon_and_its_symbol_is_explained() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO, StringIO
 from typing import Any
@@ -14,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from chassis.formats import LANGUAGES, Language
-from services.reporting.domain.cube import CONTENTS, Cube
+from services.reporting.domain.cube import CONTENTS, Content, Cube, Dimension, Role
+from services.reporting.domain.periods import Frequency
+from services.reporting.domain.table import Kind
 from services.reporting.pxweb.formats import Format, output, rendered
 from services.reporting.pxweb.jsonstat import plain
 from services.reporting.pxweb.labels import Labels
@@ -117,6 +121,43 @@ def test_px_has_its_keywords_and_the_cells_with_a_symbol_for_each_missing_one() 
     assert (keywords["DECIMALS"], keywords["SHOWDECIMALS"]) == ("1", "0")
     assert 'PRECISION("Statistikkvariabel","Median ventetid")=1;' in text
     assert ")=0;" not in text
+
+
+def _px_of(time: Dimension, chosen: Sequence[str]) -> str:
+    """A table of one content in these periods."""
+    cube = Cube(
+        id="trakt",
+        dimensions=(Dimension(CONTENTS, Role.CONTENTS, ("slots",)), replace(time, codes=tuple(chosen))),
+        contents=(Content("slots", Kind.COUNT, ()),),
+        version=1,
+        values=[0] * len(chosen),
+    )
+    return written("px", of=(Selection({}, (CONTENTS,), (time.id,)), cube)).decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "frequency", "periods", "expected"),
+    [
+        ("Tid", Frequency.MONTH, ["2025M11", "2025M12", "2026M01"], '("Måned")=TLIST(M1),"202511","202512","202601";'),
+        ("Tid", Frequency.QUARTER, ["2025K4", "2026K1"], '("Kvartal")=TLIST(Q1),"20254","20261";'),
+        ("Aar", Frequency.YEAR, ["2025", "2026"], '("År")=TLIST(A1),"2025","2026";'),
+        ("Tid", Frequency.MONTH, ["2026M01"], '("Måned")=TLIST(M1),"202601";'),
+    ],
+)
+def test_px_says_which_variable_is_time_and_of_when_its_values_are_between_values_and_codes(
+    name: str, frequency: Frequency, periods: list[str], expected: str
+) -> None:
+    text = _px_of(Dimension(name, Role.TIME, (), labels=frequency), periods)
+    assert f"\r\nTIMEVAL{expected}\r\n" in text
+    # The format wants it after the values of the variable.
+    assert text.rindex("\r\nVALUES(") < text.index("\r\nTIMEVAL(") < text.index("\r\nCODES(")
+
+
+@pytest.mark.parametrize("periods", [["2025M10", "2025M12"], ["2025M12", "2025M11"]])
+def test_px_does_not_call_periods_consecutive_that_are_not(periods: list[str]) -> None:
+    text = _px_of(Dimension("Tid", Role.TIME, (), labels=Frequency.MONTH), periods)
+    assert "TIMEVAL" not in text
+    assert f'CODES("Måned")="{periods[0]}","{periods[1]}";' in text
 
 
 def test_xlsx_holds_numbers_as_numbers_and_the_notes_on_a_sheet_of_their_own() -> None:

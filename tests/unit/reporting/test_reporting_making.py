@@ -9,7 +9,7 @@ import pytest
 from contracts import codelists, days
 from services.reporting import making, reading, views
 from services.reporting.domain import facts
-from services.reporting.making import code_version
+from services.reporting.origin import code_version
 
 
 @pytest.mark.parametrize("module", [facts, views, reading, making, days, codelists])

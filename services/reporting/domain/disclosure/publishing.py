@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from itertools import product
 
@@ -55,6 +56,8 @@ class Publication:
     """The contents that are not counted, and how they are made."""
     stock: bool = False
     """Whether it counts what is there at an instant: the same people again and again."""
+    codelists: Mapping[str, date] = field(default_factory=dict)
+    """The dated code lists that it is counted by, and of when they are."""
 
     def __post_init__(self) -> None:
         for axis in self.axes:
