@@ -182,7 +182,7 @@ class Releases:
             ]
             figures, _ = await reading.workforce()
             declared = await reading.declared(trial for slot in slots for trial in slot.trials)
-            return Facts(slots, declared, figures, on=oslo_day(cutoff), destroyed=keyring.destroyed)
+            return Facts(slots, declared, figures, on=oslo_day(cutoff), destroyed=keyring.gone)
         finally:
             for name, generation in built.items():
                 projection = next(each for each in NEEDED if each.name == name)

@@ -23,7 +23,7 @@ from services.reporting.releases import Entry, Manifest
 _HERE, _CONTRACTS = Path(__file__).parent, Path(contracts.__file__).parent
 _CODE = (
     _HERE / "domain",
-    *(_HERE / name for name in ("views.py", "reading.py", "making.py")),
+    *(_HERE / name for name in ("views.py", "kept.py", "declarations.py", "reading.py", "making.py")),
     # Code lists, days, and how events are read: with others the same events give other facts.
     _CONTRACTS,
 )
@@ -70,20 +70,26 @@ class Watched:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._destroyed: set[str] = set()
+        self._gone: set[str] = set()
 
     @property
-    def destroyed(self) -> int:
+    def gone(self) -> int:
         """Of how many persons."""
-        return len(self._destroyed)
+        return len(self._gone)
 
     async def key(self, person: str) -> bytes:
         """Raises KeyringError."""
         try:
             return await self._keyring.key(person)
         except KeyDestroyed:
-            self._destroyed.add(person)
+            self._gone.add(person)
             raise
+
+    async def destroyed(self, persons: Sequence[str]) -> set[str]:
+        """Raises KeyringUnavailable."""
+        found = await self._keyring.destroyed(persons)
+        self._gone |= found
+        return found
 
 
 class Cause(StrEnum):

@@ -76,6 +76,13 @@ class Period:
             first, length = 0, 12
         return self.year * 12 + first, self.year * 12 + first + length - 1
 
+    @property
+    def frequency(self) -> Frequency:
+        """Of the tables that have this period."""
+        if self.month is not None:
+            return Frequency.MONTH
+        return Frequency.YEAR if self.quarter is None else Frequency.QUARTER
+
     def holds(self, month: str) -> bool:
         """Whether a month (`2025M03`) lies in it."""
         return self.months[0] <= month_number(month) <= self.months[1]

@@ -171,7 +171,7 @@ def _timeval(dimensions: Sequence[Dimension], labels: Labels) -> Iterator[str]:
         periods = [Period.parse(code) for code in each.codes]
         if all(before.months[1] + 1 == after.months[0] for before, after in pairwise(periods)):
             listed = ",".join(_quoted(re.sub("[MK]", "", code)) for code in each.codes)
-            yield f"TIMEVAL({_quoted(labels.dimension(each))})=TLIST({_SCALES[periods[0].parts]}),{listed};"
+            yield f"TIMEVAL({_quoted(labels.dimension(each))})=TLIST({_SCALES[periods[0].frequency]}),{listed};"
 
 
 def _in_px(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,9 +173,14 @@ async def test_a_watched_keyring_counts_persons_whose_keys_are_gone_and_passes_e
                 raise KeyDestroyed(person)
             return b"k"
 
+        async def destroyed(self, persons: Sequence[str]) -> set[str]:
+            return set(persons) - {"there"}
+
     watched = Watched(Keys())
     assert await watched.key("there") == b"k"
     for person in ("gone", "gone", "away"):
         with pytest.raises(KeyDestroyed):
             await watched.key(person)
-    assert watched.destroyed == 2
+    assert watched.gone == 2
+    assert await watched.destroyed(["there", "gone", "erased"]) == {"gone", "erased"}
+    assert watched.gone == 3
