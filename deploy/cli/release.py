@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import Any
 
-from chassis.auth import ServiceTokens
 from chassis.clock import Clock
 from chassis.keyring import KeyringError, RemoteKeyring
 from chassis.rebuild import Broken, Headway, Incomplete
 from deploy.cli.context import Context, sources_of, unconfirmed
 from deploy.cli.heads import instant, positions_at
+from deploy.cli.http import service_tokens
 from deploy.cli.outcome import FAULT, OK, Fault, Usage, Wanting, fault_of
 from services.reporting.domain.releases import BadSchedule, Due, Schedule, due
 from services.reporting.making import NEEDED, SERVICE, Releases
@@ -202,7 +202,7 @@ async def _releases(context: Context, schedule: Schedule) -> AsyncIterator[Relea
         secrets = secrets_of(_settings(context))
     except BadKeys as bad:
         raise Usage(str(bad)) from bad
-    keyring = RemoteKeyring(context.settings.intake_url, ServiceTokens(context.settings, SERVICE))
+    keyring = RemoteKeyring(context.settings.intake_url, service_tokens(context.settings, SERVICE))
     try:
         yield Releases(context.database(SERVICE), context.settings, keyring, secrets, schedule)
     except KeyringError as error:
