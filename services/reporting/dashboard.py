@@ -27,6 +27,8 @@ FIRST = {"ventetid": ("within_promise_share", "median", "percentile_90")}
 """The figures that a reader sees first; where none are named, all."""
 MOST_EMPLOYERS = 6
 """More charts than these side by side compare nothing."""
+MOST_COLUMNS_BESIDE = 4
+"""Of a table with more, the last columns would be out of sight where the definitions stand beside it."""
 _ROWS_WITHIN = {"ventetid": WAITING_CODES.index("15_28") + 1, "ventetid_uker": WEEKS.index("22_28") + 1}
 """After how many rows day 28 is over."""
 _OF_EMPLOYEES = tuple(name for name, whole in CHARACTERISTICS.items() if whole == "head_count")
@@ -63,6 +65,11 @@ class Section:
     notes: Sequence[str] = ()
     empty: str | None = None
     unavailable: str | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether its tables need the whole width: the definitions then stand below."""
+        return any(len(part.table.columns) > MOST_COLUMNS_BESIDE for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -218,8 +225,7 @@ class Dashboard:
             scale = {value: percent(value, self.language, 0) for value in range(0, top + 1, step)}
             series = [Series(each, self._characteristic(name), self._last(each)) for name, each in points.items()]
             chart = lines(f"chart-{part_id}", *self._named(heading), series, scale)
-            years = sorted(next(iter(points.values())))
-            if any(later > year + 1 for year, later in pairwise(years)):
+            if any(_spans(each) for each in points.values()):
                 said.append(self._say("report.apart"))
         return Part(part_id, heading, chart, " ".join(said) or None, self._shown(cut, read))
 
@@ -231,6 +237,14 @@ class Dashboard:
             if share is not None:
                 return self._say("report.last_share", share=percent(share, self.language), year=str(year))
         return self._say("report.missing")
+
+
+def _spans(points: Mapping[int, Decimal | None]) -> bool:
+    """Whether a line is drawn over years that were not reported: only then is there a faint one to explain."""
+    return any(
+        later > year + 1 and points[year] is not None and points[later] is not None
+        for year, later in pairwise(sorted(points))
+    )
 
 
 def _share(cell: Cell) -> Decimal | None:

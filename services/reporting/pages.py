@@ -20,7 +20,7 @@ from contracts.codelists import municipalities
 from contracts.vocabulary import Intermediary, Measure
 from services.reporting.dashboard import Dashboard
 from services.reporting.domain import regions
-from services.reporting.presenting import region_name, selection
+from services.reporting.presenting import computed, region_name, selection
 from services.reporting.reading import Reading
 from services.reporting.requests import typed
 
@@ -62,6 +62,7 @@ def router(reading: Reading, texts: Texts) -> APIRouter:
             headers={"Cache-Control": "no-store"},
             sections=sections,
             selection=selection(asked.chosen.as_text(), texts, language),
+            computed=computed(web_of(request).service.clock.now(), texts, language),
             values=values,
             errors={name: texts.say(language, f"refused.{code}") for name, code in wrong.items()},
             regions=_listed_regions(texts, language),

@@ -119,10 +119,15 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
             return match in await person.read("/")
 
         await until(is_asked, "the question is on the candidate's page")
+        # Somebody else answers for a candidate only with a reason: the field is none that may be left out.
+        assert 'id="answer-note" name="answer-note" rows="4" maxlength="2000" required' in await counsellor.read(match)
         page = await person.read(match)
+        assert 'name="answer-note" rows="4" maxlength="2000" required' not in page
         said = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "accept"})
         assert (said.status_code, said.headers["location"]) == (303, match)
-        assert "Har sagt ja" in await person.read(match)
+        page_after = await person.read(match)
+        assert "Har sagt ja" in page_after
+        assert "Veilederen presenterer deg for arbeidsgiveren." in page_after
         again = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "decline"})
         assert again.status_code == 422, "the same form sent again with another answer"
 
@@ -134,6 +139,8 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
         await until(is_presented, "the candidate is on the employer's page")
         page = await employer.read(match)
         assert "Butikkmedarbeidere: 30 måneder" in page
+        assert "Du svarer på kandidaten." in page
+        assert "Du svarer på kandidaten." in await employer.read("/")
         no = await employer.send(page, f"{match}/steps/response", **{"response-response": "not_relevant"})
         assert (no.status_code, "Velg en grunn." in no.text) == (422, True)
         said = await employer.send(page, f"{match}/steps/response", **{"response-response": "interview"})

@@ -20,6 +20,7 @@ from deploy.cli.arguments import SERVICES, parse
 from deploy.cli.building import _plan, _positions
 from deploy.cli.context import owner_of, projection_named, projections_of
 from deploy.cli.heads import instant
+from deploy.cli.http import service_tokens
 from deploy.cli.outcome import Usage
 from deploy.cli.output import Output
 from deploy.cli.parked import _who
@@ -296,3 +297,10 @@ def test_who_asks_has_a_name_also_where_users_have_none(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert _who() == f"uid {os.getuid()}"
+
+
+def test_a_command_that_works_for_a_service_says_what_it_lacks_in_production() -> None:
+    settings = SimpleNamespace(environment="production", token_url=None, client_id=None, client_secret=None)
+    with pytest.raises(Usage) as wrong:
+        service_tokens(settings, "reporting")  # type: ignore[arg-type]  # as far as it is asked
+    assert "DUGNAD_TOKEN_URL" in wrong.value.message
