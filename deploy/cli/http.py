@@ -75,7 +75,7 @@ class _DevelopmentTokens:
         self._url, self._service = settings.intake_url, service
         self._held: tuple[float, str] | None = None
 
-    async def token(self, audience: str | None = None) -> str:
+    async def token(self, audience: str | None = None) -> str:  # noqa: ARG002 - intake alone is asked
         if self._held is None or monotonic() - self._held[0] > _HELD_SECONDS:
             async with httpx.AsyncClient(base_url=self._url, timeout=SECONDS) as client:
                 try:

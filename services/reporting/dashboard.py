@@ -7,7 +7,7 @@ said, never drawn as zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -78,6 +78,8 @@ class Dashboard:
 
     texts: Texts
     language: Language
+    called: Mapping[str, str] = field(default_factory=dict)
+    """Employers' names by their numbers, as far as they are known."""
 
     def sections(self, overview: Overview) -> list[Section]:
         """All of the page, in its order."""
@@ -190,9 +192,9 @@ class Dashboard:
 
     def _workforce(self, read: Read) -> Section:
         table = read.table
-        employers = sorted({str(row["org_number"]) for row in table.rows})
-        if len(employers) > MOST_EMPLOYERS:
-            said = self._say("report.choose_employer", number=len(employers))
+        employers = drawn_apart(table)
+        if not employers and table.rows:
+            said = self._say("report.choose_employer", number=len(_employers(table)))
             return self._section([read], [Part(table.id, None, None, said, self._shown(table, read))])
         parts = [
             self._shares(read, org_number, whole, names)
@@ -206,7 +208,7 @@ class Dashboard:
             row for row in read.table.rows if row["org_number"] == org_number and str(row["characteristic"]) in names
         ]
         part_id = f"arbeidsstyrke-{org_number}-{whole}"
-        heading = self._say(f"report.{whole}", org_number=org_number)
+        heading = self._say(f"report.{whole}", employer=self._employer(org_number))
         columns = tuple(column for column in read.table.columns if column.id != "org_number")
         cut = replace(read.table, rows=rows, columns=columns, filters={"org_number": org_number})
         points = {
@@ -229,6 +231,12 @@ class Dashboard:
                 said.append(self._say("report.apart"))
         return Part(part_id, heading, chart, " ".join(said) or None, self._shown(cut, read))
 
+    def _employer(self, org_number: str) -> str:
+        name = self.called.get(org_number)
+        if name is None:
+            return self._say("report.employer_number", org_number=org_number)
+        return self._say("report.employer", name=name, org_number=org_number)
+
     def _characteristic(self, code: str) -> str:
         return written(code, Column("characteristic", Kind.CATEGORY), self.texts, self.language)
 
@@ -237,6 +245,16 @@ class Dashboard:
             if share is not None:
                 return self._say("report.last_share", share=percent(share, self.language), year=str(year))
         return self._say("report.missing")
+
+
+def drawn_apart(workforce: Table) -> Sequence[str]:
+    """The numbers of the employers that have a chart each; none where they are too many."""
+    employers = _employers(workforce)
+    return employers if len(employers) <= MOST_EMPLOYERS else ()
+
+
+def _employers(workforce: Table) -> Sequence[str]:
+    return sorted({str(row["org_number"]) for row in workforce.rows})
 
 
 def _spans(points: Mapping[int, Decimal | None]) -> bool:

@@ -201,7 +201,9 @@ async def test_a_rebuild_as_of_an_instant_holds_what_had_been_recorded_by_then(
     await needs(world, 3)
     code, _, err = await dugnad("log", "head", "intake", "--at", later.isoformat())
     assert code == 2
-    assert err == "dugnad: intake: Choose an instant that is at least a minute old.\n", "in the language of the commands"
+    assert err == "dugnad: intake: Choose an instant that is at least a minute old.\n", (
+        "in the language of the commands"
+    )
     await world.clock(MONDAY + timedelta(minutes=10))
     at = (MONDAY + timedelta(minutes=4)).isoformat()
     code, out, _ = await dugnad("log", "head", "intake", "--at", at, "--json")
