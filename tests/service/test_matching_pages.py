@@ -128,6 +128,8 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
         page_after = await person.read(match)
         assert "Har sagt ja" in page_after
         assert "Veilederen presenterer deg for arbeidsgiveren." in page_after
+        # A yes can be taken back, so the way to it stays.
+        assert match in await person.read("/")
         again = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "decline"})
         assert again.status_code == 422, "the same form sent again with another answer"
 
@@ -196,6 +198,28 @@ async def test_pages_hide_what_is_not_the_readers(settings: Settings) -> None:
         assert "csrf_token" in page
         await own.log_in("analyst")
         assert "Siden er for formidlere" in await own.read("/")
+
+
+async def test_a_decision_maker_reads_along_and_is_offered_nothing_that_only_counsellors_may(
+    settings: Settings,
+) -> None:
+    async with matching_world(settings) as world:
+        (slot_id,) = (await world.need(intermediary="nav")).slot_ids
+        candidate_id = await world.candidate()
+        await world.get(f"/slots/{slot_id}/candidates", "counsellor-nav")
+        proposed = await world.post(f"/slots/{slot_id}/matches", {"candidate_id": candidate_id}, "counsellor-nav")
+        match_id = proposed.json()["match_id"]
+        reader, counsellor = browser(world), browser(world)
+        await counsellor.log_in("counsellor-nav")
+        await reader.log_in("decision-maker")
+        offered, shown = await counsellor.read("/"), await reader.read("/")
+        for link in ('href="/plan"', f'href="/slots/{slot_id}"', "Å gjøre nå"):
+            assert (link in offered, link in shown) == (True, False), link
+        assert "Mester Grønn Lier" in shown
+        match = await reader.read(f"/matches/{match_id}")
+        assert "/steps/" not in match
+        assert f"/slots/{slot_id}" not in match
+        assert "/steps/question" in await counsellor.read(f"/matches/{match_id}")
 
 
 async def test_an_employer_reads_the_whole_short_profile_of_whom_is_presented(settings: Settings) -> None:

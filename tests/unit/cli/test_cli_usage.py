@@ -81,10 +81,15 @@ def test_the_executable_works_from_any_folder(tmp_path: Path) -> None:
         ["log", "head", "nothing"],
     ],
 )
-def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
+def test_wrong_usage_ends_with_two_and_one_line_that_says_where_to_look(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         parse(argv)
     assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"dugnad: .+ \(`dugnad[a-z ]* --help` says how\)\n", printed.err)
 
 
 @pytest.mark.parametrize(
