@@ -86,7 +86,7 @@ async def test_an_operator_sees_everything_and_builds_the_facts_as_of_an_instant
         variables |= {"DUGNAD_RELEASE_SCHEDULE": str(tmp_path / "schedule.toml")}
         variables |= {"DUGNAD_RELEASE_RECORD_KEY": "a1" * 32, "DUGNAD_RELEASE_NOISE_KEY": "b2" * 32}
         code, out = await _dugnad(variables, "release", "seal", "--at", BEGIN.isoformat())
-        assert (code, out.splitlines()[-1]) == (0, "2024-12-15: there is nothing to publish yet")
+        assert (code, out.splitlines()[-1]) == (0, "2024-12-15 is sealed: publish it, or leave it")
 
 
 async def _at(urls: dict[str, str], at: datetime) -> None:
