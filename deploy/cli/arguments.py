@@ -26,7 +26,7 @@ exit codes:
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The options, with `verb` and, where there is one, `action`. Ends the process with 2 for what is unknown."""
-    parser = _Parser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="dugnad", description=_ABOUT, epilog=_ENVIRONMENT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
