@@ -51,6 +51,7 @@ SCOPES = {
     "keys:read": "Read persons' keys (services only)",
     "eligibility:read": "Ask whether rules about a person hold (services only)",
     "names:read": "Read a person's name, audited",
+    "employers:read": "Look employers up in the register of units (services only)",
     "audit:read": "Read who read what about whom",
     "operate": "Operate the service",
 }

@@ -113,7 +113,7 @@ _ALL = (
     _service("intake"),
     _service("matching", "keys:read", "eligibility:read", "names:read"),
     _service("followup", "keys:read", "eligibility:read", "names:read"),
-    _service("reporting", "keys:read"),
+    _service("reporting", "keys:read", "employers:read"),
 )
 PERSONAS: Mapping[str, Persona] = MappingProxyType({persona.name: persona for persona in _ALL})
 

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.auth import Visitor, authenticated
 from chassis.formats import LANGUAGES
+from chassis.ids import is_id
 from chassis.issuer import PERSONAS, TOKEN_SECONDS, CandidateMissing, DevIssuer, PersonaUnknown
 from chassis.middleware import LANGUAGE_COOKIE
 from chassis.pages import page_router
@@ -63,7 +64,11 @@ async def log_in(
     try:
         if persona in PERSONAS and PERSONAS[persona].is_service:
             raise PersonaUnknown(persona)
-        token = issuer.token(persona, clean_text(candidate_id) or None)
+        candidate_id = clean_text(candidate_id)
+        if persona == "candidate" and candidate_id and not is_id(candidate_id):
+            # The short reference that counsellors read: with it everything would be empty, without a word why.
+            return _page(request, goes_to, 422, candidate_id=web.texts.say(language, "field.candidate_id_form"))
+        token = issuer.token(persona, candidate_id or None)
     except PersonaUnknown:
         return _page(request, goes_to, 422, persona=web.texts.say(language, "field.missing"))
     except CandidateMissing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,16 @@ class _Keys:
         return set(persons) if self._raises is not None else set()
 
 
+@dataclass(frozen=True)
+class _Employers:
+    """Who is called what, as far as the test says."""
+
+    called: Mapping[str, str]
+
+    async def of(self, org_numbers: Iterable[str]) -> dict[str, str]:
+        return {number: self.called[number] for number in org_numbers if number in self.called}
+
+
 def both_cases() -> dict[str, dict[str, Any]]:
     """The documents that both cases lead to, as the system test knows them, with what both persons declared."""
     views: dict[str, dict[str, Any]] = json.loads(json.dumps(_CASES["reporting"]))
@@ -143,14 +153,15 @@ def app_of(
     settings: Settings,
     *,
     raises: Callable[[str], Exception] | None = None,
+    called: Mapping[str, str] | None = None,
 ) -> FastAPI:
-    """The page, over these documents. `raises` is what the keyring answers instead of a key."""
+    """The page, over these documents. `raises` is what the keyring answers instead of a key; `called` are employers."""
     keys: Keyring = _Keys(raises)
     reading = Reading(Documents(views), keys)
     templates = Path(services.reporting.__file__).parent / "templates"
     return create_app(
         StillService(settings),
-        routers=[pages.router(reading, TEXTS)],
+        routers=[pages.router(reading, TEXTS, _Employers(called or {}))],
         texts=TEXTS,
         title="reporting",
         pages=Pages(TEXTS, templates, menu=[Link("/", "report.title")]),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import NoReturn
 
 SERVICES = ("intake", "matching", "followup", "reporting")
 WRITING = SERVICES[:3]
@@ -25,7 +26,7 @@ exit codes:
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The options, with `verb` and, where there is one, `action`. Ends the process with 2 for what is unknown."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="dugnad", description=_ABOUT, epilog=_ENVIRONMENT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -90,6 +91,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     lost = _verb(of_log, "lost", "events that a restored database knows nothing of: only the topic has them")
     lost.add_argument("service", choices=WRITING)
     return parser.parse_args(argv)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error of the commands is said."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"dugnad: {message} (`{self.prog} --help` says how)\n")
 
 
 def _workers(text: str) -> int:

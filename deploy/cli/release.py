@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import Any
 
-from chassis.auth import ServiceTokens
 from chassis.clock import Clock
 from chassis.keyring import KeyringError, RemoteKeyring
 from chassis.rebuild import Broken, Headway, Incomplete
 from deploy.cli.context import Context, sources_of, unconfirmed
 from deploy.cli.heads import instant, positions_at
+from deploy.cli.http import service_tokens
 from deploy.cli.outcome import FAULT, OK, Fault, Usage, Wanting, fault_of
 from services.reporting.domain.releases import BadSchedule, Due, Schedule, due
 from services.reporting.making import NEEDED, SERVICE, Releases
@@ -55,7 +55,7 @@ async def plan(context: Context) -> int:
 
 
 async def seal(context: Context) -> int:
-    """Make and seal the oldest release that is due, or the one named."""
+    """Make and seal the oldest release that is due and has something in it, or the one named."""
     store, schedule = _store(context), _schedule(context)
     wanted = await _due(context, store, schedule)
     sealed = set(await store.sealed())
@@ -64,25 +64,35 @@ async def seal(context: Context) -> int:
     open_ones = [release for release in groups if release not in sealed or context.options.again]
     if asked is None and not open_ones:
         raise Usage("nothing is due that is not sealed: `dugnad release plan` says what is due")
-    release = open_ones[0] if asked is None else asked
-    if release not in groups:
-        raise Usage(f"{release} is not due; these are: {', '.join(groups) or 'none'}")
-    name = _free(release, sealed) if context.options.again else release
+    if asked is not None and asked not in groups:
+        raise Usage(f"{asked} is not due: `dugnad release plan` says what is")
+    made, passed = None, []
     async with _releases(context, schedule) as releases:
-        parts = groups[release]
-        sources = sorted({source for projection in NEEDED for source in sources_of(projection)})
-        positions = await positions_at(context, sources, parts[0].cutoff)
-        with context.output.progress(name) as progress:
-
-            def tell(_: str, headway: Headway) -> None:
-                progress.tell(headway.folded, headway.total, headway.rate)
-
-            manifest = await releases.seal(name, parts, positions, tell)
-    if manifest is None:
-        context.output.give({"release": name, "sealed": False}, [f"{name}: there is nothing to publish yet"])
+        # What has nothing in it is never sealed: the oldest one would stand in the way of all others for ever.
+        for release in open_ones if asked is None else [asked]:
+            name = _free(release, sealed) if context.options.again else release
+            if (made := await _made(context, releases, name, groups[release])) is not None:
+                break
+            passed.append(name)
+    lines = [f"{name}: there is nothing to publish yet" for name in passed]
+    if made is None:
+        context.output.give({"release": passed[-1], "sealed": False}, lines)
         return OK
-    context.output.give(manifest.document(), [*_lines(manifest), f"{name} is sealed: publish it, or leave it"])
+    lines += [*_lines(made), f"{made.release} is sealed: publish it, or leave it"]
+    context.output.give(made.document(), lines)
     return OK
+
+
+async def _made(context: Context, releases: Releases, name: str, parts: Sequence[Due]) -> Manifest | None:
+    """Sealed; None where there is nothing to publish yet."""
+    sources = sorted({source for projection in NEEDED for source in sources_of(projection)})
+    positions = await positions_at(context, sources, parts[0].cutoff)
+    with context.output.progress(name) as progress:
+
+        def tell(_: str, headway: Headway) -> None:
+            progress.tell(headway.folded, headway.total, headway.rate)
+
+        return await releases.seal(name, parts, positions, tell)
 
 
 async def publish(context: Context) -> int:
@@ -202,7 +212,7 @@ async def _releases(context: Context, schedule: Schedule) -> AsyncIterator[Relea
         secrets = secrets_of(_settings(context))
     except BadKeys as bad:
         raise Usage(str(bad)) from bad
-    keyring = RemoteKeyring(context.settings.intake_url, ServiceTokens(context.settings, SERVICE))
+    keyring = RemoteKeyring(context.settings.intake_url, service_tokens(context.settings, SERVICE))
     try:
         yield Releases(context.database(SERVICE), context.settings, keyring, secrets, schedule)
     except KeyringError as error:

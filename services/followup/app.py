@@ -8,6 +8,7 @@ from typing import get_args
 from fastapi import FastAPI
 
 from chassis.auth import ServiceTokens
+from chassis.employers import EmployerNames, IntakeEmployers
 from chassis.keyring import Keyring, RemoteKeyring
 from chassis.pages import Link, Pages
 from chassis.service import Service
@@ -24,7 +25,12 @@ from services.followup.intake import IntakePersons, Persons
 HERE = Path(__file__).parent
 
 
-def create_followup(settings: Settings, keyring: Keyring | None = None, persons: Persons | None = None) -> Followup:
+def create_followup(
+    settings: Settings,
+    keyring: Keyring | None = None,
+    persons: Persons | None = None,
+    employers: EmployerNames | None = None,
+) -> Followup:
     """The service without its web app; nothing connects yet. Keys, names and eligibility come from intake."""
     tokens = ServiceTokens(settings, "followup")
     service = Service("followup", settings)
@@ -35,12 +41,18 @@ def create_followup(settings: Settings, keyring: Keyring | None = None, persons:
     for reaction in reactions.REACTIONS:
         service.add_reaction(log, reaction)
     counsellors = Counsellors(service.database("followup"))
-    return Followup(service, log, persons or IntakePersons(settings.intake_url, tokens), counsellors)
+    persons = persons or IntakePersons(settings.intake_url, tokens)
+    return Followup(service, log, persons, employers or IntakeEmployers(settings.intake_url, tokens), counsellors)
 
 
-def create_app(settings: Settings, keyring: Keyring | None = None, persons: Persons | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    keyring: Keyring | None = None,
+    persons: Persons | None = None,
+    employers: EmployerNames | None = None,
+) -> FastAPI:
     """Followup's web app; its lifespan starts and stops the service."""
-    followup = create_followup(settings, keyring, persons)
+    followup = create_followup(settings, keyring, persons, employers)
     texts = Texts(HERE / "texts")
     return create_web_app(
         followup.service,

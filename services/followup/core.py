@@ -13,6 +13,7 @@ from typing import Any
 
 from chassis.auth import NotFound, Principal
 from chassis.commands import Answer, CommandContext, Decision, Done, Loaded, Subjects
+from chassis.employers import EmployerNames
 from chassis.eventlog import EventLog
 from chassis.problems import busy
 from chassis.projection import Document
@@ -97,6 +98,7 @@ class Followup:
     service: Service
     log: EventLog
     persons: Persons
+    employers: EmployerNames
     counsellors: Counsellors
 
     @property

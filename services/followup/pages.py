@@ -88,6 +88,9 @@ def router(followup: Followup) -> APIRouter:
             request,
             "worklist.html",
             groups=[(name.value, cases) for name, cases in by_group.items() if cases],
+            employers=await followup.employers.of(
+                each["case"]["org_number"] for cases in by_group.values() for each in cases
+            ),
             is_party=party is not None,
             counts=counts,
             # Candidates have a case, and no places.
@@ -146,6 +149,7 @@ def case_page(followup: Followup) -> CasePage:
             case=case,
             place=place_of(case["match"], language_of(request)),
             name=await followup.persons.name(case["candidate_id"]),
+            employers=await followup.employers.of([case["org_number"]]),
             where=status(case).value,
             step=next_step(case, today, party),
             agreement=None if agreement is None else agreement[1],

@@ -107,7 +107,8 @@ def matches_router(matching: Matching) -> APIRouter:
         texts, language = web_of(request).texts, language_of(request)
         shown = await reading.match_shown(matching, principal, document, texts, language)
         shown["name"] = await reading.name_of(matching, principal, document)
-        shown["employer_name"] = await matching.names.employer(match["org_number"])
+        called = await matching.names.employers([match["org_number"]])
+        shown["employer_name"] = called.get(match["org_number"])
         # A browser gets the page of the same address.
         return resource(shown, version=match.version, headers={"Vary": "Accept"})
 

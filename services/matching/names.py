@@ -1,14 +1,17 @@
 """What people and employers are called, asked of intake while a page is made.
 
-Invariant: a name is passed on and never kept; where it does not come, the page says less and stands all the same.
+Invariant: a person's name is passed on and never kept; where a name does not come, the page says less and stands all
+the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import httpx
 
+from chassis.employers import IntakeEmployers
 from chassis.errors import DependencyDown
 from chassis.keyring import ServiceTokenSource
 from chassis.telemetry import carry
@@ -23,8 +26,8 @@ class Names(Protocol):
         """What the person is called; None where it cannot be told, now or at all."""
         ...
 
-    async def employer(self, org_number: str) -> str | None:
-        """What the register of units calls an employer; None where it cannot be told."""
+    async def employers(self, org_numbers: Iterable[str]) -> dict[str, str]:
+        """What the register of units calls employers, by their numbers; without those that cannot be told."""
         ...
 
 
@@ -35,18 +38,15 @@ class IntakeNames:
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
         self._client = client or httpx.AsyncClient(timeout=_TIMEOUT, event_hooks={"request": [carry]})
+        self._employers = IntakeEmployers(base_url, tokens, client=self._client)
 
     async def name(self, candidate_id: str) -> str | None:
-        return await self._named(f"/candidates/{candidate_id}/name")
-
-    async def employer(self, org_number: str) -> str | None:
-        return await self._named(f"/employers/{org_number}")
-
-    async def _named(self, path: str) -> str | None:
-        url = f"{self._base_url}{path}"
         try:
             headers = {"Authorization": f"Bearer {await self._tokens.token()}"}
-            answer = await self._client.get(url, headers=headers)
+            answer = await self._client.get(f"{self._base_url}/candidates/{candidate_id}/name", headers=headers)
             return str(answer.json()["name"]) if answer.status_code == httpx.codes.OK else None
         except (httpx.HTTPError, DependencyDown, ValueError, KeyError, TypeError):
             return None
+
+    async def employers(self, org_numbers: Iterable[str]) -> dict[str, str]:
+        return await self._employers.of(org_numbers)

@@ -199,10 +199,12 @@ async def _front(matching: Matching, request: Request, principal: Principal) -> 
     needs: list[Document] = []
     to_do: list[Document] = []
     matches: list[Document] = []
+    works = "matches:write" in principal.scopes
     if principal.intermediary is not None and "needs:read" in principal.scopes:
         found = await reading.list_needs(matching, principal, page, intermediary=principal.intermediary)
         needs = [{**need, **work_in_words(need, language), "waiting": _waiting(need)} for need in found[:SHOWN]]
-        to_do = [{**each, **work_in_words(each, language)} for each in await tasks(matching, principal)]
+        if works:
+            to_do = [{**each, **work_in_words(each, language)} for each in await tasks(matching, principal)]
     elif "matches:read" in principal.scopes:
         found = await reading.list_matches(matching, principal, page)
         await reading.audit_matches(matching, principal, found)
@@ -210,11 +212,15 @@ async def _front(matching: Matching, request: Request, principal: Principal) -> 
             {**match, "next": next_step(match, today), **await _work(matching, match, language)} for match in found
         ]
     if principal.candidate_id is not None:
-        matches = [match for match in matches if match["next"] == "wait_for_candidate"]
+        # What is to be answered, and what was said yes to: a yes can be taken back until the employer sees the name.
+        matches = [match for match in matches if steps_for("candidate", match, today)]
     return web_of(request).pages.render(
         request,
         "front.html",
         needs=needs,
+        employers=await matching.names.employers(need["org_number"] for need in needs),
+        # A decision maker reads along; what only counsellors may do is not offered.
+        works=works,
         tasks=to_do[:SHOWN],
         matches=matches[:SHOWN],
         more=len(needs) >= SHOWN or len(matches) > SHOWN,
@@ -295,9 +301,12 @@ async def match_page(
         version=match.version,
         reader=reader,
         next=next_step(document, today),
-        steps=steps_for(reader, document, today),
+        steps=[
+            step for step in steps_for(reader, document, today) if not principal.scopes.isdisjoint(STEPS[step].scopes)
+        ],
+        works="matches:write" in principal.scopes,
         work=await _work(matching, document, language),
-        employer=await matching.names.employer(document["org_number"]),
+        employer=(await matching.names.employers([document["org_number"]])).get(document["org_number"]),
         short=short_reference,
         name=await reading.name_of(matching, principal, document),
         profile=None if profile is None else profile_in_words(profile, language),

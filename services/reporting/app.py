@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from chassis import web
 from chassis.auth import ServiceTokens
+from chassis.employers import IntakeEmployers
 from chassis.keyring import Keyring, RemoteKeyring
 from chassis.pages import Link, Pages
 from chassis.service import Service
@@ -26,11 +27,13 @@ HERE = Path(__file__).parent
 
 
 def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
-    """The app of reporting. Nothing connects before its lifespan starts. Persons' keys come from intake."""
+    """The app of reporting. Nothing connects before its lifespan starts. Persons' keys and employers' names come from
+    intake."""
     service = Service(name="reporting", settings=settings)
     for projection in views.PROJECTIONS:
         service.add_projection(projection)
-    reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, ServiceTokens(settings, "reporting")))
+    tokens = ServiceTokens(settings, "reporting")
+    reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, tokens))
     service.run_beside(reading.keep_counting)
     texts = Texts(HERE / "texts")
     live = Base(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read")
@@ -41,7 +44,7 @@ def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
         service,
         routers=[
             api.router(reading, texts),
-            pages.router(reading, texts),
+            pages.router(reading, texts, IntakeEmployers(settings.intake_url, tokens)),
             pxweb.router(live),
             pxweb.router(public),
             older.router(public),

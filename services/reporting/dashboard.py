@@ -7,7 +7,7 @@ said, never drawn as zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -27,6 +27,8 @@ FIRST = {"ventetid": ("within_promise_share", "median", "percentile_90")}
 """The figures that a reader sees first; where none are named, all."""
 MOST_EMPLOYERS = 6
 """More charts than these side by side compare nothing."""
+MOST_COLUMNS_BESIDE = 4
+"""Of a table with more, the last columns would be out of sight where the definitions stand beside it."""
 _ROWS_WITHIN = {"ventetid": WAITING_CODES.index("15_28") + 1, "ventetid_uker": WEEKS.index("22_28") + 1}
 """After how many rows day 28 is over."""
 _OF_EMPLOYEES = tuple(name for name, whole in CHARACTERISTICS.items() if whole == "head_count")
@@ -64,6 +66,11 @@ class Section:
     empty: str | None = None
     unavailable: str | None = None
 
+    @property
+    def wide(self) -> bool:
+        """Whether its tables need the whole width: the definitions then stand below."""
+        return any(len(part.table.columns) > MOST_COLUMNS_BESIDE for part in self.parts)
+
 
 @dataclass(frozen=True)
 class Dashboard:
@@ -71,6 +78,8 @@ class Dashboard:
 
     texts: Texts
     language: Language
+    called: Mapping[str, str] = field(default_factory=dict)
+    """Employers' names by their numbers, as far as they are known."""
 
     def sections(self, overview: Overview) -> list[Section]:
         """All of the page, in its order."""
@@ -183,9 +192,9 @@ class Dashboard:
 
     def _workforce(self, read: Read) -> Section:
         table = read.table
-        employers = sorted({str(row["org_number"]) for row in table.rows})
-        if len(employers) > MOST_EMPLOYERS:
-            said = self._say("report.choose_employer", number=len(employers))
+        employers = drawn_apart(table)
+        if not employers and table.rows:
+            said = self._say("report.choose_employer", number=len(_employers(table)))
             return self._section([read], [Part(table.id, None, None, said, self._shown(table, read))])
         parts = [
             self._shares(read, org_number, whole, names)
@@ -199,7 +208,7 @@ class Dashboard:
             row for row in read.table.rows if row["org_number"] == org_number and str(row["characteristic"]) in names
         ]
         part_id = f"arbeidsstyrke-{org_number}-{whole}"
-        heading = self._say(f"report.{whole}", org_number=org_number)
+        heading = self._say(f"report.{whole}", employer=self._employer(org_number))
         columns = tuple(column for column in read.table.columns if column.id != "org_number")
         cut = replace(read.table, rows=rows, columns=columns, filters={"org_number": org_number})
         points = {
@@ -218,10 +227,15 @@ class Dashboard:
             scale = {value: percent(value, self.language, 0) for value in range(0, top + 1, step)}
             series = [Series(each, self._characteristic(name), self._last(each)) for name, each in points.items()]
             chart = lines(f"chart-{part_id}", *self._named(heading), series, scale)
-            years = sorted(next(iter(points.values())))
-            if any(later > year + 1 for year, later in pairwise(years)):
+            if any(_spans(each) for each in points.values()):
                 said.append(self._say("report.apart"))
         return Part(part_id, heading, chart, " ".join(said) or None, self._shown(cut, read))
+
+    def _employer(self, org_number: str) -> str:
+        name = self.called.get(org_number)
+        if name is None:
+            return self._say("report.employer_number", org_number=org_number)
+        return self._say("report.employer", name=name, org_number=org_number)
 
     def _characteristic(self, code: str) -> str:
         return written(code, Column("characteristic", Kind.CATEGORY), self.texts, self.language)
@@ -231,6 +245,24 @@ class Dashboard:
             if share is not None:
                 return self._say("report.last_share", share=percent(share, self.language), year=str(year))
         return self._say("report.missing")
+
+
+def drawn_apart(workforce: Table) -> Sequence[str]:
+    """The numbers of the employers that have a chart each; none where they are too many."""
+    employers = _employers(workforce)
+    return employers if len(employers) <= MOST_EMPLOYERS else ()
+
+
+def _employers(workforce: Table) -> Sequence[str]:
+    return sorted({str(row["org_number"]) for row in workforce.rows})
+
+
+def _spans(points: Mapping[int, Decimal | None]) -> bool:
+    """Whether a line is drawn over years that were not reported: only then is there a faint one to explain."""
+    return any(
+        later > year + 1 and points[year] is not None and points[later] is not None
+        for year, later in pairwise(sorted(points))
+    )
 
 
 def _share(cell: Cell) -> Decimal | None:

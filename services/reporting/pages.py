@@ -5,6 +5,7 @@ Invariant: it works without JavaScript, says what to do where there is nothing, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -12,22 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import require
+from chassis.employers import EmployerNames
 from chassis.formats import Language
 from chassis.pages import page_router
 from chassis.texts import Texts
 from chassis.web import language_of, web_of
 from contracts.codelists import municipalities
 from contracts.vocabulary import Intermediary, Measure
-from services.reporting.dashboard import Dashboard
+from services.reporting.dashboard import Dashboard, Section, drawn_apart
 from services.reporting.domain import regions
-from services.reporting.presenting import region_name, selection
+from services.reporting.presenting import computed, region_name, selection
 from services.reporting.reading import Reading
 from services.reporting.requests import typed
 
 _LONGEST = 60
 
 
-def router(reading: Reading, texts: Texts) -> APIRouter:
+def router(reading: Reading, texts: Texts, employers: EmployerNames) -> APIRouter:
     """`/` of reporting."""
     pages = page_router()
 
@@ -54,7 +56,11 @@ def router(reading: Reading, texts: Texts) -> APIRouter:
         }
         values = {name: value.strip()[:_LONGEST] for name, value in values.items()}
         asked, wrong = typed(values)
-        sections = [] if wrong else Dashboard(texts, language).sections(await reading.overview(asked))
+        sections: Sequence[Section] = ()
+        if not wrong:
+            overview = await reading.overview(asked)
+            called = await employers.of(drawn_apart(overview.workforce.table))
+            sections = Dashboard(texts, language, called).sections(overview)
         return web_of(request).pages.render(
             request,
             "dashboard.html",
@@ -62,6 +68,7 @@ def router(reading: Reading, texts: Texts) -> APIRouter:
             headers={"Cache-Control": "no-store"},
             sections=sections,
             selection=selection(asked.chosen.as_text(), texts, language),
+            computed=computed(web_of(request).service.clock.now(), texts, language),
             values=values,
             errors={name: texts.say(language, f"refused.{code}") for name, code in wrong.items()},
             regions=_listed_regions(texts, language),

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from chassis.formats import NBSP, Language, decimals, percent, whole
+from chassis.formats import NBSP, Language, decimals, long_date, percent, whole
 from chassis.texts import Texts
+from contracts.days import OSLO
 from services.reporting.domain import regions
 from services.reporting.domain.table import Cell, Column, Kind, Table
 from services.reporting.reading import Read
@@ -158,6 +160,13 @@ def complete_sentences(complete_to: Mapping[str, int], texts: Texts, language: L
         else texts.say(language, "report.nothing_yet", source=source)
         for source, position in complete_to.items()
     ]
+
+
+def computed(at: datetime, texts: Texts, language: Language) -> str:
+    """When the figures of a page were computed, on the clocks of Oslo: on paper nothing else tells."""
+    local = at.astimezone(OSLO)
+    time = local.strftime("%H.%M" if language == "nb" else "%H:%M")
+    return texts.say(language, "report.computed", day=long_date(local, language), time=time)
 
 
 def written(cell: Cell, column: Column, texts: Texts, language: Language) -> str:

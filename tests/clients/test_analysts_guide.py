@@ -47,7 +47,7 @@ def said(served: Served, command: list[str | Path], program: str, folder: Path) 
     [
         (0, r"trakt From need to job, by region(.|\n)*'value': \d"),
         (1, r"Contents +All places +Share within 28 days"),
-        (2, r"Immigrant background: immigrant +2024M01"),
+        (2, r"Characteristic +Month +Starts +Hires\n0 +Total +20\d\dM\d\d +\d+"),
         (3, r"held +missed"),
     ],
 )

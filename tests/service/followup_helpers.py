@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from chassis.auth import ServiceTokens
 from chassis.commands import Answer, CommandContext, Decision
+from chassis.employers import IntakeEmployers
 from chassis.ids import new_id
 from chassis.issuer import MESTER_GRONN, DevIssuer
 from chassis.keyring import RemoteKeyring
@@ -211,7 +212,7 @@ async def running(settings: Settings) -> AsyncIterator[World]:
             client = httpx.AsyncClient(transport=_Transport(line))
             keyring = RemoteKeyring(settings.intake_url, tokens, client=client)
             persons = IntakePersons(settings.intake_url, tokens, client=client)
-            app = create_app(settings, keyring, persons)
+            app = create_app(settings, keyring, persons, IntakeEmployers(settings.intake_url, tokens, client=client))
             async with (
                 client,
                 app.router.lifespan_context(app),
@@ -233,7 +234,9 @@ async def another(world: World) -> AsyncIterator[World]:
     tokens = ServiceTokens(world.settings, "followup")
     async with httpx.AsyncClient(transport=_Transport(world.line)) as client:
         keyring = RemoteKeyring(world.settings.intake_url, tokens, client=client)
-        app = create_app(world.settings, keyring, IntakePersons(world.settings.intake_url, tokens, client=client))
+        persons = IntakePersons(world.settings.intake_url, tokens, client=client)
+        employers = IntakeEmployers(world.settings.intake_url, tokens, client=client)
+        app = create_app(world.settings, keyring, persons, employers)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://followup-2.test") as http,

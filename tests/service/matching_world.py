@@ -6,7 +6,7 @@ Invariant: a test waits until matching has folded what happened elsewhere, by po
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -55,8 +55,8 @@ class NamesOf:
         self.asked.append(candidate_id)
         return f"Navn {candidate_id}"
 
-    async def employer(self, org_number: str) -> str | None:
-        return "Mester Grønn Lier" if org_number == MESTER_GRONN else None
+    async def employers(self, org_numbers: Iterable[str]) -> dict[str, str]:
+        return {MESTER_GRONN: "Mester Grønn Lier"} if MESTER_GRONN in org_numbers else {}
 
 
 @dataclass

@@ -158,6 +158,26 @@ async def test_a_damaged_manifest_stops_its_own_release_and_no_other(world: Worl
     assert (await dugnad("release", "publish", f"{RELEASE}.2", "--yes"))[0] == 0
 
 
+async def test_a_release_with_nothing_in_it_does_not_stand_in_the_way_of_the_next(
+    dugnad: Dugnad, tmp_path: Path
+) -> None:
+    yearly = '[tables.arbeidsstyrke]\nsince = "2023"\npreliminary = 1\nfinal = 200\n'
+    (tmp_path / "schedule.toml").write_text(SCHEDULE + yearly)
+    code, out, _ = await dugnad("release", "seal", "2024-01-15", *AT)
+    assert (code, out.splitlines()[-1]) == (0, "2024-01-15: there is nothing to publish yet")
+    code, out, err = await dugnad("release", "seal", *AT)
+    assert code == 0, err
+    assert [line for line in out.splitlines() if "ETA" not in line] == [
+        "2024-01-15: there is nothing to publish yet",
+        "2025-01-15: there is nothing to publish yet",
+        "2026-01-15: there is nothing to publish yet",
+        "ventetid 2025M11: preliminary, new",
+        f"{RELEASE} is sealed: publish it, or leave it",
+    ]
+    code, _, err = await dugnad("release", "seal", "2026-02-16", *AT)
+    assert (code, err) == (2, "dugnad: 2026-02-16 is not due: `dugnad release plan` says what is\n")
+
+
 async def test_what_a_release_lacks_is_said_before_anything_is_made(
     world: World, dugnad: Dugnad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

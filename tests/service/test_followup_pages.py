@@ -128,7 +128,9 @@ async def test_a_case_goes_from_agreement_to_job_by_forms_alone(world: World) ->
     work = await counsellor.get("/")
     Outline(work.text).check()
     assert "Venter på deg" in plain(work.text)
-    assert "Butikkmedarbeidere i Lier 315486890 Lag avtale Veileder 3. februar 2025" in plain(work.text)
+    assert "Butikkmedarbeidere i Lier MESTER GRØNN LIER (SYNTETISK) Lag avtale Veileder 3. februar 2025" in plain(
+        work.text
+    )
 
     page = await counsellor.get(f"/cases/{case.match_id}")
     Outline(page.text).check()
@@ -147,6 +149,7 @@ async def test_a_case_goes_from_agreement_to_job_by_forms_alone(world: World) ->
     assert drafted.headers["Location"].startswith(f"/cases/{case.match_id}?min_position=followup:")
     shown = plain((await counsellor.get(drafted.headers["Location"])).text)
     assert "Godkjenn avtalen: Arbeidsgiver, Deltaker, senest 3. februar 2025." in shown
+    assert "Arbeidsgiver MESTER GRØNN LIER (SYNTETISK) (315486890)" in shown
     assert "3. februar 2025 til 2. mai 2025" in shown
     # Nobody says yes to what the page does not show.
     asked = plain((await employer.get(f"/cases/{case.match_id}/approve")).text)

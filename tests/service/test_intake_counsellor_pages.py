@@ -11,7 +11,7 @@ import pytest
 
 from chassis.settings import Settings
 from contracts import nationalids
-from tests.service.intake_helpers import BORN, NATIONAL_ID, World, running
+from tests.service.intake_helpers import BORN, MONDAY, NATIONAL_ID, World, running
 from tests.service.test_intake_page import log_in, plain
 from tests.service.test_intake_places import hidden
 
@@ -116,6 +116,16 @@ async def test_a_counsellor_registers_maps_assesses_and_records_consent_on_pages
     assert facts["mapping"]["language_evidence"] == [
         {"skill": "speaking", "level": "B1", "source": "official_test", "assessed_on": "2024-12-01"}
     ]
+
+
+async def test_an_assessment_that_has_run_out_is_said_to_have_and_not_to_be_missing(world: World) -> None:
+    browser = await log_in(world, OWN)
+    url = (await register(browser)).headers["Location"].partition("?")[0]
+    await act(browser, url, "mapping", dict(MAPPED))
+    await act(browser, url, "assessment", {"ready": "yes", "valid_until": "2025-01-15", "reduced_work_capacity": "no"})
+    await world.clock(MONDAY.replace(day=16))
+    assert "Klar til og med Gikk ut 15. januar 2025 (vurdert av" in plain((await browser.get(url)).text)
+    assert "Gikk ut 15. januar 2025" in plain((await browser.get(PATH)).text)
 
 
 async def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chassis.ids import new_id
 from chassis.issuer import MESTER_GRONN, NAV_DIRECTORATE
 from chassis.mongo import Client
 from chassis.settings import Settings
@@ -272,6 +273,13 @@ async def test_an_employer_is_known_by_name_address_and_industry_from_the_regist
     assert (await world.as_(EMPLOYER).get(f"/employers/{NAV_DIRECTORATE}")).status_code == 404
     assert (await world.as_("counsellor-nav").get("/employers/310000035")).status_code == 404
     assert (await world.as_("counsellor-nav").get("/employers/123")).status_code == 404
+
+
+async def test_reporting_may_ask_what_an_employer_is_called_and_not_what_a_person_is(world: World) -> None:
+    reporting = world.as_("reporting")
+    told = await reporting.get(f"/employers/{NAV_DIRECTORATE}")
+    assert (told.status_code, told.json()["name"]) == (200, "ARBEIDS- OG VELFERDSDIREKTORATET (SYNTETISK)")
+    assert (await reporting.get(f"/candidates/{new_id()}/name")).status_code == 403
 
 
 async def test_a_later_workforce_report_restates_the_year_and_adds_nothing(world: World) -> None:

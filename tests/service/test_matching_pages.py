@@ -119,10 +119,17 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
             return match in await person.read("/")
 
         await until(is_asked, "the question is on the candidate's page")
+        # Somebody else answers for a candidate only with a reason: the field is none that may be left out.
+        assert 'id="answer-note" name="answer-note" rows="4" maxlength="2000" required' in await counsellor.read(match)
         page = await person.read(match)
+        assert 'name="answer-note" rows="4" maxlength="2000" required' not in page
         said = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "accept"})
         assert (said.status_code, said.headers["location"]) == (303, match)
-        assert "Har sagt ja" in await person.read(match)
+        page_after = await person.read(match)
+        assert "Har sagt ja" in page_after
+        assert "Veilederen presenterer deg for arbeidsgiveren." in page_after
+        # A yes can be taken back, so the way to it stays.
+        assert match in await person.read("/")
         again = await person.send(page, f"{match}/steps/answer", **{"answer-answer": "decline"})
         assert again.status_code == 422, "the same form sent again with another answer"
 
@@ -134,6 +141,8 @@ async def test_a_match_goes_all_the_way_by_forms(settings: Settings) -> None:
         await until(is_presented, "the candidate is on the employer's page")
         page = await employer.read(match)
         assert "Butikkmedarbeidere: 30 måneder" in page
+        assert "Du svarer på kandidaten." in page
+        assert "Du svarer på kandidaten." in await employer.read("/")
         no = await employer.send(page, f"{match}/steps/response", **{"response-response": "not_relevant"})
         assert (no.status_code, "Velg en grunn." in no.text) == (422, True)
         said = await employer.send(page, f"{match}/steps/response", **{"response-response": "interview"})
@@ -189,6 +198,28 @@ async def test_pages_hide_what_is_not_the_readers(settings: Settings) -> None:
         assert "csrf_token" in page
         await own.log_in("analyst")
         assert "Siden er for formidlere" in await own.read("/")
+
+
+async def test_a_decision_maker_reads_along_and_is_offered_nothing_that_only_counsellors_may(
+    settings: Settings,
+) -> None:
+    async with matching_world(settings) as world:
+        (slot_id,) = (await world.need(intermediary="nav")).slot_ids
+        candidate_id = await world.candidate()
+        await world.get(f"/slots/{slot_id}/candidates", "counsellor-nav")
+        proposed = await world.post(f"/slots/{slot_id}/matches", {"candidate_id": candidate_id}, "counsellor-nav")
+        match_id = proposed.json()["match_id"]
+        reader, counsellor = browser(world), browser(world)
+        await counsellor.log_in("counsellor-nav")
+        await reader.log_in("decision-maker")
+        offered, shown = await counsellor.read("/"), await reader.read("/")
+        for link in ('href="/plan"', f'href="/slots/{slot_id}"', "Å gjøre nå"):
+            assert (link in offered, link in shown) == (True, False), link
+        assert "Mester Grønn Lier" in shown
+        match = await reader.read(f"/matches/{match_id}")
+        assert "/steps/" not in match
+        assert f"/slots/{slot_id}" not in match
+        assert "/steps/question" in await counsellor.read(f"/matches/{match_id}")
 
 
 async def test_an_employer_reads_the_whole_short_profile_of_whom_is_presented(settings: Settings) -> None:

@@ -76,11 +76,9 @@ class Keys:
         return KEY
 
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
-        if isinstance(self.raises, KeyDestroyed):
-            return set(persons)
-        if self.raises is not None:
+        if self.raises is not None and not isinstance(self.raises, KeyDestroyed):
             raise self.raises
-        return set()
+        return set(persons) if self.raises is not None else set()
 
 
 @dataclass

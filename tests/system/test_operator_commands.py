@@ -21,6 +21,15 @@ from tests.system.system_helpers import system
 ROOT = Path(__file__).parents[2]
 BEGIN = datetime(2025, 1, 13, 9, tzinfo=UTC)
 NEED = {"occupation": "5223", "municipality": "3312"}
+SCHEDULE = """
+version = "test"
+day = 15
+public_bodies = []
+[tables.ventetid]
+since = "2024M11"
+preliminary = 1
+final = 200
+"""
 
 
 @pytest.mark.timeout(240)
@@ -71,6 +80,13 @@ async def test_an_operator_sees_everything_and_builds_the_facts_as_of_an_instant
         ]
         code, out = await _dugnad(variables, "verify", "reporting")
         assert code == 0, out
+
+        # Persons' keys are asked of intake, as reporting; the variables of a local run hold no secret for it.
+        (tmp_path / "schedule.toml").write_text(SCHEDULE)
+        variables |= {"DUGNAD_RELEASE_SCHEDULE": str(tmp_path / "schedule.toml")}
+        variables |= {"DUGNAD_RELEASE_RECORD_KEY": "a1" * 32, "DUGNAD_RELEASE_NOISE_KEY": "b2" * 32}
+        code, out = await _dugnad(variables, "release", "seal", "--at", BEGIN.isoformat())
+        assert (code, out.splitlines()[-1]) == (0, "2024-12-15 is sealed: publish it, or leave it")
 
 
 async def _at(urls: dict[str, str], at: datetime) -> None:

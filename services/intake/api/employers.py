@@ -17,7 +17,7 @@ from contracts.codelists import current_municipalities
 from contracts.orgnumbers import is_valid
 from services.intake.core import Intake
 
-Reader = Annotated[Principal, Depends(require("needs:read", "names:read"))]
+Reader = Annotated[Principal, Depends(require("needs:read", "names:read", "employers:read"))]
 
 
 def router(intake: Intake) -> APIRouter:

@@ -104,6 +104,8 @@ async def test_a_candidate_says_which_one(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 422
     assert 'aria-describedby="candidate_id-hint candidate_id-error" aria-invalid="true"' in answer.text
     assert (await log_in(client, "candidate", candidate_id=OWN)).status_code == 303
+    short = await log_in(client, "candidate", candidate_id=OWN[-6:])
+    assert (short.status_code, "Den står sist i adressen til kandidatens side" in short.text) == (422, True)
 
 
 @pytest.mark.parametrize(

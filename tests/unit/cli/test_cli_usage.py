@@ -20,6 +20,7 @@ from deploy.cli.arguments import SERVICES, parse
 from deploy.cli.building import _plan, _positions
 from deploy.cli.context import owner_of, projection_named, projections_of
 from deploy.cli.heads import instant
+from deploy.cli.http import service_tokens
 from deploy.cli.outcome import Usage
 from deploy.cli.output import Output
 from deploy.cli.parked import _who
@@ -80,10 +81,15 @@ def test_the_executable_works_from_any_folder(tmp_path: Path) -> None:
         ["log", "head", "nothing"],
     ],
 )
-def test_wrong_usage_ends_with_two(argv: list[str]) -> None:
+def test_wrong_usage_ends_with_two_and_one_line_that_says_where_to_look(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         parse(argv)
     assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"dugnad: .+ \(`dugnad[a-z ]* --help` says how\)\n", printed.err)
 
 
 @pytest.mark.parametrize(
@@ -296,3 +302,10 @@ def test_who_asks_has_a_name_also_where_users_have_none(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert _who() == f"uid {os.getuid()}"
+
+
+def test_a_command_that_works_for_a_service_says_what_it_lacks_in_production() -> None:
+    settings = SimpleNamespace(environment="production", token_url=None, client_id=None, client_secret=None)
+    with pytest.raises(Usage) as wrong:
+        service_tokens(settings, "reporting")  # type: ignore[arg-type]  # as far as it is asked
+    assert "DUGNAD_TOKEN_URL" in wrong.value.message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -18,9 +18,11 @@ from services.reporting.domain.filters import Filter
 from services.reporting.domain.periods import Period, Span
 from services.reporting.domain.placements import week_of
 from services.reporting.domain.rounding import percentile
+from services.reporting.presenting import computed
 from services.reporting.requests import typed
 from tests.dashboards import app_of, both_cases, many_cases
 from tests.overviews import trakt, ventetid, ventetid_uker
+from tests.tables import TEXTS
 from tests.unit.reporting.simulation import simulate
 from tests.unit.reporting.test_reporting_recomputed import slots_of
 from tests.webapp import settings, token
@@ -80,6 +82,44 @@ async def test_both_cases_are_on_the_page_with_what_each_figure_is_taken_of() ->
     english = plain(await page(language="en"))
     assert "Share within 28 days 100.0% 2 of 2 places" in english
     assert "Day 28: the promise" in english
+
+
+async def test_an_employer_is_called_by_its_name_where_intake_tells_it() -> None:
+    told = plain(await page(called={"311122339": "Direktoratet"}))
+    assert "Direktoratet (311122339): andel av alle ansatte" in told
+    assert "Direktoratet (311122339): share of employees with" in plain(
+        await page(called={"311122339": "Direktoratet"}, language="en")
+    )
+
+
+async def test_a_faint_line_is_explained_only_where_there_is_one() -> None:
+    answer = await page()
+    employees, immigrants = (
+        answer.text.partition(f'id="arbeidsstyrke-311122339-{whole}"')[2].partition("<table>")[0]
+        for whole in ("of_employees", "of_immigrants")
+    )
+    explained = "Stiplet og svak linje: årene mellom er ikke rapportert."
+    assert ("apart" in employees, explained in employees) == (True, True)
+    assert ("apart" in immigrants, explained in immigrants) == (False, False), "one year alone has no line"
+
+
+async def test_a_table_with_many_columns_has_the_whole_width_and_others_stand_beside_their_definitions() -> None:
+    section = {part.partition('"')[0]: part for part in (await page()).text.split('aria-labelledby="')}
+    assert 'class="beside"' in section["ventetid"]
+    assert 'class="beside"' not in section["arbeidsstyrke"]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("nb", r"Regnet ut \d+\. \w+ \d{4} kl\. \d\d\.\d\d\."), ("en", r"Computed on \d+ \w+ \d{4} at \d\d:\d\d\.")],
+)
+async def test_a_page_says_when_its_figures_were_computed(language: str, said: str) -> None:
+    assert re.search(said, plain(await page(language=language)))
+
+
+def test_the_time_of_a_page_is_that_of_oslo() -> None:
+    at = datetime(2025, 7, 1, 22, 30, tzinfo=UTC)
+    assert computed(at, TEXTS, "nb") == "Regnet ut 2. juli 2025 kl. 00.30."
 
 
 async def test_nothing_recorded_says_what_to_do_and_draws_nothing() -> None:
