@@ -108,7 +108,9 @@ def trakt(cells: Cells, chosen: Filter) -> Table:
 def utfall(cells: Cells, chosen: Filter) -> Table:
     """Closed trials by outcome, in the period in which they were closed; the cells are those of `counts.ENDED`."""
     cut = _Cut(UTFALL, cells, chosen)
-    figures = ("slots_hired", "running", *(f"employed_{months}" for months in AFTER_MONTHS))
+    # Beside of how many it is known: none of none is another thing than nobody.
+    employed = (f"{part}_{months}" for months in AFTER_MONTHS for part in ("employed", "confirmed"))
+    figures = ("slots_hired", "running", *employed)
     return Table(
         id="utfall",
         definitions=_definitions(UTFALL),

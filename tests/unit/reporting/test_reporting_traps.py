@@ -287,7 +287,9 @@ def test_who_was_hired_by_mistake_is_not_counted_as_still_employed() -> None:
         **TRIAL, after_months=3, employed=True, on=date(2025, 6, 30), confirmed_by="employer"
     )
     begin = [registered(date(2025, 1, 2)), started(date(2025, 1, 13)), closed(date(2025, 3, 31)), still]
-    assert figures(utfall(slots(*begin), Filter()))["employed_3"] == 1
+    told = figures(utfall(slots(*begin), Filter()))
+    # After six months nobody has said anything: that nobody is employed is not told.
+    assert [told[f"{part}_{months}"] for months in (3, 6) for part in ("employed", "confirmed")] == [1, 1, 0, 0]
     # Counted with those who were hired when, not when somebody answered.
     assert figures(utfall(slots(*begin), Filter(period=Period(2025, 3))))["employed_3"] == 1
     taken_back = fo.OutcomeReversed(**TRIAL, reversed_on=date(2025, 7, 1), outcome="hired", reason="other")
