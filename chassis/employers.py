@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -20,6 +21,8 @@ from chassis.telemetry import carry
 
 SECONDS = 2.0
 HELD_SECONDS = 3600.0
+PAUSE_SECONDS = 30.0
+"""After intake has not answered in time."""
 _AT_ONCE = 16
 
 
@@ -43,19 +46,23 @@ class IntakeEmployers:
         elapsed: Callable[[], float] = monotonic,
     ) -> None:
         self._base_url, self._tokens, self._elapsed = base_url.rstrip("/"), tokens, elapsed
-        self._client = client or httpx.AsyncClient(timeout=SECONDS, event_hooks={"request": [carry]})
+        self._client = client or httpx.AsyncClient(timeout=2 * SECONDS, event_hooks={"request": [carry]})
         self._held: dict[str, tuple[float, str | None]] = {}
+        self._again_at = -inf
 
     async def of(self, org_numbers: Iterable[str]) -> dict[str, str]:
         wanted = list(dict.fromkeys(org_numbers))
         now = self._elapsed()
         self._held = {number: kept for number, kept in self._held.items() if now - kept[0] < HELD_SECONDS}
         missing = [number for number in wanted if number not in self._held]
-        if missing:
-            # What has come by then is shown; the rest comes the next time.
-            with suppress(TimeoutError, DependencyDown):
+        if missing and now >= self._again_at:
+            # What has come by then is shown; the rest comes some time later.
+            try:
                 async with asyncio.timeout(SECONDS):
                     await self._ask(missing)
+            except (TimeoutError, DependencyDown):
+                # Else every page would wait for an intake that hangs.
+                self._again_at = self._elapsed() + PAUSE_SECONDS
         found = {number: self._held[number][1] for number in wanted if number in self._held}
         return {number: name for number, name in found.items() if name is not None}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import httpx
 import pytest
 
-from chassis.employers import HELD_SECONDS, IntakeEmployers
+from chassis import employers as module
+from chassis.employers import HELD_SECONDS, PAUSE_SECONDS, IntakeEmployers
 from chassis.errors import DependencyDown
 
 FLORIST, GONE = "315486890", "310000027"
@@ -76,3 +78,23 @@ async def test_without_a_token_and_with_nobody_to_name_nothing_is_asked() -> Non
     assert await employers(intake, down=True).of([FLORIST]) == {}
     assert await employers(intake).of([]) == {}
     assert intake.paths == []
+
+
+async def test_an_intake_that_hangs_is_waited_for_once_and_asked_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS", 0.01)
+    asked, now, never = 0, [0.0], asyncio.Event()
+
+    async def hangs(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        await never.wait()
+        raise AssertionError
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(hangs))
+    names = IntakeEmployers("http://intake.test/", Tokens(), client=client, elapsed=lambda: now[0])
+    for _ in range(3):
+        assert await names.of([FLORIST]) == {}
+    assert asked == 1
+    now[0] = PAUSE_SECONDS
+    assert await names.of([FLORIST]) == {}
+    assert asked == 2
