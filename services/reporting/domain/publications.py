@@ -125,6 +125,11 @@ FREQUENCIES: Mapping[str, Frequency] = {
     WORKFORCE: Frequency.YEAR,
 }
 """Of all published tables."""
+TOGETHER: tuple[frozenset[str], ...] = (
+    frozenset(each.id for each in PUBLICATIONS.values() if each.of in (VENTETID.id, TRAKT.id, MANGFOLD.id)),
+    frozenset(each.id for each in PUBLICATIONS.values() if each.of == UTFALL.id),
+)
+"""The tables that count the same units, slots or trials, and so are published at the same time."""
 WORKFORCE_CONTENTS: tuple[Content, ...] = CONTENTS_OF_CUBE
 
 
