@@ -7,7 +7,6 @@ sets of ids, and not by keys.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -40,6 +39,13 @@ class Cell:
         return len(self.ids)
 
 
+class Cells(dict[At, Cell]):
+    """Published counts. What is not in it is published as none, and there is none."""
+
+    def __missing__(self, at: At) -> Cell:
+        return Cell(0, "", frozenset())
+
+
 @cache
 def facts(seed: int) -> Facts:
     """Of that many cases, as they are known when everything is over."""
@@ -48,7 +54,7 @@ def facts(seed: int) -> Facts:
     return Facts(slots=slots, declared=declared_at_start(records, slots), workforce=[], on=date(2026, 6, 15))
 
 
-def released(of: Facts, table: str, period: str, stage: str, seed: int) -> Mapping[At, Cell]:
+def released(of: Facts, table: str, period: str, stage: str, seed: int) -> Cells:
     """Every count of one part."""
     publication = PUBLICATIONS[table]
     counted = list(units(publication, of))
@@ -62,16 +68,16 @@ def released(of: Facts, table: str, period: str, stage: str, seed: int) -> Mappi
     places = product(
         product(*(axis.dimension.codes for axis in publication.axes)), (each.code for each in publication.contents)
     )
-    return {
-        (table, content, at): Cell(int(value or 0), unit_of.get(content, ""), frozenset(ids.get((content, at), ())))
+    return Cells(
+        ((table, content, at), Cell(int(value or 0), unit_of.get(content, ""), frozenset(ids.get((content, at), ()))))
         for (at, content), value in zip(places, part.values, strict=True)
-        if content not in publication.figures
-    }
+        if content not in publication.figures and (value or (content, at) in ids)
+    )
 
 
 @cache
-def everything(seed: int, period: str = PERIOD, stage: str = "final") -> Mapping[At, Cell]:
+def everything(seed: int, period: str = PERIOD, stage: str = "final") -> Cells:
     """Every count of all tables of a period."""
-    return {
-        at: cell for table in PUBLICATIONS for at, cell in released(facts(seed), table, period, stage, seed).items()
-    }
+    return Cells(
+        (at, cell) for table in PUBLICATIONS for at, cell in released(facts(seed), table, period, stage, seed).items()
+    )
