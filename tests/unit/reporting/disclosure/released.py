@@ -1,7 +1,7 @@
 """What a release publishes of simulated cases, all tables of a period together: what the attacker has.
 
-Invariant: the same seed gives the same cases and the same figures. The true units of each cell are counted here again, by
-sets of ids, and not by keys.
+Invariant: the same seed gives the same cases and the same figures. The true units of each cell are counted here
+again, by sets of ids, and not by keys.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from services.reporting.domain.diversity import CHARACTERISTICS, joined
 from services.reporting.domain.placements import WAITING_CODES
 from services.reporting.domain.publications import PUBLICATIONS, units
 from services.reporting.domain.trials import OUTCOMES
-from tests.unit.reporting.disclosure.released import PERIOD, At, Cell, facts
+from tests.unit.reporting.disclosure.released import At, Cell, facts
 
 Range = tuple[float, float]
 """The least and the most that a cell can hold."""
@@ -167,9 +167,6 @@ class System:
             sign * milp(sign * wanted, constraints=self._sums, bounds=Bounds(0, np.inf)).fun for sign in (1, -1)
         )
         return int(np.ceil(least - CLOSE)), int(np.floor(most + CLOSE))
-
-    def __iter__(self) -> Iterable[At]:
-        return iter(self._cells)
 
 
 def of_noised(shown: int) -> Range:

@@ -34,7 +34,8 @@ from tests.unit.reporting.disclosure.system import (
 )
 
 LEAST_ON_UNPROTECTED = 0.95
-QUESTIONS = (starts, endings, waiting)
+QUESTIONS = {starts: 35, endings: 25, waiting: 12}
+"""With how many small cells per seed are tried."""
 
 
 # --- one number for the same people ---------------------------------------------------------------------------------
@@ -80,7 +81,7 @@ def widths(ask: Callable[[int], Question], most: int, *stages: str, protected: b
 
 
 def test_all_tables_together_give_no_small_cell_away_and_bound_few_more_narrowly_than_three() -> None:
-    found = [width for ask, most in ((starts, 35), (endings, 25), (waiting, 12)) for width in widths(ask, most, "final")]
+    found = [width for ask, most in QUESTIONS.items() for width in widths(ask, most, "final")]
     assert len(found) >= 200
     assert min(found) >= 2
     # A total that is shown as none holds five at most: three of its cells that are shown hold one to three each.
@@ -122,7 +123,7 @@ MOVES: Mapping[str, tuple[Callable[[Slot], Slot | None], Callable[[Slot], Slot]]
 
 
 def differing(schedule: Schedule, before: list[Slot], after: list[Slot], seed: int) -> set[tuple[str, ...]]:
-    """The cells of `slots` that differ between two tables, where what changed did so just before the later one was made."""
+    """The cells of `slots` that differ between two tables; what changed did so just before the later one was made."""
     tables = [each for each in schedule.timetables if each.table in {"trakt", "ventetid"}]
     cutoffs = [schedule.cutoff(PERIOD, each.preliminary) for each in tables]
     changed_at = max(cutoffs) - timedelta(days=1)
@@ -166,7 +167,14 @@ def test_one_slot_that_moves_is_seen_between_tables_of_two_dates_and_ours_have_o
 
 # --- the work force -------------------------------------------------------------------------------------------------
 
-ROW = ("head_count", "immigrant_background", "country_group_1", "country_group_2", "reduced_functional_ability", "cv_gap")
+ROW = (
+    "head_count",
+    "immigrant_background",
+    "country_group_1",
+    "country_group_2",
+    "reduced_functional_ability",
+    "cv_gap",
+)
 LARGEST_TRIED = 9
 Row = dict[str, int]
 

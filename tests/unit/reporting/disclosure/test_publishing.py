@@ -269,6 +269,7 @@ FIGURES = {
         ({"cv_gap": 4}, {"cv_gap", "reduced_functional_ability"}),
         ({"cv_gap": 0}, {"cv_gap", "reduced_functional_ability"}),
         ({"country_group_1": 3}, {"country_group_1", "country_group_2"}),
+        ({"cv_gap": 4, "reduced_functional_ability": 90}, {"cv_gap", "country_group_1", "country_group_2"}),
         ({"country_group_1": 3, "cv_gap": 2}, {"country_group_1", "country_group_2", "cv_gap"}),
         (
             {"immigrant_background": 4, "country_group_1": 1, "country_group_2": 3},

@@ -100,7 +100,9 @@ def test_tables_that_count_the_same_units_are_published_at_the_same_time() -> No
 def test_a_schedule_of_tables_or_days_that_do_not_exist_is_refused(tmp_path: Path) -> None:
     good = {"since": "2026M01", "preliminary": 1, "final": 2}
     with pytest.raises(BadSchedule, match="no published table"):
-        Schedule.of({"version": "1", "day": 15, "public_bodies": [], "tables": {"strange": good}}, FREQUENCIES, TOGETHER)
+        Schedule.of(
+            {"version": "1", "day": 15, "public_bodies": [], "tables": {"strange": good}}, FREQUENCIES, TOGETHER
+        )
     with pytest.raises(BadSchedule, match="1 to 28"):
         Schedule.of({"version": "1", "day": 31, "public_bodies": [], "tables": {"trakt": good}}, FREQUENCIES, TOGETHER)
     with pytest.raises(BadSchedule, match="cannot be read"):
