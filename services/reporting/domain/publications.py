@@ -29,6 +29,7 @@ WORKFORCE = "arbeidsstyrke"
 _STATES = {"running", "overdue"}
 _OWN_UNITS = {"slots_hired"}
 """Counted as slots elsewhere: with another unit the same people would get another noise."""
+_DECLARED = {"Bakgrunn", "Kjonn", "Alder", "Kjennetegn"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _published(
         place = next(index for index, each in enumerate(spec.variables) if each.dimension.id == name)
         variable = spec.variables[place]
         dimension = region if variable.dimension.role is Role.REGION else variable.dimension
-        axes.append(Axis(dimension, place, variable.parents))
+        axes.append(Axis(dimension, place, variable.parents, declared=name in _DECLARED))
     figures = figures or {}
     kept = (
         each

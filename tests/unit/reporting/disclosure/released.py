@@ -30,7 +30,8 @@ At = tuple[str, str, Coordinates]
 class Cell:
     """One published count and who is behind it."""
 
-    shown: int
+    shown: int | None
+    """None where it is not shown."""
     unit: str
     ids: frozenset[str]
 
@@ -69,9 +70,14 @@ def released(of: Facts, table: str, period: str, stage: str, seed: int) -> Cells
         product(*(axis.dimension.codes for axis in publication.axes)), (each.code for each in publication.contents)
     )
     return Cells(
-        ((table, content, at), Cell(int(value or 0), unit_of.get(content, ""), frozenset(ids.get((content, at), ()))))
+        (
+            (table, content, at),
+            Cell(
+                None if value is None else int(value), unit_of.get(content, ""), frozenset(ids.get((content, at), ()))
+            ),
+        )
         for (at, content), value in zip(places, part.values, strict=True)
-        if content not in publication.figures and (value or (content, at) in ids)
+        if content not in publication.figures and (value != 0 or (content, at) in ids)
     )
 
 

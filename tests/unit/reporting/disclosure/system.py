@@ -169,8 +169,10 @@ class System:
         return int(np.ceil(least - CLOSE)), int(np.floor(most + CLOSE))
 
 
-def of_noised(shown: int) -> Range:
+def of_noised(shown: int | None) -> Range:
     """What a count can have been, by the noise table: at most five away, and none only where it may become 0."""
+    if shown is None:
+        return 0, np.inf
     return (0, LARGEST) if shown == 0 else (max(1, shown - LARGEST), shown + LARGEST)
 
 
