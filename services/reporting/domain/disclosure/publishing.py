@@ -90,7 +90,7 @@ class Publication:
         return MOST_OF_STOCKS if self.stock else MOST_CLASSIFICATIONS
 
     def rows(self, at: Coordinates) -> Iterator[Coordinates]:
-        """The cells that this one is a part of by what people declared: each has to be large enough for it to be shown."""
+        """The cells that it is a part of by what people declared: all have to be large enough for it to be shown."""
         ways = (
             dict.fromkeys((code, str(axis.dimension.total))) if axis.declared else (code,)
             for axis, code in zip(self.axes, at, strict=True)

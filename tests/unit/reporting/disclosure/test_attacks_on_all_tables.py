@@ -34,7 +34,7 @@ from tests.unit.reporting.disclosure.system import (
 )
 
 LEAST_ON_UNPROTECTED = 0.95
-QUESTIONS = {starts: 35, endings: 25, waiting: 12}
+QUESTIONS = {starts: 35, endings: 25, waiting: 10}
 """With how many small cells per seed are tried."""
 
 
@@ -69,7 +69,8 @@ def small_cells(question: Question, cells: Cells, seed: int, most: int) -> list[
 def widths(ask: Callable[[int], Question], most: int, *stages: str, protected: bool = True) -> Iterator[int]:
     """How far apart the bounds of each small cell are, from everything that is published of the same units."""
     for seed in SEEDS:
-        question, versions = ask(seed), [everything(seed, PERIOD, stage) for stage in stages]
+        question = ask(seed)
+        versions = [everything(seed, stage, question.published) for stage in stages]
 
         def known(at: At, versions: list[Cells] = versions) -> Range:
             ranges = [of_noised(cells[at].shown) if protected else of_hidden(at, cells[at]) for cells in versions]
@@ -87,20 +88,20 @@ def test_all_tables_together_give_no_small_cell_away_and_bound_few_more_narrowly
     assert len(found) >= 200
     assert min(found) >= 2
     # A total that is shown as none holds five at most: three of its cells that are shown hold one to three each.
-    assert sum(width < 3 for width in found) <= 0.03 * len(found)
+    assert sum(width < 3 for width in found) <= 0.02 * len(found)
 
 
 def test_all_tables_together_give_the_small_cells_away_where_these_are_only_hidden() -> None:
-    found = [width for ask in QUESTIONS for width in widths(ask, 7, "final", protected=False)]
+    found = [width for ask in QUESTIONS for width in widths(ask, 6, "final", protected=False)]
     assert sum(width == 0 for width in found) >= LEAST_ON_UNPROTECTED * len(found)
 
 
-def test_two_stages_of_people_of_whom_nobody_changed_give_few_small_cells_away() -> None:
+def test_two_stages_of_people_of_whom_nobody_changed_give_no_small_cell_away() -> None:
     # The worst case: whoever attacks knows that all hundred changes were elsewhere.
     found = [width for ask in (starts, endings) for width in widths(ask, 25, "final", "preliminary")]
     assert len(found) >= 150
-    assert sum(width == 0 for width in found) <= 0.03 * len(found)
-    assert sum(width < 3 for width in found) <= 0.12 * len(found)
+    assert min(found) >= 2
+    assert sum(width < 3 for width in found) <= 0.05 * len(found)
 
 
 # --- one slot moves between two tables ------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def test_one_slot_that_moves_is_seen_between_tables_of_two_dates_and_ours_have_o
     for seed in SEEDS:
         slots = [each for each in facts(seed).slots if f"{each.registered_on:%YM%m}" == PERIOD]
         movable = [each for each in slots if was(each) is not None]
-        for target in random.Random(seed).sample(movable, 7):
+        for target in random.Random(seed).sample(movable, 5):
             earlier = was(target)
             assert earlier is not None
             before, after = ([one if each is target else each for each in slots] for one in (earlier, is_now(target)))

@@ -1,7 +1,7 @@
 """Somebody is known to be alone in a row of `mangfold`, and what they declared is asked for.
 
-The noise hides how many there are, not that they are all the same: in a row of one a single code is not none, and a total
-that is the same number as one of its rows holds nobody else. Hence no row of few is parted by what people declared.
+The noise hides how many there are, not that they are all the same: in a row of one a single code is not none, and a
+total that is the same number as one of its rows holds nobody else. So no row of few is parted by what people declared.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Target:
 
     def lines(self) -> Iterator[tuple[tuple[str, str], list[tuple[str, str]]]]:
         """The totals of the row, each with all the other rows in it."""
-        rows = {at[:2] for (_, _, at), cell in self.cells.items() if cell.true and COUNTRY != at[0] and TOTAL != at[1]}
+        rows = {at[:2] for (_, _, at), cell in self.cells.items() if cell.true and at[0] != COUNTRY and at[1] != TOTAL}
         region, measure = self.row
         others = sorted((each[0], each[1]) for each in rows if each != self.row)
         yield (region, TOTAL), [each for each in others if each[0] == region]
@@ -58,7 +58,7 @@ def targets() -> Iterator[Target]:
         for period in PERIODS:
             cells = released(facts(seed), TABLE, period, "final", seed)
             for (_, content, (region, measure, code)), cell in cells.items():
-                if cell.true == 1 and code == TOTAL and COUNTRY != region and TOTAL != measure:
+                if cell.true == 1 and code == TOTAL and region != COUNTRY and measure != TOTAL:
                     for each in CHARACTERISTICS:
                         codes = tuple(joined(each, one) for one in CODES[each])
                         yield Target(cells, content, (region, measure), codes)
@@ -73,7 +73,8 @@ def of_own_row(target: Target, read: Read) -> str | None:
 def guessed(target: Target, read: Read) -> str:
     """From the row itself, and from what differs between a total and the only other row that has any of a code."""
     own = of_own_row(target, read)
-    inside, outside = set() if own is None else {own}, set[str]()
+    inside = set() if own is None else {own}
+    outside = set() if own is None else {*target.codes} - inside
     for total, others in target.lines():
         for code in target.codes:
             shown = read(target.cell(total, code))
