@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 
 from services.reporting.domain.background import CODES
 from services.reporting.domain.disclosure import publishing
 from services.reporting.domain.diversity import CHARACTERISTICS, joined
+from services.reporting.domain.publications import PUBLICATIONS
 from tests.unit.reporting.disclosure.released import PERIOD, SEEDS, Cell, Cells, facts, released
 
 TABLE, COUNTRY, TOTAL = "mangfold", "0", "total"
@@ -115,3 +117,23 @@ def test_who_is_alone_in_a_row_is_often_found_where_noise_is_the_only_protection
     told, gained = rates(lambda cell: cell.shown)
     assert told > 0.2
     assert gained > 0.05
+
+
+@pytest.mark.parametrize("table", ["mangfold", "utfall", "utfall_alder"])
+def test_what_people_declared_is_hidden_where_a_published_row_is_below_ten_and_nowhere_else(table: str) -> None:
+    publication = PUBLICATIONS[table]
+    declared = {"Bakgrunn", "Kjonn", "Alder", "Kjennetegn"}
+    hidden = seen = 0
+    for seed in SEEDS:
+        cells = released(facts(seed), table, PERIOD, "final", seed)
+        for (_, content, at), cell in cells.items():
+            # Anybody can tell from the published table alone.
+            ways = [
+                {code, TOTAL} if axis.dimension.id in declared else {code}
+                for axis, code in zip(publication.axes, at, strict=True)
+            ]
+            rows = [cells[table, content, row].shown for row in set(product(*ways)) - {at}]
+            assert (cell.shown is None) == any(row is None or row < 10 for row in rows)
+            hidden += cell.shown is None
+            seen += bool(rows) and cell.shown is not None
+    assert min(hidden, seen) > 100
