@@ -30,6 +30,7 @@ _STATES = {"running", "overdue"}
 _OWN_UNITS = {"slots_hired"}
 """Counted as slots elsewhere: with another unit the same people would get another noise."""
 _DECLARED = {"Bakgrunn", "Kjonn", "Alder", "Kjennetegn"}
+"""What people declared about themselves: told of rows with enough of them only."""
 
 
 @dataclass(frozen=True)
