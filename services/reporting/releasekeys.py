@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.reporting.domain.disclosure.keys import Secrets
-from services.reporting.domain.publications import FREQUENCIES
+from services.reporting.domain.publications import FREQUENCIES, TOGETHER
 from services.reporting.domain.releases import BadSchedule, Schedule
 
 OWN_SCHEDULE = Path(__file__).with_name("releases.toml")
@@ -86,6 +86,6 @@ def schedule_of(settings: ReleaseSettings) -> Schedule:
     path = settings.release_schedule or OWN_SCHEDULE
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-        return Schedule.of(document, FREQUENCIES)
+        return Schedule.of(document, FREQUENCIES, TOGETHER)
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise BadSchedule(f"{path} cannot be read: {type(error).__name__}") from error

@@ -162,7 +162,8 @@ async def test_a_release_with_nothing_in_it_does_not_stand_in_the_way_of_the_nex
     dugnad: Dugnad, tmp_path: Path
 ) -> None:
     yearly = '[tables.arbeidsstyrke]\nsince = "2023"\npreliminary = 1\nfinal = 200\n'
-    (tmp_path / "schedule.toml").write_text(SCHEDULE + yearly)
+    of_a_body = SCHEDULE.replace("public_bodies = []", 'public_bodies = ["889640782"]')
+    (tmp_path / "schedule.toml").write_text(of_a_body + yearly)
     code, out, _ = await dugnad("release", "seal", "2024-01-15", *AT)
     assert (code, out.splitlines()[-1]) == (0, "2024-01-15: there is nothing to publish yet")
     code, out, err = await dugnad("release", "seal", *AT)

@@ -29,6 +29,8 @@ WORKFORCE = "arbeidsstyrke"
 _STATES = {"running", "overdue"}
 _OWN_UNITS = {"slots_hired"}
 """Counted as slots elsewhere: with another unit the same people would get another noise."""
+_DECLARED = {"Bakgrunn", "Kjonn", "Alder", "Kjennetegn"}
+"""What people declared about themselves: told of rows with enough of them only."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def _published(
         place = next(index for index, each in enumerate(spec.variables) if each.dimension.id == name)
         variable = spec.variables[place]
         dimension = region if variable.dimension.role is Role.REGION else variable.dimension
-        axes.append(Axis(dimension, place, variable.parents))
+        axes.append(Axis(dimension, place, variable.parents, declared=name in _DECLARED))
     figures = figures or {}
     kept = (
         each
@@ -118,6 +120,11 @@ FREQUENCIES: Mapping[str, Frequency] = {
     WORKFORCE: Frequency.YEAR,
 }
 """Of all published tables."""
+TOGETHER: tuple[frozenset[str], ...] = (
+    frozenset(each.id for each in PUBLICATIONS.values() if each.of in (VENTETID.id, TRAKT.id, MANGFOLD.id)),
+    frozenset(each.id for each in PUBLICATIONS.values() if each.of == UTFALL.id),
+)
+"""The tables that count the same units, slots or trials, and so are published at the same time."""
 WORKFORCE_CONTENTS: tuple[Content, ...] = CONTENTS_OF_CUBE
 
 

@@ -1,20 +1,23 @@
 """When which period is published: the schedule, and what is due.
 
 Invariant: what a release is made from is set by the schedule, never by who makes it or when; a period is published at
-most twice, first as preliminary and then as final, and never again.
+most twice, first as preliminary and then as final, and never again. Tables that count the same units are published at
+the same time: a month apart, the cells in which one of them has moved since would be those that differ.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from contracts.days import OSLO, add_months, oslo_day
 from services.reporting.domain.periods import Frequency
+from services.reporting.domain.publications import WORKFORCE
 
 _PERIOD = re.compile(r"(?P<year>[12][0-9]{3})(?:M(?P<month>0[1-9]|1[0-2])|K(?P<quarter>[1-4]))?")
 _MONTHS = {Frequency.MONTH: 1, Frequency.QUARTER: 3, Frequency.YEAR: 12}
@@ -70,8 +73,16 @@ class Schedule:
     """Organisation numbers of those whose own figures are repeated."""
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], frequencies: Mapping[str, Frequency]) -> Schedule:
-        """From the data file; `frequencies` says which tables there are. Raises BadSchedule."""
+    def of(
+        cls,
+        document: Mapping[str, Any],
+        frequencies: Mapping[str, Frequency],
+        together: Iterable[Collection[str]],
+    ) -> Schedule:
+        """From the data file; `frequencies` says which tables there are, `together` which count the same units.
+
+        Raises BadSchedule.
+        """
         try:
             timetables = tuple(
                 Timetable(name, frequencies[name], each["since"], each["preliminary"], each["final"])
@@ -81,6 +92,8 @@ class Schedule:
         except KeyError as missing:
             raise BadSchedule(f"{missing} is missing, or is no published table") from missing
         schedule._check()
+        for tables in together:
+            schedule._check_together([each for each in timetables if each.table in tables])
         return schedule
 
     def _check(self) -> None:
@@ -95,6 +108,11 @@ class Schedule:
                 raise BadSchedule(f"{each.table}: {wrong}") from wrong
             if each.frequency.code(first) != each.since:
                 raise BadSchedule(f"{each.table}: {each.since} is not a period of this table")
+
+    def _check_together(self, timetables: Sequence[Timetable]) -> None:
+        for one, other in pairwise(timetables):
+            if (one.preliminary, one.final) != (other.preliminary, other.final):
+                raise BadSchedule(f"{one.table} and {other.table} count the same: they are published at the same time")
 
     def cutoff(self, period: str, months: int) -> datetime:
         """The instant up to which a release counts: the beginning, in Oslo, of its day."""
@@ -129,7 +147,9 @@ Published = Mapping[tuple[str, str], Iterable[Stage]]
 
 def due(schedule: Schedule, now: datetime, published: Published) -> list[Due]:
     """What is to be published by now, the oldest first. A period whose final release is due has no preliminary one."""
-    return sorted(each for timetable in schedule.timetables for each in _due(schedule, timetable, now, published))
+    # Without anybody whose figures it repeats, a table would be due for every year there has been.
+    timetables = (each for each in schedule.timetables if each.table != WORKFORCE or schedule.public_bodies)
+    return sorted(each for timetable in timetables for each in _due(schedule, timetable, now, published))
 
 
 def _due(schedule: Schedule, timetable: Timetable, now: datetime, published: Published) -> Iterator[Due]:

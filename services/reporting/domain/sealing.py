@@ -35,8 +35,8 @@ SUPPRESSED = (*workforce.NOTES, Note("release_suppressed"), Note("release_stages
 BASIS = {
     "ventetid": (Note("ventetid_period"),),
     "trakt": (Note("trakt_period_published"),),
-    "utfall": (Note("utfall_period"), Note("utfall_person")),
-    "mangfold": (Note("mangfold_period"),),
+    "utfall": (Note("utfall_period"), Note("utfall_person"), Note("release_rows")),
+    "mangfold": (Note("mangfold_period"), Note("release_rows")),
     "oppfolging": (Note("oppfolging_period"),),
 }
 """By the live table: which period a figure belongs to, and of when what is declared is. (With noise months do not add

@@ -6,7 +6,9 @@ check-in and change to the period of its own day.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from functools import partial
 
 from contracts.vocabulary import Outcome, ShortenReason
@@ -110,12 +112,21 @@ def follow_up(slots: Iterable[Slot], frequency: Frequency = Frequency.MONTH) -> 
                 ("overdue", "check_in_missed", trial.overdue),
                 ("extended", "extension", trial.extended),
             ):
-                for number, day in enumerate(days):
+                for day, number in _numbered(days):
                     yield Counted(content, (*where, frequency.code(day)), unit, f"{trial.trial_id}/{day}/{number}")
-            for number, (day, reason) in enumerate(trial.shortened):
+            numbered = _numbered(day for day, _ in trial.shortened)
+            for (day, number), (_, reason) in zip(numbered, trial.shortened, strict=True):
                 at, unit_id = (*where, frequency.code(day)), f"{trial.trial_id}/{day}/{number}"
                 yield Counted("shortened", at, "shortening", unit_id)
                 yield Counted(f"shortened_{_shorten_reason(reason)}", at, "shortening", unit_id)
+
+
+def _numbered(days: Iterable[date]) -> Iterator[tuple[date, int]]:
+    # Within the day: one of another day that is heard of late must not make all others new records.
+    seen: Counter[date] = Counter()
+    for day in days:
+        yield day, seen[day]
+        seen[day] += 1
 
 
 OPPFOLGING = Spec(

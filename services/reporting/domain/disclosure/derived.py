@@ -38,6 +38,11 @@ class Share:
     part: str
     whole: str
 
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (self.part, self.whole)
+
     def of(self, count: Count) -> int | Confidential:
         """Whole per cent, half up; at most 100, which noise could exceed."""
         whole = count(self.whole)
@@ -61,6 +66,11 @@ class Median:
 
     classes: Sequence[DayClass]
     """Side by side, the shortest first."""
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return tuple(each.content for each in self.classes)
 
     def of(self, count: Count) -> int | Confidential | Open:
         """Whole days, half up."""

@@ -1,12 +1,13 @@
 """From counted units to the cells of one published period.
 
 Invariant: every cell that can ever be asked for is computed here, once; a table crosses at most three classifications,
-two where it tells of municipalities or of a stock, and whatever is counted carries noise.
+two where it tells of municipalities or of a stock, and whatever is counted carries noise. What somebody declared is
+told of rows with enough people only: noise hides how many they are, but not that they all are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -23,6 +24,8 @@ TIME = "Tid"
 MOST_CLASSIFICATIONS = 3
 MOST_OF_MUNICIPALITIES = 2
 MOST_OF_STOCKS = 2
+LEAST_ROW = 10
+"""Published count of a row that is parted by what people declared."""
 _MUNICIPALITY_DIGITS = 4
 
 
@@ -35,6 +38,8 @@ class Axis:
     """Where the live variable stands in the coordinates of a unit."""
     codes: Callable[[str], tuple[str, ...]]
     """The codes of the live variable that a finest code counts in; those that the dimension lacks are not published."""
+    declared: bool = False
+    """Whether it is about what people declared of themselves."""
 
     def above(self, code: str) -> tuple[str, ...]:
         """The published codes that a unit with this finest code counts in."""
@@ -87,6 +92,14 @@ class Publication:
             return MOST_OF_MUNICIPALITIES
         return MOST_OF_STOCKS if self.stock else MOST_CLASSIFICATIONS
 
+    def rows(self, at: Coordinates) -> Iterator[Coordinates]:
+        """The cells that it is a part of by what people declared: all have to be large enough for it to be shown."""
+        ways = (
+            dict.fromkeys((code, str(axis.dimension.total))) if axis.declared else (code,)
+            for axis, code in zip(self.axes, at, strict=True)
+        )
+        return (row for row in product(*ways) if row != at)
+
     def noise_period(self, period: str) -> str:
         """What the noise of a period is drawn by: a stock has the same all year, or it would average out."""
         return period[:4] if self.stock else period
@@ -134,11 +147,17 @@ def sealed(publication: Publication, units: Iterable[Counted], period: str, stag
         cell = cells.get((content, at))
         return 0 if cell is None else cell.published(secrets, drawn_by, stage)
 
+    @cache
+    def shown(content: str, at: Coordinates) -> int | None:
+        if any(count(content, row) < LEAST_ROW for row in publication.rows(at)):
+            return None
+        return count(content, at)
+
     values: list[Number | None] = []
     status: dict[int, Missing] = {}
     for at in product(*(axis.dimension.codes for axis in publication.axes)):
         for content in publication.contents:
-            value = _value(publication.figures.get(content.code), content.code, at, count)
+            value = _value(publication.figures.get(content.code), content.code, at, shown)
             if isinstance(value, Missing):
                 status[len(values)] = value
             values.append(None if isinstance(value, Missing) else value)
@@ -147,11 +166,15 @@ def sealed(publication: Publication, units: Iterable[Counted], period: str, stag
 
 
 def _value(
-    figure: Figure | None, content: str, at: Coordinates, count: Callable[[str, Coordinates], int]
+    figure: Figure | None, content: str, at: Coordinates, shown: Callable[[str, Coordinates], int | None]
 ) -> int | Missing:
+    counts = {code: shown(code, at) for code in ((content,) if figure is None else figure.contents)}
+    known = {code: number for code, number in counts.items() if number is not None}
+    if len(known) < len(counts):
+        return Missing.CONFIDENTIAL
     if figure is None:
-        return count(content, at)
-    made = figure.of(lambda code: count(code, at))
+        return known[content]
+    made = figure.of(known.__getitem__)
     match made:
         case Confidential():
             return Missing.CONFIDENTIAL

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from services.reporting.domain.counting import Counted
 from services.reporting.domain.disclosure.gate import changed, opens
 from services.reporting.domain.periods import Frequency
-from services.reporting.domain.publications import FREQUENCIES
+from services.reporting.domain.publications import FREQUENCIES, TOGETHER
 from services.reporting.domain.releases import BadSchedule, Due, Schedule, Stage, Timetable, days_of, due
 from services.reporting.releasekeys import BadKeys, ReleaseSettings, schedule_of, secrets_of
 
@@ -67,6 +67,13 @@ def test_a_period_whose_final_release_is_due_has_no_preliminary_one_any_more() -
     assert [each.stage for each in found] == [Stage.FINAL]
 
 
+def test_figures_of_public_bodies_are_due_only_where_there_is_one() -> None:
+    yearly = Timetable("arbeidsstyrke", Frequency.YEAR, "2024", preliminary=3, final=9)
+    now = at("2026-01-01T00:00:00+01:00")
+    assert due(Schedule("1", 15, (yearly,)), now, {}) == []
+    assert [each.period for each in due(Schedule("1", 15, (yearly,), ("889640782",)), now, {})] == ["2024"]
+
+
 def test_the_schedule_of_the_program_names_every_published_table() -> None:
     schedule = schedule_of(ReleaseSettings())
     assert {each.table for each in schedule.timetables} == set(FREQUENCIES)
@@ -85,15 +92,26 @@ def test_the_schedule_of_the_program_names_every_published_table() -> None:
 def test_a_schedule_that_cannot_be_kept_says_why(table: dict[str, object], said: str) -> None:
     document = {"version": "1", "day": 15, "public_bodies": [], "tables": {"trakt": table}}
     with pytest.raises(BadSchedule, match=said):
-        Schedule.of(document, FREQUENCIES)
+        Schedule.of(document, FREQUENCIES, TOGETHER)
+
+
+def test_tables_that_count_the_same_units_are_published_at_the_same_time() -> None:
+    trakt, mangfold = ({"since": "2026M01", "preliminary": months, "final": 9} for months in (2, 3))
+    document = {"version": "1", "day": 15, "public_bodies": [], "tables": {"trakt": trakt, "mangfold": mangfold}}
+    with pytest.raises(BadSchedule, match="trakt and mangfold count the same"):
+        Schedule.of(document, FREQUENCIES, TOGETHER)
+    document["tables"] = {"trakt": trakt, "oppfolging": mangfold, "mangfold": {**mangfold, "preliminary": 2}}
+    assert len(Schedule.of(document, FREQUENCIES, TOGETHER).timetables) == 3
 
 
 def test_a_schedule_of_tables_or_days_that_do_not_exist_is_refused(tmp_path: Path) -> None:
     good = {"since": "2026M01", "preliminary": 1, "final": 2}
     with pytest.raises(BadSchedule, match="no published table"):
-        Schedule.of({"version": "1", "day": 15, "public_bodies": [], "tables": {"strange": good}}, FREQUENCIES)
+        Schedule.of(
+            {"version": "1", "day": 15, "public_bodies": [], "tables": {"strange": good}}, FREQUENCIES, TOGETHER
+        )
     with pytest.raises(BadSchedule, match="1 to 28"):
-        Schedule.of({"version": "1", "day": 31, "public_bodies": [], "tables": {"trakt": good}}, FREQUENCIES)
+        Schedule.of({"version": "1", "day": 31, "public_bodies": [], "tables": {"trakt": good}}, FREQUENCIES, TOGETHER)
     with pytest.raises(BadSchedule, match="cannot be read"):
         schedule_of(ReleaseSettings(release_schedule=tmp_path / "none.toml"))
 
