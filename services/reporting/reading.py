@@ -227,6 +227,8 @@ class Reading:
                     await self.cells(name, needs)
             except PyMongoError as error:
                 log.warning("counting_waits", error=type(error).__name__)
+            except Exception as error:  # facts that cannot be counted: readers are told, and folding must go on
+                log.error("counting_failed", error=type(error).__name__, exc_info=error)
             await asyncio.sleep(COUNT_SECONDS)
 
     async def journey(
