@@ -27,8 +27,8 @@ _AT_ONCE = 1_000
 class _NoKeys:
     """Nobody has declared anything here."""
 
-    async def key(self, person: str) -> bytes:
-        raise LookupError(person)
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        return dict.fromkeys(persons[:0], b"")
 
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
         return set(persons[:0])

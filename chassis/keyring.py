@@ -13,7 +13,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 from cryptography.exceptions import InvalidTag
@@ -32,6 +32,7 @@ NONCE_BYTES = 12
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 10_000
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+Told = TypeVar("Told", str, list[Any], dict[str, Any])
 
 
 class KeyringError(Exception):
@@ -59,6 +60,14 @@ class Keyring(Protocol):
 
     async def key(self, person: str) -> bytes:
         """The person's key. Raises KeyDestroyed, KeyUnknown or KeyringUnavailable."""
+        ...
+
+
+class KeyringOfMany(Protocol):
+    """The same for whoever opens what very many have sealed."""
+
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        """The keys of those persons whose key is not destroyed. Raises KeyUnknown or KeyringUnavailable."""
         ...
 
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
@@ -123,6 +132,21 @@ class OwnKeyring:
             raise KeyDestroyed(person)
         return bytes(found["key"])
 
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        """The keys of those persons whose key is not destroyed. Raises KeyUnknown, KeyringUnavailable."""
+        keys: dict[str, bytes] = {}
+        try:
+            for batch in _batches(persons):
+                found = {each["_id"]: each async for each in self._keys.find({"_id": {"$in": batch}})}
+                for person in batch:
+                    if person not in found:
+                        raise KeyUnknown(person)
+                    if not found[person].get("destroyed"):
+                        keys[person] = bytes(found[person]["key"])
+        except PyMongoError as error:
+            raise KeyringUnavailable("the keyring's database does not answer") from error
+        return keys
+
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
         """Those of the persons whose key is destroyed here. Raises KeyringUnavailable."""
         found: set[str] = set()
@@ -179,18 +203,26 @@ class RemoteKeyring:
             self._held.popitem(last=False)
         return key
 
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        """The keys of those persons whose key is not destroyed. None is kept. Raises KeyUnknown, KeyringUnavailable."""
+        keys: dict[str, bytes] = {}
+        for batch in _batches(persons):
+            answer = await self._post("/keys", {"candidates": list[JsonValue](batch)})
+            if answer.status_code == httpx.codes.NOT_FOUND and _code(answer) == "key_unknown":
+                raise KeyUnknown(f"one of {len(batch)}")
+            told = self._told(answer, "keys", dict)
+            gone = self._told(answer, "destroyed", list)
+            if unsaid := set(batch) - told.keys() - set(gone):
+                raise KeyringUnavailable(f"the keyring at {self._base_url} said nothing of {len(unsaid)} persons")
+            keys.update((person, self._key(told[person])) for person in batch if person in told)
+        return keys
+
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
         """Those of the persons whose key is destroyed; it is forgotten here too. Raises KeyringUnavailable."""
         found: set[str] = set()
         for batch in _batches(persons):
             answer = await self._post("/keys/destroyed", {"candidates": list[JsonValue](batch)})
-            try:
-                told = answer.json()["destroyed"] if answer.status_code == httpx.codes.OK else None
-            except (ValueError, KeyError, TypeError):
-                told = None
-            if not isinstance(told, list):
-                raise KeyringUnavailable(f"the keyring at {self._base_url} answered {answer.status_code}, and no list")
-            found.update(told)
+            found.update(self._told(answer, "destroyed", list))
         for each in found:
             self._held.pop(each, None)
         return found
@@ -213,12 +245,24 @@ class RemoteKeyring:
             raise KeyDestroyed(person)
         if answer.status_code == httpx.codes.NOT_FOUND and _code(answer) == "key_unknown":
             raise KeyUnknown(person)
+        return self._key(self._told(answer, "key", str))
+
+    def _told(self, answer: httpx.Response, field: str, kind: type[Told]) -> Told:
         if answer.status_code != httpx.codes.OK:
             # Also a 404 that is not the keyring's own: a wrong address must not read as "no such person".
             raise KeyringUnavailable(f"the keyring at {self._base_url} answered {answer.status_code}")
         try:
-            key = base64.b64decode(answer.json()["key"], validate=True)
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
+            told = answer.json()[field]
+        except (ValueError, KeyError, TypeError) as error:
+            raise KeyringUnavailable(f"the keyring at {self._base_url} answered without {field}") from error
+        if not isinstance(told, kind):
+            raise KeyringUnavailable(f"the keyring at {self._base_url} answered with another {field}")
+        return told
+
+    def _key(self, encoded: object) -> bytes:
+        try:
+            key = base64.b64decode(str(encoded), validate=True)
+        except (ValueError, binascii.Error) as error:
             raise KeyringUnavailable(f"the keyring at {self._base_url} answered something else than a key") from error
         if len(key) != KEY_BYTES:
             raise KeyringUnavailable(f"the keyring at {self._base_url} answered a key of another length")

@@ -6,7 +6,7 @@ Invariant: a key is handed only to a service with the scope, each time with an a
 from __future__ import annotations
 
 import base64
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from chassis.audit import Audit, Outcome, Why
 from chassis.auth import require
-from chassis.keyring import AT_ONCE, KeyDestroyed, Keyring, KeyUnknown
+from chassis.keyring import AT_ONCE, KeyDestroyed, Keyring, KeyringOfMany, KeyUnknown
 from chassis.logs import get_logger
 from chassis.metrics import KEYS_ASKED
 from chassis.problems import Problem
@@ -31,12 +31,36 @@ class Asked(BaseModel):
     candidates: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(max_length=AT_ONCE)
 
 
-def keyring_router(keyring: Keyring, audit: Audit | None = None) -> APIRouter:
+class WholeKeyring(Keyring, KeyringOfMany, Protocol):
+    """All that is answered of a keyring."""
+
+
+def keyring_router(keyring: WholeKeyring, audit: Audit | None = None) -> APIRouter:
     """`POST /keys/{candidate}` over a keyring: 200 with the key, 410 destroyed, 404 unknown, 503 unavailable.
 
-    `POST /keys/destroyed` tells which of many are destroyed.
+    `POST /keys` hands out many at once, in one line of the audit that names them all; `POST /keys/destroyed` tells which
+    of many are destroyed.
     """
     router = APIRouter(tags=["keyring"])
+
+    @router.post("/keys")
+    async def hand_out_many(
+        asked: Asked, principal: Annotated[Principal, Depends(require("keys:read"))]
+    ) -> JSONResponse:
+        """The keys of many candidates, and whose are destroyed, for a service that counts what very many have sealed."""
+        try:
+            keys = await keyring.keys(asked.candidates)
+        except KeyUnknown as unknown:
+            KEYS_ASKED.labels("unknown").inc()
+            raise Problem(404, "key_unknown") from unknown
+        gone = sorted(set(asked.candidates) - keys.keys())
+        if audit is not None and keys:
+            await audit.record(principal, sorted(keys), "key", Outcome.ALLOWED, Why.SERVICE)
+        KEYS_ASKED.labels("handed_out").inc(len(keys))
+        KEYS_ASKED.labels("destroyed").inc(len(gone))
+        _log.info("audit: keys asked", asked_by=principal.client, handed_out=len(keys), destroyed=len(gone))
+        told = {person: base64.b64encode(key).decode() for person, key in keys.items()}
+        return JSONResponse({"keys": told, "destroyed": gone})
 
     # Before the path that would take it for somebody's id.
     @router.post("/keys/destroyed")

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 import services.reporting
 from chassis.clock import Clock
-from chassis.keyring import KeyDestroyed, Keyring, seal
+from chassis.keyring import KeyDestroyed, KeyringOfMany, seal
 from chassis.pages import Link, Pages
 from chassis.projection import Document, fold_all
 from chassis.projector import Stored, View
@@ -95,10 +95,9 @@ class _Keys:
     def __init__(self, raises: Callable[[str], Exception] | None = None) -> None:
         self._raises = raises
 
-    async def key(self, person: str) -> bytes:
-        if self._raises is not None:
-            raise self._raises(person)
-        return KEY
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        gone = await self.destroyed(persons)
+        return {person: KEY for person in persons if person not in gone}
 
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
         for person in persons:
@@ -156,7 +155,7 @@ def app_of(
     called: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The page, over these documents. `raises` is what the keyring answers instead of a key; `called` are employers."""
-    keys: Keyring = _Keys(raises)
+    keys: KeyringOfMany = _Keys(raises)
     reading = Reading(Documents(views), keys)
     templates = Path(services.reporting.__file__).parent / "templates"
     return create_app(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -85,7 +86,7 @@ class StillService:
         self.raises: Exception | None = None
         self.down: str | None = None
         self.seen: list[Any] = []
-        self.keys: dict[str, bytes | None] = {}
+        self.has_keys: dict[str, bytes | None] = {}
         self.started = 0
 
     async def start(self) -> None:
@@ -115,15 +116,22 @@ class StillService:
         return []
 
     async def key(self, person: str) -> bytes:
-        if person not in self.keys:
+        if person not in self.has_keys:
             raise KeyUnknown(person)
-        key = self.keys[person]
+        key = self.has_keys[person]
         if key is None:
             raise KeyDestroyed(person)
         return key
 
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        found = {}
+        for person in persons:
+            with suppress(KeyDestroyed):
+                found[person] = await self.key(person)
+        return found
+
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
-        return {each for each in persons if each in self.keys and self.keys[each] is None}
+        return {each for each in persons if each in self.has_keys and self.has_keys[each] is None}
 
 
 def _done(repeated: bool = False) -> Done:

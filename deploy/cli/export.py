@@ -11,7 +11,7 @@ from pathlib import Path
 
 import services.reporting
 from chassis.clock import Clock
-from chassis.keyring import Keyring, KeyringUnavailable
+from chassis.keyring import KeyringOfMany, KeyringUnavailable
 from chassis.mongo import Database
 from chassis.texts import Texts
 from deploy.cli.context import Context, served
@@ -29,10 +29,9 @@ from services.reporting.releases import ReleaseStore
 class _NoKeys:
     """What is written asks for nobody's key."""
 
-    async def key(self, person: str) -> bytes:
-        # Without the person: an error's text ends in a log.
-        del person
-        raise KeyringUnavailable("an export asks for no key")
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        # Without the persons: an error's text ends in a log.
+        raise KeyringUnavailable(f"an export asks for no key, not for {len(persons)}")
 
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
         raise KeyringUnavailable(f"an export asks for no key, not for {len(persons)}")
@@ -84,7 +83,7 @@ async def _facts(
 ) -> tuple[Sequence[Slot], Sequence[YearFigures], Completeness, datetime]:
     serving = {each.name: await served(context.generations(SERVICE, each)) for each in NEEDED}
     now = Clock().now()
-    keys: Keyring = _NoKeys()
+    keys: KeyringOfMany = _NoKeys()
     reading = Reading(Snapshot(database, serving, now), keys)
     # Completeness is read first: what is written then holds at least that much.
     slots, complete = await reading.slots()

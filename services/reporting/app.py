@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from chassis import web
 from chassis.auth import ServiceTokens
 from chassis.employers import IntakeEmployers
-from chassis.keyring import Keyring, RemoteKeyring
+from chassis.keyring import KeyringOfMany, RemoteKeyring
 from chassis.pages import Link, Pages
 from chassis.service import Service
 from chassis.settings import Settings
@@ -26,7 +26,7 @@ from services.reporting.releases import ReleaseStore
 HERE = Path(__file__).parent
 
 
-def create_app(settings: Settings, keyring: Keyring | None = None) -> FastAPI:
+def create_app(settings: Settings, keyring: KeyringOfMany | None = None) -> FastAPI:
     """The app of reporting. Nothing connects before its lifespan starts. Persons' keys and employers' names come from
     intake."""
     service = Service(name="reporting", settings=settings)

@@ -11,7 +11,7 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from chassis.keyring import KeyDestroyed, Keyring, unseal
+from chassis.keyring import KeyringOfMany, unseal
 from chassis.projection import Document
 from chassis.projector import View
 from services.reporting import views
@@ -21,7 +21,6 @@ from services.reporting.kept import Kept
 
 FORGET_SECONDS = 600.0
 """What nobody has asked for in so long is opened anew: it must not outlive somebody's erasure in memory."""
-_KEYS_AT_ONCE = 16
 
 
 class _Person(NamedTuple):
@@ -40,7 +39,7 @@ class _Sealed(NamedTuple):
 class Declarations:
     """Declarations of the participants of trials."""
 
-    def __init__(self, view: Callable[[str], View], keyring: Keyring) -> None:
+    def __init__(self, view: Callable[[str], View], keyring: KeyringOfMany) -> None:
         """`view` gives what is served under a name."""
         self._persons = Kept(lambda: view(views.persons.name), _person)
         self._keyring = keyring
@@ -75,17 +74,15 @@ class Declarations:
         destroyed = await self._keyring.destroyed(sorted({each.person for each in wanted}))
         there = {each for each in wanted if each.person not in destroyed}
         self._opened = {each: declared for each, declared in self._opened.items() if each in there}
-        gate = asyncio.Semaphore(_KEYS_AT_ONCE)
+        missing = [each for each in there if each not in self._opened]
+        keys = await self._keyring.keys(sorted({each.person for each in missing}))
+        self._opened |= await asyncio.to_thread(_unsealed, missing, keys)
 
-        async def opened(each: _Sealed) -> None:
-            try:
-                async with gate:
-                    key = await self._keyring.key(each.person)
-            except KeyDestroyed:
-                return
-            self._opened[each] = unseal(key, base64.b64decode(each.ciphertext), each.person)
 
-        await asyncio.gather(*(opened(each) for each in there if each not in self._opened))
+def _unsealed(sealed: Iterable[_Sealed], keys: Mapping[str, bytes]) -> dict[_Sealed, Declared]:
+    # Without those whose key was destroyed meanwhile.
+    with_key = ((each, keys[each.person]) for each in sealed if each.person in keys)
+    return {each: unseal(key, base64.b64decode(each.ciphertext), each.person) for each, key in with_key}
 
 
 def _person(document: Document) -> _Person:

@@ -14,7 +14,7 @@ from functools import partial
 
 from chassis.clock import Clock
 from chassis.generations import Generation, Generations
-from chassis.keyring import Keyring
+from chassis.keyring import KeyringOfMany
 from chassis.mongo import Database
 from chassis.projection import Projection
 from chassis.projector import View
@@ -76,7 +76,7 @@ class Releases:
     """Seals releases and makes them again."""
 
     def __init__(
-        self, database: Database, settings: Settings, keyring: Keyring, secrets: Secrets, schedule: Schedule
+        self, database: Database, settings: Settings, keyring: KeyringOfMany, secrets: Secrets, schedule: Schedule
     ) -> None:
         self.store = ReleaseStore(database)
         self._database, self._settings, self._keyring = database, settings, keyring

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import contracts
-from chassis.keyring import KeyDestroyed, Keyring
+from chassis.keyring import KeyringOfMany
 from services.reporting.domain.disclosure.keys import Secrets
 from services.reporting.domain.publications import PUBLICATIONS, WORKFORCE
 from services.reporting.domain.releases import Schedule
@@ -68,7 +68,7 @@ def origin(schedule: Schedule, secrets: Secrets, destroyed: int) -> dict[str, st
 class Watched:
     """A keyring that notes how many of the keys it was asked for are destroyed: with them goes what was declared."""
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: KeyringOfMany) -> None:
         self._keyring = keyring
         self._gone: set[str] = set()
 
@@ -77,13 +77,11 @@ class Watched:
         """Of how many persons."""
         return len(self._gone)
 
-    async def key(self, person: str) -> bytes:
-        """Raises KeyringError."""
-        try:
-            return await self._keyring.key(person)
-        except KeyDestroyed:
-            self._gone.add(person)
-            raise
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        """Raises KeyUnknown, KeyringUnavailable."""
+        found = await self._keyring.keys(persons)
+        self._gone |= set(persons) - found.keys()
+        return found
 
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
         """Raises KeyringUnavailable."""

@@ -16,7 +16,7 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.freshness import Freshness
-from chassis.keyring import Keyring, KeyringUnavailable
+from chassis.keyring import KeyringOfMany, KeyringUnavailable
 from chassis.mongo import PyMongoError
 from chassis.projector import View
 from contracts import followup, intake, matching
@@ -104,7 +104,7 @@ _OF_SLOTS: Mapping[str, tuple[str, Callable[[Cells, Filter], Table]]] = {
 class Reading:
     """Queries on the facts of the reporting service."""
 
-    def __init__(self, service: Views, keyring: Keyring) -> None:
+    def __init__(self, service: Views, keyring: KeyringOfMany) -> None:
         self._service = service
         self._kept = KeptSlots(service.view)
         self._declarations = Declarations(service.view, keyring)

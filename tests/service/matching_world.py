@@ -6,7 +6,7 @@ Invariant: a test waits until matching has folded what happened elsewhere, by po
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -40,9 +40,6 @@ class Keys:
 
     async def key(self, person: str) -> bytes:
         return hashlib.sha256(person.encode()).digest()
-
-    async def destroyed(self, persons: Sequence[str]) -> set[str]:
-        return set(persons[:0])
 
 
 class NamesOf:

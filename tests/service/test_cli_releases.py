@@ -69,8 +69,8 @@ def dugnad(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     class Keys:
         def __init__(self, *_: object) -> None: ...
 
-        async def key(self, person: str) -> bytes:
-            return await world.keys.key(person)
+        async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+            return await world.keys.keys(persons)
 
         async def destroyed(self, persons: Sequence[str]) -> set[str]:
             return await world.keys.destroyed(persons)

@@ -83,6 +83,9 @@ async def test_a_keyring_whose_database_is_away_is_unavailable_and_never_erased(
     for ask in (keyring.key, keyring.create, keyring.destroy):
         with pytest.raises(KeyringUnavailable):
             await ask(PERSON)
+    for ask_many in (keyring.keys, keyring.destroyed):
+        with pytest.raises(KeyringUnavailable):
+            await ask_many([PERSON])
     client.close()
 
 
@@ -110,6 +113,10 @@ async def test_another_service_opens_what_was_sealed_until_the_person_is_erased(
     fresh = RemoteKeyring("http://intake.test", ServiceTokens(still_settings(), "followup"), client=asked._client)
     with pytest.raises(KeyDestroyed):
         await fresh.key(PERSON)
+    with pytest.raises(KeyUnknown):
+        await asked.keys(["01A", PERSON])
+    other = await own.create("01A")
+    assert await asked.keys(["01A", PERSON]) == {"01A": other}
     # It may ask, and then holds it no more.
     assert await asked.destroyed(["01A", PERSON]) == {PERSON}
     with pytest.raises(KeyDestroyed):

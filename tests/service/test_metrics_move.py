@@ -134,7 +134,7 @@ async def _halting(settings: Settings) -> AsyncIterator[BatchConsumer]:
 async def _ask(service: Service) -> None:
     """A refused token, a problem, a key."""
     still = StillService(service.settings)
-    still.keys["c"] = b"k" * 32
+    still.has_keys["c"] = b"k" * 32
     app = create_app(service, routers=[keyring_router(still)], texts=Texts(), title="Small")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://small.test") as client:
         sent: Mapping[str, str] = headers("matching")

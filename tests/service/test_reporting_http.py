@@ -69,11 +69,10 @@ class Keys:
     def __init__(self) -> None:
         self.raises: Exception | None = None
 
-    async def key(self, person: str) -> bytes:
-        if self.raises is not None:
-            raise self.raises
-        assert person == "C1"
-        return KEY
+    async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+        gone = await self.destroyed(persons)
+        assert set(persons) <= {"C1"}
+        return {person: KEY for person in persons if person not in gone}
 
     async def destroyed(self, persons: Sequence[str]) -> set[str]:
         if self.raises is not None and not isinstance(self.raises, KeyDestroyed):

@@ -136,6 +136,40 @@ async def test_which_of_many_are_destroyed_is_asked_some_at_a_time_and_their_key
     assert intake.asked == []
 
 
+async def test_keys_of_many_are_asked_for_some_at_a_time_and_are_not_kept() -> None:
+    intake = Intake()
+    keyring = intake.keyring()
+    encoded = base64.b64encode(KEY).decode()
+    intake.answer = httpx.Response(200, json={"keys": {"01A": encoded}, "destroyed": ["01B"]})
+    for _ in range(2):
+        assert await keyring.keys(["01A", "01B"]) == {"01A": KEY}
+    assert [each.url.path for each in intake.asked] == ["/keys", "/keys"]
+    intake.answer = httpx.Response(404, json={"code": "key_unknown"})
+    with pytest.raises(KeyUnknown):
+        await keyring.keys(["01A", "01C"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, text="nginx"),
+        httpx.Response(403),
+        httpx.Response(503),
+        httpx.Response(200, json={"keys": {}}),
+        httpx.Response(200, json={"keys": [], "destroyed": ["01A"]}),
+        httpx.Response(200, json={"keys": {"01A": "AAAA"}, "destroyed": []}),
+        httpx.Response(200, json={"keys": {"01A": None}, "destroyed": []}),
+        httpx.Response(200, json={"keys": {}, "destroyed": []}),
+        httpx.ReadTimeout("slow"),
+    ],
+)
+async def test_a_person_of_whom_nothing_was_said_is_not_taken_for_erased(answer: httpx.Response | Exception) -> None:
+    intake = Intake()
+    intake.answer = answer
+    with pytest.raises(KeyringUnavailable):
+        await intake.keyring().keys(["01A"])
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -217,7 +217,7 @@ async def test_development_routes_do_not_exist_in_production() -> None:
 async def test_keys_are_handed_only_to_services_and_a_destroyed_one_is_gone(
     client: httpx.AsyncClient, service: StillService
 ) -> None:
-    service.keys = {"01A": b"k" * 32, "01B": None}
+    service.has_keys = {"01A": b"k" * 32, "01B": None}
     ask = {"Authorization": f"Bearer {token('followup')}"}
     answer = await client.post("/keys/01A", headers=ask)
     assert answer.json() == {"key": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="}
@@ -225,9 +225,15 @@ async def test_keys_are_handed_only_to_services_and_a_destroyed_one_is_gone(
     unknown = await client.post("/keys/01C", headers=ask)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "key_unknown")
     assert (await client.post("/keys/01A", headers=headers("counsellor-nav"))).status_code == 403
+    answer = await client.post("/keys", headers=ask, json={"candidates": ["01A", "01B"]})
+    assert answer.json() == {"keys": {"01A": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="}, "destroyed": ["01B"]}
+    unknown = await client.post("/keys", headers=ask, json={"candidates": ["01A", "01C"]})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "key_unknown")
     both = {"candidates": ["01A", "01B", "01C"]}
     answer = await client.post("/keys/destroyed", headers=ask, json=both)
     assert (answer.status_code, answer.json()) == (200, {"destroyed": ["01B"]})
-    assert (await client.post("/keys/destroyed", headers=headers("counsellor-nav"), json=both)).status_code == 403
+    for path in ("/keys", "/keys/destroyed"):
+        assert (await client.post(path, headers=headers("counsellor-nav"), json=both)).status_code == 403
     for wrong in ({}, {"candidates": ["0"] * 501}, {"candidates": [""]}, {"candidates": [1]}, {**both, "more": 1}):
-        assert (await client.post("/keys/destroyed", headers=ask, json=wrong)).status_code == 422, wrong
+        for path in ("/keys", "/keys/destroyed"):
+            assert (await client.post(path, headers=ask, json=wrong)).status_code == 422, wrong

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from chassis.keyring import KeyDestroyed
 from services.reporting.domain.disclosure.keys import Secrets
 from services.reporting.domain.releases import Schedule, Stage
 from services.reporting.domain.sealing import Outcome
@@ -168,19 +167,16 @@ def test_a_manifest_that_lacks_something_is_damaged_and_says_whose_it_is(field: 
 
 async def test_a_watched_keyring_counts_persons_whose_keys_are_gone_and_passes_everything_on() -> None:
     class Keys:
-        async def key(self, person: str) -> bytes:
-            if person != "there":
-                raise KeyDestroyed(person)
-            return b"k"
+        async def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
+            return {person: b"k" for person in persons if person == "there"}
 
         async def destroyed(self, persons: Sequence[str]) -> set[str]:
             return set(persons) - {"there"}
 
     watched = Watched(Keys())
-    assert await watched.key("there") == b"k"
+    assert await watched.keys(["there"]) == {"there": b"k"}
     for person in ("gone", "gone", "away"):
-        with pytest.raises(KeyDestroyed):
-            await watched.key(person)
+        assert await watched.keys([person]) == {}
     assert watched.gone == 2
     assert await watched.destroyed(["there", "gone", "erased"]) == {"gone", "erased"}
     assert watched.gone == 3
