@@ -23,6 +23,9 @@ from chassis.tokens import Principal
 _log = get_logger(__name__)
 
 
+Reader = Annotated[Principal, Depends(require("keys:read"))]
+
+
 class Asked(BaseModel):
     """Whose keys are asked about."""
 
@@ -38,16 +41,14 @@ class WholeKeyring(Keyring, KeyringOfMany, Protocol):
 def keyring_router(keyring: WholeKeyring, audit: Audit | None = None) -> APIRouter:
     """`POST /keys/{candidate}` over a keyring: 200 with the key, 410 destroyed, 404 unknown, 503 unavailable.
 
-    `POST /keys` hands out many at once, in one line of the audit that names them all; `POST /keys/destroyed` tells which
-    of many are destroyed.
+    `POST /keys` hands out many at once, in one entry of the audit that names them all; `POST /keys/destroyed` tells
+    which of many are destroyed.
     """
     router = APIRouter(tags=["keyring"])
 
     @router.post("/keys")
-    async def hand_out_many(
-        asked: Asked, principal: Annotated[Principal, Depends(require("keys:read"))]
-    ) -> JSONResponse:
-        """The keys of many candidates, and whose are destroyed, for a service that counts what very many have sealed."""
+    async def hand_out_many(asked: Asked, principal: Reader) -> JSONResponse:
+        """The keys of many candidates, and whose are destroyed, for a service that counts what very many sealed."""
         try:
             keys = await keyring.keys(asked.candidates)
         except KeyUnknown as unknown:
@@ -64,12 +65,12 @@ def keyring_router(keyring: WholeKeyring, audit: Audit | None = None) -> APIRout
 
     # Before the path that would take it for somebody's id.
     @router.post("/keys/destroyed")
-    async def destroyed(asked: Asked, _: Annotated[Principal, Depends(require("keys:read"))]) -> JSONResponse:
+    async def destroyed(asked: Asked, _: Reader) -> JSONResponse:
         """Which of these candidates' keys are destroyed, for a service that keeps what it has opened. Tells no key."""
         return JSONResponse({"destroyed": sorted(await keyring.destroyed(asked.candidates))})
 
     @router.post("/keys/{candidate}")
-    async def hand_out(candidate: str, principal: Annotated[Principal, Depends(require("keys:read"))]) -> JSONResponse:
+    async def hand_out(candidate: str, principal: Reader) -> JSONResponse:
         """A candidate's key, for a service that folds or shows sealed values. POST, so that no cache keeps it."""
         outcome = "unavailable"
         try:
