@@ -1,6 +1,7 @@
 """What readers of reporting ask for.
 
-Invariant: a filter that nothing can match is refused, never answered with an empty table.
+Invariant: a filter that nothing can match is refused, never answered with an empty table, and so is one that is not
+known.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query
+from starlette.requests import Request
 
+from chassis.validation import pointer
 from contracts.orgnumbers import is_valid
 from contracts.refused import Refused
 from services.reporting.domain import regions
@@ -18,6 +21,11 @@ from services.reporting.domain.diversity import CHARACTERISTICS
 from services.reporting.domain.filters import Filter
 from services.reporting.domain.periods import Period, Span
 from services.reporting.reading import Asked
+
+_PARAMETERS = frozenset(
+    ("region", "period", "measure", "intermediary", "by", "org_number", "base_year", "min_position")
+)
+_LONGEST = 60
 
 Region = Annotated[str | None, Query(description="A county (two digits) or a municipality (four).", max_length=4)]
 PeriodText = Annotated[
@@ -93,6 +101,7 @@ def _region(text: str) -> str | None:
 
 
 async def asked(
+    request: Request,
     region: Region = None,
     period: PeriodText = None,
     measure: MeasureCode = None,
@@ -101,6 +110,9 @@ async def asked(
     org_number: OrgNumber = None,
     base_year: BaseYear = None,
 ) -> Asked:
-    """The dependency of the routes. Raises Refused."""
+    """The dependency of the routes. Raises Refused, also for what is not known: a misspelt filter would give the whole
+    country without a word."""
+    if unknown := [pointer([name[:_LONGEST]]) for name in request.query_params if name not in _PARAMETERS]:
+        raise Refused("unknown_parameter", unknown, status=422)
     number = checked_org_number(org_number)
     return Asked(chosen_filter(region, period, measure, intermediary), by, number, base_year)

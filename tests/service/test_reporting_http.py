@@ -259,6 +259,7 @@ async def test_what_cannot_be_asked_is_refused_and_who_may_not_ask_too(world: Wo
     for path, status, code in (
         ("/tables/ventetid?period=2025M13", 422, "bad_period"),
         ("/tables/trakt?region=331", 422, "bad_region"),
+        ("/tables/trakt?regon=3312", 422, "unknown_parameter"),
         ("/tables/mangfold?by=religion", 422, "unknown_characteristic"),
         ("/tables/arbeidsstyrke?org_number=123456789", 422, "org_number_invalid"),
         ("/tables/arbeidsstyrke?base_year=x", 422, "invalid"),
