@@ -39,10 +39,10 @@ class _Sealed(NamedTuple):
 class Declarations:
     """Declarations of the participants of trials."""
 
-    def __init__(self, view: Callable[[str], View], keyring: KeyringOfMany) -> None:
-        """`view` gives what is served under a name."""
+    def __init__(self, view: Callable[[str], View], keyring: KeyringOfMany, forgotten: Callable[[], None]) -> None:
+        """`view` gives what is served under a name; `forgotten` is told when what was given must be forgotten, too."""
         self._persons = Kept(lambda: view(views.persons.name), _person)
-        self._keyring = keyring
+        self._keyring, self._forgotten = keyring, forgotten
         self._one_at_a_time = asyncio.Lock()
         self._opened: dict[_Sealed, Declared] = {}
         self._forgetting: asyncio.TimerHandle | None = None
@@ -68,6 +68,7 @@ class Declarations:
 
     def _forget(self) -> None:
         self._opened = {}
+        self._forgotten()
 
     async def _open(self, wanted: set[_Sealed]) -> None:
         # Also of those whose key was had before: whoever has been erased since must not be counted by it.

@@ -27,7 +27,7 @@ from services.reporting.declarations import Declarations
 from services.reporting.domain import overview
 from services.reporting.domain.background import Declared
 from services.reporting.domain.counting import Cells
-from services.reporting.domain.counts import DIVERSE, ENDED, NeedFacts, running
+from services.reporting.domain.counts import DIVERSE, ENDED, PERSONAL, NeedFacts, running
 from services.reporting.domain.diversity import CHARACTERISTICS, check_characteristic
 from services.reporting.domain.facts import Slot, Trial
 from services.reporting.domain.filters import Filter
@@ -107,7 +107,7 @@ class Reading:
     def __init__(self, service: Views, keyring: KeyringOfMany) -> None:
         self._service = service
         self._kept = KeptSlots(service.view)
-        self._declarations = Declarations(service.view, keyring)
+        self._declarations = Declarations(service.view, keyring, self._forget_declared)
         self._running: dict[str, tuple[date, Running[NeedFacts]]] = {}
         """What has been counted so far, and the day on which."""
         self._counter = ThreadPoolExecutor(1, "counts")
@@ -162,6 +162,11 @@ class Reading:
         # In a thread, since a country's facts take a while: in one alone, as what is counted on must not move twice at
         # a time, also where whoever asked has gone.
         return await asyncio.get_running_loop().run_in_executor(self._counter, self._count, name, needs)
+
+    def _forget_declared(self) -> None:
+        # To count on, it is kept what has been counted of each need.
+        for name in PERSONAL:
+            self._running.pop(name, None)
 
     def _count(self, name: str, needs: Mapping[str, NeedFacts]) -> Cells:
         today = self._service.clock.today()

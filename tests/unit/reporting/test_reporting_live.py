@@ -19,7 +19,7 @@ from chassis.projection import Document, fold_all
 from chassis.projector import Stored, View
 from services.reporting import declarations, views
 from services.reporting.domain.counting import Cells, Tally, aggregated
-from services.reporting.domain.counts import DIVERSE, ENDED, running
+from services.reporting.domain.counts import DIVERSE, ENDED, PERSONAL, running
 from services.reporting.live import KEEP_SECONDS, LiveTables
 from services.reporting.pxweb.source import Table
 from services.reporting.reading import COUNT_SECONDS, Asked, Reading
@@ -297,10 +297,18 @@ async def test_a_declaration_is_opened_once_and_nothing_is_counted_of_whose_key_
 
 
 async def test_what_was_opened_is_forgotten_when_nobody_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts, opened = await world.immigrants(), world.keys.handed_out
+    assert PERSONAL & world.reading._running.keys()
     monkeypatch.setattr(declarations, "FORGET_SECONDS", 0.0)
-    await world.immigrants()
-    opened = world.keys.handed_out
-    await world.immigrants()
+    await world.reading.with_declared((await world.reading.needs())[0])
+    # The loop's next round, and the one in which what is due then is done.
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert world.reading._declarations._opened == {}
+    # Nor is it kept as what has been counted.
+    assert not PERSONAL & world.reading._running.keys()
+    monkeypatch.undo()
+    assert await world.immigrants() == starts > 0
     assert world.keys.handed_out == 2 * opened > 0
 
 
