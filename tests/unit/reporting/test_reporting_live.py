@@ -7,7 +7,6 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from random import Random
 from typing import Any
 
 import pytest
@@ -18,18 +17,16 @@ from chassis.mongo import ConnectionFailure
 from chassis.projection import Document, fold_all
 from chassis.projector import Stored, View
 from services.reporting import declarations, views
-from services.reporting.domain.counting import Cells, Tally, aggregated
-from services.reporting.domain.counts import DIVERSE, ENDED, PERSONAL, running
+from services.reporting.domain.counting import Tally
+from services.reporting.domain.counts import PERSONAL
 from services.reporting.live import KEEP_SECONDS, LiveTables
 from services.reporting.pxweb.source import Table
 from services.reporting.reading import COUNT_SECONDS, Asked, Reading
-from tests.overviews import needs_of
-from tests.tables import declared_by
 from tests.unit.reporting.simulation import simulate
 from tests.unit.reporting.test_reporting_recomputed import slots_of
+from tests.unit.reporting.test_reporting_running import held
 
 KEY = bytes(range(32))
-COUNTED = ("ventetid", "trakt", "utfall", "mangfold", "oppfolging", ENDED, DIVERSE)
 
 
 @dataclass
@@ -163,38 +160,9 @@ def counts(table: Table | None) -> Tally:
     return table
 
 
-def held(cells: Cells) -> tuple[Any, ...]:
-    """All that there is to know of cells."""
-    return dict(cells.each()), {at: dict(days) for at, days in cells.spread.items()}, set(cells.periods)
-
-
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-@pytest.mark.parametrize("name", COUNTED)
-def test_what_is_counted_on_is_what_counting_from_the_start_gives(name: str) -> None:
-    slots = slots_of(simulate(9, 60).records())
-    needs = needs_of(slots, declared_by(slots))
-    today = datetime(2025, 10, 1, tzinfo=UTC).date()
-    counted, chance = running(name, today), Random(4)
-    for _ in range(25):
-        some = {key: need for key, need in needs.items() if chance.random() < 0.6}
-        for key in chance.sample(sorted(some), len(some) // 5):
-            # A need some of whose slots are not heard of yet, or of whose participants nothing is known.
-            some[key] = some[key]._replace(slots=some[key].slots[:1], declared=())
-        assert held(counted.cells(some)) == held(running(name, today).cells(some))
-    assert held(counted.cells({})) == held(aggregated([], ()))
-
-
-def test_cells_that_were_given_do_not_change_with_what_is_counted_later() -> None:
-    slots = slots_of(simulate(9, 60).records())
-    counted = running("ventetid", datetime(2025, 10, 1, tzinfo=UTC).date())
-    cells = counted.cells(needs_of(slots[:20]))
-    before = held(cells)
-    counted.cells(needs_of(slots))
-    assert held(cells) == before
 
 
 @pytest.mark.parametrize("table_id", ["ventetid", "trakt", "oppfolging", "utfall", "mangfold"])
@@ -301,7 +269,7 @@ async def test_what_was_opened_is_forgotten_when_nobody_asks(world: World, monke
     assert PERSONAL & world.reading._running.keys()
     monkeypatch.setattr(declarations, "FORGET_SECONDS", 0.0)
     await world.reading.with_declared((await world.reading.needs())[0])
-    # The loop's next round, and the one in which what is due then is done.
+    # Until the round of the loop in which what is due is done.
     for _ in range(2):
         await asyncio.sleep(0)
     assert world.reading._declarations._opened == {}
