@@ -208,7 +208,7 @@ class RemoteKeyring:
         keys: dict[str, bytes] = {}
         for batch in _batches(persons):
             answer = await self._post("/keys", {"candidates": list[JsonValue](batch)})
-            if answer.status_code == httpx.codes.NOT_FOUND and _code(answer) == "key_unknown":
+            if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY and _code(answer) == "key_unknown":
                 raise KeyUnknown(f"one of {len(batch)}")
             told = self._told(answer, "keys", dict)
             gone = self._told(answer, "destroyed", list)

@@ -53,7 +53,7 @@ def keyring_router(keyring: WholeKeyring, audit: Audit | None = None) -> APIRout
             keys = await keyring.keys(asked.candidates)
         except KeyUnknown as unknown:
             KEYS_ASKED.labels("unknown").inc()
-            raise Problem(404, "key_unknown") from unknown
+            raise Problem(422, "key_unknown") from unknown
         gone = sorted(set(asked.candidates) - keys.keys())
         if audit is not None and keys:
             await audit.record(principal, sorted(keys), "key", Outcome.ALLOWED, Why.SERVICE)

@@ -144,7 +144,7 @@ async def test_keys_of_many_are_asked_for_some_at_a_time_and_are_not_kept() -> N
     for _ in range(2):
         assert await keyring.keys(["01A", "01B"]) == {"01A": KEY}
     assert [each.url.path for each in intake.asked] == ["/keys", "/keys"]
-    intake.answer = httpx.Response(404, json={"code": "key_unknown"})
+    intake.answer = httpx.Response(422, json={"code": "key_unknown"})
     with pytest.raises(KeyUnknown):
         await keyring.keys(["01A", "01C"])
 

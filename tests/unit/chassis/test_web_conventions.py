@@ -228,7 +228,7 @@ async def test_keys_are_handed_only_to_services_and_a_destroyed_one_is_gone(
     answer = await client.post("/keys", headers=ask, json={"candidates": ["01A", "01B"]})
     assert answer.json() == {"keys": {"01A": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="}, "destroyed": ["01B"]}
     unknown = await client.post("/keys", headers=ask, json={"candidates": ["01A", "01C"]})
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "key_unknown")
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "key_unknown")
     both = {"candidates": ["01A", "01B", "01C"]}
     answer = await client.post("/keys/destroyed", headers=ask, json=both)
     assert (answer.status_code, answer.json()) == (200, {"destroyed": ["01B"]})
