@@ -58,16 +58,14 @@ class _World:
         await self._move()
 
     async def change(self, number: int) -> None:
-        """As many slots as that are withdrawn, or not any more."""
-        documents, at = self._database["view_placement_1"], next(self._positions)
-        for slot_id in islice(self.slots, (at * number) % (len(self.slots) - number), None):
+        """As many slots as that are withdrawn, others each time."""
+        documents = self._database["view_placement_1"]
+        begin = next(self._positions) * number % (len(self.slots) - number)
+        for slot_id in self.slots[begin : begin + number]:
             await documents.update_one(
                 {"_id": slot_id},
                 {"$set": {"withdrawn": {"withdrawn_on": "2025-01-01", "reason": "other"}}, "$inc": {"rev": 1}},
             )
-            number -= 1
-            if not number:
-                break
         await self._move()
 
     async def _move(self) -> None:

@@ -6,12 +6,12 @@ Invariant: nothing is counted here: every number is a cell of the cube of the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from services.reporting.domain import definitions as d
 from services.reporting.domain.background import CODES
-from services.reporting.domain.counting import Cells, Spec, Spread, Together, Variable
+from services.reporting.domain.counting import Cells, Spec, Spread, Together
 from services.reporting.domain.counts import BY_CHARACTERISTIC, BY_FILTER
 from services.reporting.domain.diversity import (
     GROUP_VERSION,
@@ -30,9 +30,8 @@ from services.reporting.domain.trials import AFTER_MONTHS, OPPFOLGING, OUTCOMES,
 class _Cut:
     """The cells of one table at the coordinates that a filter asks for."""
 
-    def __init__(self, spec: Spec, cells: Cells, chosen: Filter, variables: Sequence[Variable] = BY_FILTER) -> None:
-        self._spec, self._at = spec, chosen.at(variables)
-        self._cells = Together(cells, [month for month in cells.periods if chosen.holds(month)])
+    def __init__(self, spec: Spec, cells: Cells, chosen: Filter) -> None:
+        self._spec, self._at, self._cells = spec, chosen.at(BY_FILTER), _in_period(cells, chosen)
 
     def count(self, content: str) -> int:
         return self._cells.number(content, self._at)
@@ -49,6 +48,10 @@ class _Cut:
     def days(self) -> Spread:
         """How long the starts took."""
         return self._cells.days(self._at)
+
+
+def _in_period(cells: Cells, chosen: Filter) -> Together:
+    return Together(cells, [month for month in cells.periods if chosen.holds(month)])
 
 
 def ventetid(cells: Cells, chosen: Filter) -> Table:
@@ -127,7 +130,7 @@ def mangfold(cells: Cells, chosen: Filter, by: str) -> Table:
     check_characteristic(by)
     place = next(index for index, each in enumerate(BY_CHARACTERISTIC) if each.dimension.id == "Kjennetegn")
     at = chosen.at(BY_CHARACTERISTIC)
-    counts = Together(cells, [month for month in cells.periods if chosen.holds(month)])
+    counts = _in_period(cells, chosen)
 
     def row(shown: str, code: str) -> Mapping[str, Cell]:
         here = (*at[:place], code, *at[place + 1 :])

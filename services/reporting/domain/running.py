@@ -37,8 +37,8 @@ class Running(Generic[Group]):
                 moved.update(finest(self._count(group)))
         for key in self._counted.keys() - groups.keys():
             moved.subtract(finest(self._count(self._counted[key])))
-        if moved:
-            self._sums.move({place: number for place, number in moved.items() if number})
+        if changes := {place: number for place, number in moved.items() if number}:
+            self._sums.move(changes)
             self._cells = self._sums.cells()
         self._counted = groups
         return self._cells
