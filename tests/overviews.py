@@ -5,12 +5,12 @@ Invariant: every function has the name and the result of the one in `services.re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from services.reporting.domain import overview
 from services.reporting.domain.background import Declared
-from services.reporting.domain.counting import Cells
+from services.reporting.domain.counting import Cells, Counted, Sums, Variable, finest
 from services.reporting.domain.counts import DIVERSE, ENDED, NeedFacts, running
 from services.reporting.domain.facts import Slot
 from services.reporting.domain.filters import Filter
@@ -36,6 +36,13 @@ def cells(
 ) -> Cells:
     """What is counted of them, for a table or a part of the page."""
     return running(name, today).cells(needs_of(slots, declared))
+
+
+def aggregated(counted: Iterable[Counted], variables: Sequence[Variable]) -> Cells:
+    """All cells of units, counted at once."""
+    sums = Sums(variables)
+    sums.move(finest(counted))
+    return sums.cells()
 
 
 def ventetid(slots: Iterable[Slot], chosen: Filter, today: date) -> Table:

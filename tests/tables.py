@@ -17,7 +17,7 @@ from chassis.texts import Texts
 from chassis.web import create_app
 from services.reporting.domain import workforce
 from services.reporting.domain.background import Declared
-from services.reporting.domain.counting import tallied
+from services.reporting.domain.counting import tally
 from services.reporting.domain.diversity import MANGFOLD, diversity
 from services.reporting.domain.facts import Slot
 from services.reporting.domain.periods import months
@@ -28,6 +28,7 @@ from services.reporting.pxweb import older
 from services.reporting.pxweb.base import Base
 from services.reporting.pxweb.router import LIVE, PUBLIC, prepare, router
 from services.reporting.pxweb.source import Table
+from tests.overviews import aggregated
 from tests.unit.reporting.simulation import simulate
 from tests.unit.reporting.test_reporting_recomputed import slots_of
 from tests.webapp import StillService
@@ -73,7 +74,7 @@ def tables_of(slots: Sequence[Slot]) -> list[Table]:
     assert cube is not None
     return [
         *(
-            tallied(spec, counted, months, updated=UPDATED, complete_to=COMPLETE)
+            tally(spec, aggregated(counted, spec.variables), months, updated=UPDATED, complete_to=COMPLETE)
             for spec, counted in (
                 (VENTETID, waiting(slots, TODAY)),
                 (TRAKT, funnel(slots)),

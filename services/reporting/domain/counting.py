@@ -173,13 +173,6 @@ def finest(counted: Iterable[Counted]) -> Counter[Place]:
     return Counter((each.content, each.at) for each in counted)
 
 
-def aggregated(counted: Iterable[Counted], variables: Sequence[Variable]) -> Cells:
-    """All cells of a table that hold something."""
-    sums = Sums(variables)
-    sums.move(finest(counted))
-    return sums.cells()
-
-
 DAYS = "days:"
 
 
@@ -247,20 +240,6 @@ def _crossed(at: Coordinates, totals: Sequence[str | None]) -> int:
     return sum(code != total for code, total in zip(at, totals, strict=False))
 
 
-def tallied(
-    spec: Spec,
-    counted: Iterable[Counted],
-    periods: Callable[[Iterable[str]], tuple[str, ...]],
-    *,
-    frequency: Frequency = Frequency.MONTH,
-    updated: datetime | None = None,
-    complete_to: Mapping[str, int] | None = None,
-) -> Tally:
-    """Count a table. `periods` gives the codes of time from those in which something was counted."""
-    cells = aggregated(counted, spec.variables)
-    return tally(spec, cells, periods, frequency=frequency, updated=updated, complete_to=complete_to)
-
-
 def tally(
     spec: Spec,
     cells: Cells,
@@ -270,7 +249,7 @@ def tally(
     updated: datetime | None = None,
     complete_to: Mapping[str, int] | None = None,
 ) -> Tally:
-    """A table of cells that have been counted."""
+    """A table of cells that have been counted. `periods` gives the codes of time from those in which something was."""
     dimensions = (
         *(each.dimension for each in spec.variables),
         Dimension(id=CONTENTS, role=Role.CONTENTS, codes=tuple(each.code for each in spec.contents), labels=spec.id),

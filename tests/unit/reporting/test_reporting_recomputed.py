@@ -14,7 +14,7 @@ import pytest
 from chassis.projection import Document, Record, fold_all
 from contracts.vocabulary import Outcome
 from services.reporting.domain.background import Declared, declaration_at
-from services.reporting.domain.counting import Spec, Tally, tallied
+from services.reporting.domain.counting import Spec, Tally, tally
 from services.reporting.domain.diversity import MANGFOLD, diversity
 from services.reporting.domain.facts import Slot, assigned, slot
 from services.reporting.domain.filters import Filter
@@ -70,7 +70,10 @@ def tallies(
         (OPPFOLGING, follow_up(slots, frequency)),
     )
     periods = months if frequency is Frequency.MONTH else lambda found: tuple(sorted(found))
-    return {spec.id: (spec, tallied(spec, units, periods, frequency=frequency)) for spec, units in counted}
+    return {
+        spec.id: (spec, tally(spec, overview.aggregated(units, spec.variables), periods, frequency=frequency))
+        for spec, units in counted
+    }
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +99,8 @@ def plain(world: World) -> Plain:
 def test_every_cell_of_the_five_counted_cubes_equals_plain_loops(
     told: list[Slot], declared: dict[str, Declared], plain: Plain
 ) -> None:
-    for table_id, (_, tally) in tallies(told, declared).items():
-        counted = {(table_id, content, *at): number for (content, at), number in tally.cells.each()}
+    for table_id, (_, made) in tallies(told, declared).items():
+        counted = {(table_id, content, *at): number for (content, at), number in made.cells.each()}
         expected = {key: number for key, number in plain.cells.items() if key[0] == table_id}
         assert counted == expected, table_id
 

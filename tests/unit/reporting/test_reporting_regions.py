@@ -10,7 +10,7 @@ import pytest
 
 from chassis.formats import LANGUAGES, Language
 from services.reporting.domain import regions
-from services.reporting.domain.counting import tallied
+from services.reporting.domain.counting import tally
 from services.reporting.domain.cube import CONTENTS
 from services.reporting.domain.periods import months
 from services.reporting.domain.placements import TRAKT, funnel
@@ -18,6 +18,7 @@ from services.reporting.domain.publications import FREQUENCIES, PUBLICATIONS, Fa
 from services.reporting.domain.sealing import shape
 from services.reporting.exporting import dictionary
 from services.reporting.pxweb.labels import Labels
+from tests.overviews import aggregated
 from tests.tables import TEXTS, simulated
 from tests.unit.reporting.test_reporting_diversity import slot
 
@@ -50,7 +51,9 @@ def test_counties_and_the_unknown_place_are_all_of_the_country() -> None:
 def test_what_is_known_only_by_its_county_is_in_none_of_its_municipalities_and_every_such_table_says_so() -> None:
     assert regions.finest(DIVIDED) == ITS_COUNTY
     divided = [replace(slot("1", date(2025, 1, 20)), region=regions.finest(DIVIDED))]
-    cube = tallied(TRAKT, funnel(divided), months).select({"ContentsCode": ["slots"], "Tid": ["2025M01"]})
+    cube = tally(TRAKT, aggregated(funnel(divided), TRAKT.variables), months).select(
+        {"ContentsCode": ["slots"], "Tid": ["2025M01"]}
+    )
     counted = {
         code for code in regions.dimension().codes if cube.value(Region=code, ContentsCode="slots", Tid="2025M01")
     }

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.reporting.domain.counting import Cells, aggregated
+from services.reporting.domain.counting import Cells
 from services.reporting.domain.counts import DIVERSE, ENDED, running
-from tests.overviews import needs_of
+from tests.overviews import aggregated, needs_of
 from tests.tables import declared_by
 from tests.unit.reporting.simulation import simulate
 from tests.unit.reporting.test_reporting_recomputed import slots_of
