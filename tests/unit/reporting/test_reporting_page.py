@@ -199,6 +199,29 @@ async def test_what_cannot_be_asked_is_told_at_its_field(query: str, field: str,
     assert "<table" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("nb", "Siden kjenner ikke dette i adressen: regon. Rett det eller ta det bort, og velg i skjemaet."),
+        ("en", "The page does not know this in its address: regon. Correct or remove it, and choose in the form."),
+    ],
+)
+async def test_a_misspelt_filter_is_named_and_never_gives_the_whole_country(language: str, said: str) -> None:
+    answer = await page("/?regon=3312&measure=mentor_grant", language=language)
+    assert answer.status_code == 422
+    assert f'<li><a href="#filter">{said}</a></li>' in answer.text
+    assert '<h2 id="filter">' in answer.text
+    assert "<table" not in answer.text
+    assert re.search(r'<option value="mentor_grant"[^>]* selected', answer.text), "what is right is kept"
+
+
+async def test_all_that_is_unknown_in_an_address_is_named_once_with_what_is_wrong_in_it() -> None:
+    answer = await page(f"/?Region=33&by=&by=cv_gap&region=Atlantis&<b>=1&{'x' * 500}=1")
+    assert answer.status_code == 422
+    assert f"i adressen: Region, by, &lt;b&gt;, {'x' * 60}. Rett" in answer.text
+    assert 'id="region-error"' in answer.text
+
+
 def test_all_that_is_wrong_is_told_at_once_and_what_is_right_is_kept() -> None:
     given = dict.fromkeys(FIELDS, "") | {"from": "x", "region": "Våler", "measure": "mentor_grant"}
     asked, wrong = typed(given)
