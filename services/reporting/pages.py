@@ -21,9 +21,9 @@ from chassis.texts import Texts
 from chassis.web import language_of, web_of
 from contracts.codelists import municipalities
 from contracts.vocabulary import Intermediary, Measure
-from services.reporting.dashboard import Dashboard, Section, drawn_apart
+from services.reporting.dashboard import Dashboard, Section, complete_for_all, drawn_apart
 from services.reporting.domain import regions
-from services.reporting.presenting import computed, region_name, selection
+from services.reporting.presenting import complete_sentences, computed, region_name, selection
 from services.reporting.reading import Reading
 from services.reporting.requests import LONGEST, typed, unknown_parameters
 
@@ -63,16 +63,20 @@ def router(reading: Reading, texts: Texts, employers: EmployerNames) -> APIRoute
             named = texts.say(language, "report.unknown_parameter", names=", ".join(unknown))
             errors = {"filter": named, **errors}
         sections: Sequence[Section] = ()
+        complete: Sequence[str] = ()
         if not errors:
             overview = await reading.overview(asked)
             called = await employers.of(drawn_apart(overview.workforce.table))
-            sections = Dashboard(texts, language, called).sections(overview)
+            counted = complete_for_all(overview)
+            sections = Dashboard(texts, language, called, counted).sections(overview)
+            complete = complete_sentences(counted, texts, language)
         return web_of(request).pages.render(
             request,
             "dashboard.html",
             status=422 if errors else 200,
             headers={"Cache-Control": "no-store"},
             sections=sections,
+            complete=complete,
             selection=selection(asked.chosen.as_text(), texts, language),
             computed=computed(web_of(request).service.clock.now(), texts, language),
             values=values,
