@@ -107,7 +107,7 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class _Employers:
+class Employers:
     """Who is called what, as far as the test says."""
 
     called: Mapping[str, str]
@@ -160,7 +160,7 @@ def app_of(
     templates = Path(services.reporting.__file__).parent / "templates"
     return create_app(
         StillService(settings),
-        routers=[pages.router(reading, TEXTS, _Employers(called or {}))],
+        routers=[pages.router(reading, TEXTS, Employers(called or {}))],
         texts=TEXTS,
         title="reporting",
         pages=Pages(TEXTS, templates, menu=[Link("/", "report.title")]),
