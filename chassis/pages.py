@@ -100,7 +100,8 @@ class Pages:
         language = language_of(request)
         web = web_of(request)
         reader = getattr(request.state, "principal", None)
-        menu = _services(web, reader) or self._menu
+        services = _services(web, reader, self._texts)
+        menu = list(services.values()) or self._menu
         token = web.sessions.token(request)
         text = self._environment.get_template(template).render(
             **context,
@@ -111,7 +112,7 @@ class Pages:
             csrf_token=None if token is None else web.sessions.csrf_token(token),
             new_key=new_id,
             menu=menu,
-            home=_home(menu, reader),
+            home=_home(services, menu, reader),
             service_name=web.service.name,
             here=here(request),
             here_path=request.url.path,
@@ -121,27 +122,35 @@ class Pages:
         return HTMLResponse(text, status_code=status, headers={"Content-Language": language, **(headers or {})})
 
 
-def _services(web: Web, reader: Principal | None) -> list[Link]:
-    """In development the way to the pages of all services, whose addresses nobody knows by heart.
+def _services(web: Web, reader: Principal | None, texts: Texts) -> dict[str, Link]:
+    """In development the way to the pages of all services, whose addresses nobody knows by heart, by their names.
 
     In production they are addresses within the cluster, and no link for people. Nobody is led to pages that have
     nothing for them; tables are published, so that whoever reads them finds back to them.
     """
     if web.settings.environment == "production":
-        return []
+        return {}
     own = web.service.name
-    return [
-        Link("/" if name == own else f"{getattr(web.settings, f'{name}_url').rstrip('/')}/", f"service.{name}")
+    return {
+        name: Link("/" if name == own else f"{getattr(web.settings, f'{name}_url').rstrip('/')}/", label)
         for name, scopes in _PAGES_FOR.items()
         if reader is None or name == own == "reporting" or not scopes.isdisjoint(reader.scopes)
-    ]
+        for label in [_label(name, reader, texts)]
+    }
 
 
-def _home(menu: Sequence[Link], reader: Principal | None) -> str:
+def _label(name: str, reader: Principal | None, texts: Texts) -> str:
+    """By what the pages hold for the reader's role, where that has a word of its own."""
+    of_role = f"service.{name}_{'' if reader is None else reader.role}"
+    return of_role if of_role in texts else f"service.{name}"
+
+
+def _home(services: Mapping[str, Link], menu: Sequence[Link], reader: Principal | None) -> str:
     """A reader's own first page: where their work is, else the first one that has something for them."""
     first = _FIRST.get("" if reader is None else reader.role)
-    links = {link.label: link.href for link in menu}
-    return links.get(f"service.{first}") or ("/" if not menu or first is None else menu[0].href)
+    if first is None or not menu:
+        return "/"
+    return services[first].href if first in services else menu[0].href
 
 
 def _alphabetical(item: Any, attribute: str | None) -> tuple[str, str]:

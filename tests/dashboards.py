@@ -89,7 +89,7 @@ class Documents:
         return _View(name, self.views.get(name, {}))
 
 
-class _Keys:
+class Keys:
     """One key for all, or whatever the test wants to happen."""
 
     def __init__(self, raises: Callable[[str], Exception] | None = None) -> None:
@@ -107,7 +107,7 @@ class _Keys:
 
 
 @dataclass(frozen=True)
-class _Employers:
+class Employers:
     """Who is called what, as far as the test says."""
 
     called: Mapping[str, str]
@@ -155,12 +155,12 @@ def app_of(
     called: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The page, over these documents. `raises` is what the keyring answers instead of a key; `called` are employers."""
-    keys: KeyringOfMany = _Keys(raises)
+    keys: KeyringOfMany = Keys(raises)
     reading = Reading(Documents(views), keys)
     templates = Path(services.reporting.__file__).parent / "templates"
     return create_app(
         StillService(settings),
-        routers=[pages.router(reading, TEXTS, _Employers(called or {}))],
+        routers=[pages.router(reading, TEXTS, Employers(called or {}))],
         texts=TEXTS,
         title="reporting",
         pages=Pages(TEXTS, templates, menu=[Link("/", "report.title")]),

@@ -12,6 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 import services.reporting
+from chassis.employers import EmployerNames
 from chassis.settings import Settings
 from chassis.texts import Texts
 from chassis.web import create_app
@@ -109,16 +110,19 @@ def simulated() -> list[Table]:
 
 
 def app_of(
-    found: Sequence[Table], settings: Settings | None = None, ended: Mapping[str, bool] | None = None
+    found: Sequence[Table],
+    settings: Settings | None = None,
+    ended: Mapping[str, bool] | None = None,
+    employers: EmployerNames | None = None,
 ) -> FastAPI:
-    """An app that serves them live, with a scope, and published, to everybody."""
+    """An app that serves them live, with a scope and employers' names, and published, to everybody."""
     settings = settings or settings_of(tables_calls=10_000)
     source = Fixed(found, ended)
     public = Base(source, TEXTS, settings, PUBLIC, scope=None)
     app = create_app(
         StillService(settings),
         routers=[
-            router(Base(source, TEXTS, settings, LIVE, scope="tables:read")),
+            router(Base(source, TEXTS, settings, LIVE, scope="tables:read", employers=employers)),
             router(public),
             older.router(public),
         ],

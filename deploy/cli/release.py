@@ -115,15 +115,26 @@ async def publish(context: Context) -> int:
 
 
 async def list_releases(context: Context) -> int:
-    """What has been sealed, and when it was published."""
+    """What has been sealed, and when it was published. Exit code 1 where a manifest cannot be read; all are listed."""
     store = _store(context)
     published = {each.release: each.at.isoformat() for each in await store.publications()}
-    found = [{**each.document(), "published": published.get(each.release)} for each in await _manifests(store)]
-    rows = [
-        [each["release"], str(len(each["entries"])), each["published"] or "no", each["hash"][:12], _positions(each)]
-        for each in found
-    ]
-    context.output.table({"releases": found}, ("release", "parts", "published", "hash", "positions"), rows)
+    sealed = await store.manifests()
+    gone = {release: Damaged(f"the manifest of {release} is gone") for release in published if release not in sealed}
+    found, damaged, rows = [], [], []
+    for release, each in sorted({**sealed, **gone}.items()):
+        at = published.get(release)
+        if isinstance(each, Damaged):
+            damaged.append({"release": release, "published": at, "says": str(each)})
+            rows.append([release, "?", at or "no", "damaged", "?"])
+            continue
+        told = each.document()
+        found.append({**told, "published": at})
+        rows.append([release, str(len(each.entries)), at or "no", told["hash"][:12], _positions(told)])
+    context.output.table(
+        {"releases": found, "damaged": damaged}, ("release", "parts", "published", "hash", "positions"), rows
+    )
+    if damaged:
+        raise Fault("; ".join(str(each["says"]) for each in damaged))
     return OK
 
 
@@ -186,13 +197,6 @@ async def _due(context: Context, store: ReleaseStore, schedule: Schedule) -> Seq
     at = context.options.at
     now = Clock().now() if at is None else min(instant(at), Clock().now())
     return due(schedule, now, stages_of(await store.publications()))
-
-
-async def _manifests(store: ReleaseStore) -> list[Manifest]:
-    try:
-        return await store.manifests()
-    except Damaged as damaged:
-        raise Fault(str(damaged)) from damaged
 
 
 async def _manifest(store: ReleaseStore, release: str) -> Manifest:

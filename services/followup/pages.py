@@ -267,6 +267,8 @@ async def _form(
     subjects = {"agreement": agreement_subject, "trial": trial_subject}
     about = _about(case, action)
     inputs = {each.name for each in action.inputs}
+    decided_on = _decided_on(case, action)
+    plan = None if decided_on is None else await _plan(followup, case, about)
     version = None if action.of == "case" else await followup.log.version(subjects[action.of](about))
     return web_of(request).pages.render(
         request,
@@ -279,7 +281,9 @@ async def _form(
         version=version,
         typed=typed or {},
         preview=preview,
-        agreement=_decided_on(case, action),
+        agreement=decided_on,
+        plan=plan,
+        plan_missing=plan is None and decided_on is not None and decided_on["wage_subsidy_percent"] is not None,
         trial=None if (trial := trial_of(case)) is None else trial[1],
         disputed=disputed_days(case),
         change=None if trial is None else waiting_change(trial[1]),

@@ -102,7 +102,7 @@ def slot_page(followup: Followup) -> SlotPage:
     """The page of one slot."""
 
     async def page(request: Request, principal: Principal, slot: Document) -> Response:
-        return _render(followup, request, principal, slot, {}, {})
+        return await _render(followup, request, principal, slot, {}, {})
 
     return page
 
@@ -123,10 +123,10 @@ async def _again(
         located = RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
         wrong = problems.field_errors(located, language)
     slot = await own_slot(followup, principal, slot_id)
-    return _render(followup, request, principal, slot, typed, wrong)
+    return await _render(followup, request, principal, slot, typed, wrong)
 
 
-def _render(
+async def _render(
     followup: Followup,
     request: Request,
     principal: Principal,
@@ -151,6 +151,7 @@ def _render(
         clock=clock,
         tasks=tasks,
         place=place_of(slot.get("need"), language_of(request)),
+        employers=await followup.employers.of([slot["org_number"]]),
         own_way=None if own is None else name_of(own),
         completes=by_hand if goes_on and party == Party.COUNSELLOR else [],
         delays=[each.value for each in DelayReason] if goes_on else [],

@@ -10,8 +10,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from contracts.followup import CheckInHeld, CheckInReversed, ClosingTalkHeld, StartReversed, TrialClosed
-from contracts.vocabulary import Party, Task
+from contracts.vocabulary import AnnulReason, Party, Task
 from services.followup.core import Found
+from services.followup.domain.agreement import ANNULLED_BY_HAND
 from services.followup.steps import (
     agreement_status,
     disputed_days,
@@ -32,12 +33,50 @@ NOT_FOR_EMPLOYERS = ("CheckInMissed", "CaseTaken")
 """What is between the candidate and those who follow up."""
 
 
+_ONLY_BY: Mapping[str, Party] = {
+    **dict.fromkeys(
+        (
+            "AgreementDrafted",
+            "AgreementChanged",
+            "CaseTaken",
+            "CheckInHeld",
+            "CheckInReversed",
+            "StartReversed",
+            "ClosingTalkHeld",
+            "TrialClosed",
+            "OutcomeReversed",
+            "CertificateIssued",
+        ),
+        Party.COUNSELLOR,
+    ),
+    "VoiceGiven": Party.PARTICIPANT,
+}
+"""Events that name nobody, since the rules let one party alone bring them about."""
+_BY_ITSELF = ("AgreementConcluded", "AgreementExpiring", "AgreementExpired", "CheckInMissed")
+"""What follows from the last approval, or from a day that has passed."""
+_BY_HAND = frozenset(ANNULLED_BY_HAND) - {AnnulReason.NO_LONGER_AVAILABLE}
+"""Reasons that only a counsellor gives; the one left out is also what follows when a person is gone."""
+
+
 def history_for(case: Mapping[str, Any], party: Party | None) -> list[Mapping[str, Any]]:
-    """What has happened, as far as this party may know."""
+    """What has happened, as far as this party may know; `by` is who did it, `by_itself` that nobody had to.
+
+    Both say nothing where it cannot be told.
+    """
     hidden: tuple[str, ...] = () if party == Party.COUNSELLOR else NOT_FOR_OTHERS
     if party == Party.EMPLOYER:
         hidden += NOT_FOR_EMPLOYERS
-    return [each for each in case["history"] if each["event"] not in hidden]
+    return [_with_doer(case, each) for each in case["history"] if each["event"] not in hidden]
+
+
+def _with_doer(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    event = entry["event"]
+    by, by_itself = entry["by"] or _ONLY_BY.get(event), event in _BY_ITSELF
+    if event == "AgreementAnnulled":
+        reasons = {each["annulled"]["reason"] for each in case.get("agreements", {}).values() if "annulled" in each}
+        by = Party.COUNSELLOR if reasons <= _BY_HAND else None
+        by_itself = reasons.isdisjoint(ANNULLED_BY_HAND)
+    return {**entry, "by": by, "by_itself": by_itself}
 
 
 def case_body(case: Mapping[str, Any], today: date, party: Party | None) -> dict[str, Any]:

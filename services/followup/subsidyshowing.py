@@ -24,11 +24,10 @@ def plan_body(agreement_id: str, plan: Plan) -> dict[str, Any]:
         }
         for each in plan.periods
     ]
-    known = all(each.amount_nok is not None for each in plan.periods)
     return {
         "agreement_id": agreement_id,
         "periods": periods,
-        "sum_nok": sum(each.amount_nok or 0 for each in plan.periods) if known else None,
+        "sum_nok": plan.sum_nok,
         "ceilings": [{"year": year, "nok": nok} for year, nok in sorted(plan.ceilings_nok.items())],
         "rounding": ROUNDING,
         "rule_version": plan.rule_version,

@@ -22,6 +22,7 @@ from contracts.intake import BACKGROUND_SOURCE, BACKGROUND_TOPIC, SOURCE, TOPIC,
 from services.intake import counsellor, endingpages, pages, views, workforcepage
 from services.intake.api import background, candidates, employers, lists, needs, persons, workforce
 from services.intake.core import Intake
+from services.intake.employernames import ListedEmployers
 from services.intake.expiry import Expiry
 from services.intake.personindex import PersonIndex, index_key
 from services.intake.reactions import Erasure
@@ -43,7 +44,9 @@ def create_intake(settings: Settings) -> Intake:
     erasure = Erasure(keyring, index)
     for call_out in erasure.call_outs():
         service.add_reaction(log, call_out)
-    intake = Intake(service, log, background_log, keyring, index, _register(settings), audit, erasure)
+    register = _register(settings)
+    listed = ListedEmployers(register)
+    intake = Intake(service, log, background_log, keyring, index, register, audit, erasure, listed)
     service.prepare_with(index.prepare)
     service.prepare_with(audit.prepare)
     service.prepare_with(lambda: erasure.replay(service.view("erased")))

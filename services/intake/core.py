@@ -25,6 +25,7 @@ from services.intake.domain.candidate_commands import CandidateCommand
 from services.intake.domain.candidates import Candidate
 from services.intake.domain.needs import Need
 from services.intake.domain.rules import wrong
+from services.intake.employernames import ListedEmployers
 from services.intake.personindex import PersonIndex
 from services.intake.reactions import Erasure
 from services.intake.registry import Register
@@ -52,6 +53,7 @@ class Intake:
     register: Register
     audit: Audit
     erasure: Erasure
+    listed: ListedEmployers
 
     @property
     def clock(self) -> Clock:

@@ -184,6 +184,7 @@ async def _front(
     may_read = "needs:read" in principal.scopes
     found = await list_needs(intake, principal, Paging(limit, None)) if may_read else []
     needs = [_in_words(need, language) for need in found[:limit]]
+    of_employer = principal.intermediary is None
     org_numbers = sorted(principal.org_numbers)
     units = [await unit_or_none(intake, each) for each in org_numbers]
     if form is None:
@@ -202,7 +203,8 @@ async def _front(
         limit=limit,
         may_read=may_read,
         registers="needs:write" in principal.scopes,
-        of_employer=principal.intermediary is None,
+        of_employer=of_employer,
+        called={} if of_employer else await intake.listed.of(need["org_number"] for need in needs),
         follows_people="candidates:write" in principal.scopes,
         reports="workforce:write" in principal.scopes and bool(org_numbers),
         employers=[(each, each if unit is None else unit.name) for each, unit in zip(org_numbers, units, strict=True)],

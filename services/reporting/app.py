@@ -36,7 +36,9 @@ def create_app(settings: Settings, keyring: KeyringOfMany | None = None) -> Fast
     reading = Reading(service, keyring or RemoteKeyring(settings.intake_url, tokens))
     service.run_beside(reading.keep_counting)
     texts = Texts(HERE / "texts")
-    live = Base(LiveTables(reading, service.clock), texts, settings, pxweb.LIVE, scope="tables:read")
+    employers = IntakeEmployers(settings.intake_url, tokens)
+    live = LiveTables(reading, service.clock)
+    staff = Base(live, texts, settings, pxweb.LIVE, scope="tables:read", employers=employers)
     published = PublishedTables(ReleaseStore(service.database("reporting")))
     service.also_faulty.append(published.faults)
     public = Base(published, texts, settings, pxweb.PUBLIC, scope=None)
@@ -44,8 +46,8 @@ def create_app(settings: Settings, keyring: KeyringOfMany | None = None) -> Fast
         service,
         routers=[
             api.router(reading, texts),
-            pages.router(reading, texts, IntakeEmployers(settings.intake_url, tokens)),
-            pxweb.router(live),
+            pages.router(reading, texts, employers),
+            pxweb.router(staff),
             pxweb.router(public),
             older.router(public),
         ],

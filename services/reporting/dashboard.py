@@ -20,8 +20,8 @@ from services.reporting.charts.lines import Series, lines, top_of
 from services.reporting.domain.placements import WAITING_CODES, WEEKS
 from services.reporting.domain.table import Cell, Column, Kind, Table
 from services.reporting.domain.workforce import CHARACTERISTICS
-from services.reporting.presenting import ShownTable, shown, table_title, written
-from services.reporting.reading import Overview, Read
+from services.reporting.presenting import ShownTable, complete_sentences, shown, table_title, written
+from services.reporting.reading import Completeness, Overview, Read
 
 FIRST = {"ventetid": ("within_promise_share", "median", "percentile_90")}
 """The figures that a reader sees first; where none are named, all."""
@@ -80,6 +80,8 @@ class Dashboard:
     language: Language
     called: Mapping[str, str] = field(default_factory=dict)
     """Employers' names by their numbers, as far as they are known."""
+    complete: Completeness = field(default_factory=dict)
+    """What the page says of all of it: a section only says what is otherwise with itself."""
 
     def sections(self, overview: Overview) -> list[Section]:
         """All of the page, in its order."""
@@ -123,9 +125,12 @@ class Dashboard:
                 )
                 for each in definitions
             ],
-            notes=[*notes, *whole.complete],
+            notes=[*notes, *complete_sentences(self._otherwise(reads[0]), self.texts, self.language)],
             empty=whole.empty,
         )
+
+    def _otherwise(self, read: Read) -> Completeness:
+        return {source: at for source, at in read.complete_to.items() if self.complete.get(source) != at}
 
     def _taken_of(self, figure_id: str, table: Table) -> str | None:
         """`2 av 2`, `av 2`: a share without what it is a share of says little."""
@@ -245,6 +250,16 @@ class Dashboard:
             if share is not None:
                 return self._say("report.last_share", share=percent(share, self.language), year=str(year))
         return self._say("report.missing")
+
+
+def complete_for_all(overview: Overview) -> Completeness:
+    """Per source the position up to which every table of the page that is made of it is complete."""
+    reads = [overview.waiting, overview.funnel, overview.outcomes, *(overview.diversity or ())]
+    found: dict[str, int] = {}
+    for read in (*reads, overview.follow_up, overview.workforce):
+        for source, at in read.complete_to.items():
+            found[source] = min(at, found.get(source, at))
+    return found
 
 
 def drawn_apart(workforce: Table) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """The page with the charts and tables.
 
-Invariant: it works without JavaScript, says what to do where there is nothing, and needs a login.
+Invariant: it works without JavaScript, says what to do where there is nothing, and needs a login. What it does not know
+in its address is said, and nothing shown: a misspelt filter would give the whole country without a word.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from chassis.texts import Texts
 from chassis.web import language_of, web_of
 from contracts.codelists import municipalities
 from contracts.vocabulary import Intermediary, Measure
-from services.reporting.dashboard import Dashboard, Section, drawn_apart
+from services.reporting.dashboard import Dashboard, Section, complete_for_all, drawn_apart
 from services.reporting.domain import regions
-from services.reporting.presenting import computed, region_name, selection
+from services.reporting.presenting import complete_sentences, computed, region_name, selection
 from services.reporting.reading import Reading
-from services.reporting.requests import typed
+from services.reporting.requests import LONGEST, typed, unknown_parameters
 
-_LONGEST = 60
+_PARAMETERS = frozenset(("from", "to", "period", "region", "measure", "intermediary", "org_number"))
 
 
 def router(reading: Reading, texts: Texts, employers: EmployerNames) -> APIRouter:
@@ -54,23 +55,32 @@ def router(reading: Reading, texts: Texts, employers: EmployerNames) -> APIRoute
             "intermediary": intermediary,
             "org_number": org_number,
         }
-        values = {name: value.strip()[:_LONGEST] for name, value in values.items()}
+        values = {name: value.strip()[:LONGEST] for name, value in values.items()}
         asked, wrong = typed(values)
+        errors = {name: texts.say(language, f"refused.{code}") for name, code in wrong.items()}
+        if unknown := unknown_parameters(request.query_params, _PARAMETERS):
+            # Told at the form, whose fields are all that can be asked.
+            named = texts.say(language, "report.unknown_parameter", names=", ".join(unknown))
+            errors = {"filter": named, **errors}
         sections: Sequence[Section] = ()
-        if not wrong:
+        complete: Sequence[str] = ()
+        if not errors:
             overview = await reading.overview(asked)
             called = await employers.of(drawn_apart(overview.workforce.table))
-            sections = Dashboard(texts, language, called).sections(overview)
+            counted = complete_for_all(overview)
+            sections = Dashboard(texts, language, called, counted).sections(overview)
+            complete = complete_sentences(counted, texts, language)
         return web_of(request).pages.render(
             request,
             "dashboard.html",
-            status=422 if wrong else 200,
+            status=422 if errors else 200,
             headers={"Cache-Control": "no-store"},
             sections=sections,
+            complete=complete,
             selection=selection(asked.chosen.as_text(), texts, language),
             computed=computed(web_of(request).service.clock.now(), texts, language),
             values=values,
-            errors={name: texts.say(language, f"refused.{code}") for name, code in wrong.items()},
+            errors=errors,
             regions=_listed_regions(texts, language),
             measures=[code.value for code in Measure],
             intermediaries=[code.value for code in Intermediary],

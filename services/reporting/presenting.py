@@ -89,7 +89,6 @@ class ShownTable:
     rows: list[list[str]]
     figures: list[tuple[str, str]]
     notes: list[str]
-    complete: list[str]
     empty: str | None
     missing: str | None
     """What the sign for a number that there is not means, where it stands in the table or among the figures."""
@@ -124,7 +123,6 @@ def shown(read: Read, texts: Texts, language: Language) -> ShownTable:
             for each in table.figures
         ],
         notes=[texts.say(language, f"note.{note.key}", **note.params) for note in table.notes],
-        complete=complete_sentences(read.complete_to, texts, language),
         empty=texts.say(language, empty) if table.is_empty else None,
         missing=texts.say(language, "report.missing_key") if None in cells else None,
     )

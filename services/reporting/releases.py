@@ -177,9 +177,15 @@ class ReleaseStore:
         """The names of all that are sealed, in their order."""
         return [str(each["_id"]) async for each in self._manifests.find({}, sort=[("_id", 1)], projection={"_id": 1})]
 
-    async def manifests(self) -> list[Manifest]:
-        """All that are sealed, in the order of their names. Raises Damaged."""
-        return [Manifest.of(each) async for each in self._manifests.find({}, sort=[("_id", 1)])]
+    async def manifests(self) -> dict[str, Manifest | Damaged]:
+        """All that are sealed by their names, in the order of these. What is damaged says so, and hides no other."""
+        found: dict[str, Manifest | Damaged] = {}
+        async for each in self._manifests.find({}, sort=[("_id", 1)]):
+            try:
+                found[str(each["_id"])] = Manifest.of(each)
+            except Damaged as damaged:
+                found[str(each["_id"])] = damaged
+        return found
 
     # --- publishing -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -25,7 +25,9 @@ from services.reporting.reading import Asked
 _PARAMETERS = frozenset(
     ("region", "period", "measure", "intermediary", "by", "org_number", "base_year", "min_position")
 )
-_LONGEST = 60
+LONGEST = 60
+"""Of what somebody has written, so much is shown again."""
+_MOST_NAMED = 20
 
 Region = Annotated[str | None, Query(description="A county (two digits) or a municipality (four).", max_length=4)]
 PeriodText = Annotated[
@@ -100,6 +102,11 @@ def _region(text: str) -> str | None:
     return Filter(region=next(iter(codes), text)).region
 
 
+def unknown_parameters(given: Iterable[str], known: Collection[str]) -> list[str]:
+    """The names that nothing here knows, each once, as they may be shown: without an end they would fill an answer."""
+    return list(dict.fromkeys(name[:LONGEST] for name in given if name not in known))[:_MOST_NAMED]
+
+
 async def asked(
     request: Request,
     region: Region = None,
@@ -112,7 +119,7 @@ async def asked(
 ) -> Asked:
     """The dependency of the routes. Raises Refused, also for what is not known: a misspelt filter would give the whole
     country without a word."""
-    if unknown := [pointer([name[:_LONGEST]]) for name in request.query_params if name not in _PARAMETERS]:
-        raise Refused("unknown_parameter", unknown, status=422)
+    if unknown := unknown_parameters(request.query_params, _PARAMETERS):
+        raise Refused("unknown_parameter", [pointer([name]) for name in unknown], status=422)
     number = checked_org_number(org_number)
     return Asked(chosen_filter(region, period, measure, intermediary), by, number, base_year)

@@ -158,6 +158,30 @@ async def test_a_damaged_manifest_stops_its_own_release_and_no_other(world: Worl
     assert (await dugnad("release", "publish", f"{RELEASE}.2", "--yes"))[0] == 0
 
 
+async def test_the_list_of_releases_names_a_manifest_that_is_damaged_or_gone_and_shows_the_others(
+    world: World, dugnad: Dugnad
+) -> None:
+    for again in ((), ("--again",), ("--again",)):
+        assert (await dugnad("release", "seal", *AT, *again))[0] == 0
+    assert (await dugnad("release", "publish", f"{RELEASE}.3", "--yes"))[0] == 0
+    manifests = world.writer.database("reporting")["release_manifests"]
+    await manifests.update_one({"_id": RELEASE}, {"$set": {"schedule": "another"}})
+    await manifests.delete_one({"_id": f"{RELEASE}.3"})
+    said = f"the manifest of {RELEASE} is not what was sealed; the manifest of {RELEASE}.3 is gone"
+    code, out, err = await dugnad("release", "list")
+    assert (code, err) == (1, f"dugnad: {said}\n")
+    rows = [line.split() for line in out.splitlines()[1:]]
+    assert [(row[0], row[1], row[2] == "no", "damaged" in row) for row in rows] == [
+        (RELEASE, "?", True, True),
+        (f"{RELEASE}.2", "1", True, False),
+        (f"{RELEASE}.3", "?", False, True),
+    ]
+    code, out, _ = await dugnad("release", "list", "--json")
+    listed = json.loads(out)
+    assert (code, [each["release"] for each in listed["releases"]]) == (1, [f"{RELEASE}.2"])
+    assert [each["release"] for each in listed["damaged"]] == [RELEASE, f"{RELEASE}.3"]
+
+
 async def test_a_release_with_nothing_in_it_does_not_stand_in_the_way_of_the_next(
     dugnad: Dugnad, tmp_path: Path
 ) -> None:
@@ -198,7 +222,7 @@ async def test_what_a_release_lacks_is_said_before_anything_is_made(
     assert "is missing" in err
     monkeypatch.delenv("DUGNAD_RELEASE_SCHEDULE")
     code, out, _ = await dugnad("release", "list", "--json")
-    assert (code, json.loads(out)) == (0, {"releases": []}), "nothing was sealed"
+    assert (code, json.loads(out)) == (0, {"releases": [], "damaged": []}), "nothing was sealed"
     code, _, err = await dugnad("release", "reproduce", "2020-01-15")
     assert (code, err) == (2, "dugnad: 2020-01-15 is not sealed; these are: none\n")
 

@@ -11,7 +11,8 @@ import pytest
 from chassis.keyring import KeyringUnavailable
 from chassis.settings import Settings
 from services.followup import voicepage
-from tests.service.followup_helpers import COUNSELLOR, EMPLOYER, World, running
+from services.followup.core import Followup
+from tests.service.followup_helpers import COUNSELLOR, DECIDER, EMPLOYER, World, running
 from tests.service.test_followup_pages import Outline, act, log_in, plain
 from tests.service.test_followup_plans import slot
 
@@ -42,6 +43,7 @@ async def test_the_clock_shows_each_place_with_its_day_and_next_task_and_a_slot_
     assert "Foreslå en kandidat Veileder 18. januar 2025 Senere" in plain(page.text)
     assert "Plan Felles plan for alle kommuner" in plain(page.text)
     assert "playbook-" not in page.text
+    assert "Arbeidsgiver MESTER GRØNN LIER (SYNTETISK) (315486890)" in plain(page.text)
     path = f"/slots/{slot_id}/done"
     typed = {"task": "contact_employer", "on": "2025-01-13"}
     done = await counsellor.post(path, data={**form(page.text, path), **typed})
@@ -70,7 +72,7 @@ async def test_the_clock_shows_each_place_with_its_day_and_next_task_and_a_slot_
     assert "Det er ingen plasser å vise." in plain(nobody.text)
 
 
-async def no_key(*_: object) -> None:
+async def no_key(*_: object, **__: object) -> None:
     raise KeyringUnavailable
 
 
@@ -268,3 +270,35 @@ async def test_the_wage_of_a_draft_is_turned_into_amounts_on_the_page(world: Wor
     Outline(page.text).check()
     assert "1. mars 2025 til 31. mars 2025 40 % 23" in plain(page.text).replace("\u00a0", " ")
     assert "45000" not in page.text.replace("\u00a0", "")
+
+
+async def test_whoever_approves_a_subsidy_sees_what_it_amounts_to_and_is_told_where_that_cannot_be_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = await world.confirmed()
+    wage = {"monthly_wage_nok": 45000, "holiday_pay_percent": 12, "pension_percent": 2}
+    agreement_id = await world.drafted(case, measure="temporary_wage_subsidy", end_on="2025-08-02", wage=wage)
+    candidate = ("candidate", case.candidate_id)
+    for version, (party, who) in enumerate(
+        [("employer", (EMPLOYER,)), ("participant", candidate), ("counsellor", (COUNSELLOR,))], 1
+    ):
+        path = f"/agreements/{agreement_id}/approval"
+        given = await world.as_(*who).post(path, {"party": party}, version=version)
+        assert given.status_code == 201, given.text
+    await world.shown(case, lambda shown: shown["agreement"]["waiting_for"] == ["decision_maker"])
+    decider = await log_in(world, DECIDER)
+    page = await decider.get(f"/cases/{case.match_id}/approve")
+    Outline(page.text).check()
+    told = plain(page.text).replace("\u00a0", " ")
+    plan = (await world.as_(DECIDER).get(f"/agreements/{agreement_id}/subsidy-plan")).json()
+    assert "3. februar 2025 til 28. februar 2025 40 %" in told
+    assert f"Til sammen {plan['sum_nok']:,} kroner.".replace(",", " ") in told
+    assert "Hver periode er avrundet til hele kroner" in told
+    assert "45000" not in told.replace(" ", "")
+    case_page = plain((await decider.get(f"/cases/{case.match_id}")).text)
+    assert "Avtalen ble laget Veileder" in case_page
+
+    monkeypatch.setattr(Followup, "person", no_key)
+    cut = await decider.get(f"/cases/{case.match_id}/approve")
+    assert cut.status_code == 200
+    assert "Beløpene kan ikke vises nå. Vent med å svare, og åpne siden igjen om litt." in plain(cut.text)

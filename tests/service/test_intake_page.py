@@ -123,6 +123,7 @@ async def test_an_intermediary_reads_all_needs_and_registers_none(world: World) 
     page = (await browser.get(f"/?min_position=intake:{need['position']}")).text
     assert "Behov fra arbeidsgivere" in page
     assert "Flyktningtjenesten finner kandidater." in page
+    assert "<td>MESTER GRØNN LIER (SYNTETISK) (315486890)</td>" in page
     assert 'action="/"' not in page
 
 

@@ -232,7 +232,7 @@ async def test_an_unreachable_keyring_stops_a_release_and_leaves_nothing_behind(
     with pytest.raises(KeyringUnavailable):
         await sealed(world, PRELIMINARY)
     store = releases(world).store
-    assert await store.manifests() == []
+    assert await store.manifests() == {}
     kept = await Generations(world.writer.database("reporting"), "placement", views.placement.version).all()
     assert [each.until for each in kept] == [None], "generations that were built for it are dropped"
 

@@ -30,6 +30,12 @@ class Plan:
     ceilings_nok: Mapping[int, int]
     rule_version: str
 
+    @property
+    def sum_nok(self) -> int | None:
+        """Of all periods; None where an amount is not known."""
+        known = [each.amount_nok for each in self.periods if each.amount_nok is not None]
+        return sum(known) if len(known) == len(self.periods) else None
+
 
 def sealed_wage(wage: Wage) -> dict[str, JsonValue]:
     """A wage as text: exact, whatever reads it."""

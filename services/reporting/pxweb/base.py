@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -14,22 +15,36 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis.auth import NotFound, Principal, require
+from chassis.employers import EmployerNames
 from chassis.formats import Language
 from chassis.problems import Problem
 from chassis.ratelimit import Buckets, address_of, limit
 from chassis.settings import Settings
 from chassis.texts import Texts
+from services.reporting.domain.cube import Described
 from services.reporting.pxweb.formats import Output, rendered
-from services.reporting.pxweb.labels import Labels
+from services.reporting.pxweb.labels import EMPLOYER, Labels, told_apart
 from services.reporting.pxweb.listing import Place
 from services.reporting.pxweb.selection import Selection
 from services.reporting.pxweb.source import Source, Table
 
 
 class Base:
-    """One source with its base path. Without a scope everybody may read, and caches may keep answers for a minute."""
+    """One source with its base path. Without a scope everybody may read, and caches may keep answers for a minute.
 
-    def __init__(self, source: Source, texts: Texts, settings: Settings, path: str, *, scope: str | None) -> None:
+    With `employers` the labels of organisation numbers are names, as far as these come; the codes are the numbers.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        texts: Texts,
+        settings: Settings,
+        path: str,
+        *,
+        scope: str | None,
+        employers: EmployerNames | None = None,
+    ) -> None:
         address = (settings.tables_url or settings.reporting_url).rstrip("/")
         self.source = source
         self.path = path
@@ -40,7 +55,7 @@ class Base:
             calls=settings.tables_calls,
             window_seconds=settings.tables_window_seconds,
         )
-        self._texts = texts
+        self._texts, self._employers = texts, employers
         self._allowed = [] if scope is None else [Depends(require(scope))]
         self._buckets = Buckets(settings.tables_calls, settings.tables_window_seconds)
         self._kept = {"Cache-Control": "public, max-age=60" if scope is None else "no-store"}
@@ -54,6 +69,13 @@ class Base:
         """The words of a language, in which problems are told too."""
         request.state.language = language
         return Labels(self._texts, language)
+
+    async def labels_of(self, table: Described, labels: Labels) -> Labels:
+        """With the names of the employers of a table. All of it, so that a name is the same in whatever is chosen."""
+        numbers = [code for each in table.dimensions if each.id == EMPLOYER for code in each.codes]
+        if self._employers is None or not numbers:
+            return labels
+        return replace(labels, called=told_apart(await self._employers.of(numbers)))
 
     def answer(self, body: Mapping[str, Any] | list[Any], labels: Labels) -> Response:
         """A document as JSON."""
@@ -77,12 +99,13 @@ class Base:
         """The cells in the format, with what is still to be done with that. Raises Problem 400: too many cells."""
         if selection.cells > self.place.max_cells:
             raise Problem(400, "too_many_cells", cells=selection.cells, most=self.place.max_cells)
+        words = await self.labels_of(table, labels)
 
         def body() -> bytes:
             lists = f"{self.place.base}/codelists"
             cube = selection.of(table)
             return turned(
-                rendered(cube, labels, asked, stub=selection.stub, heading=selection.heading, codelist_url=lists)
+                rendered(cube, words, asked, stub=selection.stub, heading=selection.heading, codelist_url=lists)
             )
 
         headers = {**self._kept, **asked.headers(table.id), "Content-Language": labels.language}

@@ -5,8 +5,9 @@ Invariant: every code of a table has a label that is not empty and that no other
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chassis.formats import Language
 from chassis.texts import Texts
@@ -15,6 +16,8 @@ from services.reporting.domain.background import CODES
 from services.reporting.domain.cube import CONTENTS, Content, Described, Dimension, Missing, Role
 from services.reporting.domain.diversity import CHARACTERISTICS
 
+EMPLOYER = "Virksomhet"
+"""The variable whose codes are organisation numbers."""
 _COLUMN = {"ventetid": "waiting", "trakt": "stage", "utfall": "outcome", "oppfolging": "follow_up"}
 """Under which column of the short table a content has its words."""
 
@@ -25,6 +28,8 @@ class Labels:
 
     texts: Texts
     language: Language
+    called: Mapping[str, str] = field(default_factory=dict)
+    """Employers' names by their numbers, as far as they are known, no two alike (`told_apart`)."""
 
     def say(self, key: str, **params: object) -> str:
         """A sentence of the catalogue."""
@@ -50,7 +55,7 @@ class Labels:
         return {code: self.code(table, dimension, code) for code in dimension.codes}
 
     def code(self, table: Described, dimension: Dimension, code: str) -> str:
-        """What one code stands for; periods and organisation numbers speak for themselves."""
+        """What one code stands for; periods speak for themselves, and so do organisation numbers without a name."""
         match dimension.role:
             case Role.TIME:
                 return code
@@ -75,8 +80,8 @@ class Labels:
         return self.say(next(key for key in keys if key in self.texts))
 
     def _classification(self, dimension: Dimension, code: str) -> str:
-        if dimension.labels is None:
-            return code
+        if dimension.id == EMPLOYER:
+            return self.called.get(code, code)
         key = f"code.{dimension.labels}.{code}"
         if key in self.texts:
             return self.say(key)
@@ -108,6 +113,13 @@ class Labels:
     def symbol(self, missing: Missing) -> str:
         """What stands in the place of a number."""
         return self.say("px.confidential" if missing is Missing.CONFIDENTIAL else "px.not_available")
+
+
+def told_apart(called: Mapping[str, str]) -> dict[str, str]:
+    """Names as labels: whoever reads labels takes two employers of one name for one, so their numbers go with it."""
+    named = {number: words for number, name in called.items() if (words := " ".join(name.split()))}
+    bearers = Counter(name.casefold() for name in named.values())
+    return {number: name if bearers[name.casefold()] == 1 else f"{name} ({number})" for number, name in named.items()}
 
 
 def complete_text(complete_to: Mapping[str, int]) -> str:

@@ -175,7 +175,8 @@ def router(base: Base) -> APIRouter:
         one = await base.table(table_id)
         at = f"{place.base}/tables/{one.id}"
         links = {"self": f"{at}/metadata", "data": f"{at}/data"}
-        return answer(jsonstat.metadata(one, labels, links, f"{place.base}/codelists"), labels)
+        words = await base.labels_of(one, labels)
+        return answer(jsonstat.metadata(one, words, links, f"{place.base}/codelists"), words)
 
     @routes.get("/tables/{table_id}/defaultselection", openapi_extra=described())
     async def default_selection(request: Request, table_id: str) -> Response:

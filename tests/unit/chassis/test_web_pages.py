@@ -318,7 +318,7 @@ async def test_the_description_for_people_names_every_route_field_and_scope(clie
 
 async def test_in_development_every_page_leads_to_the_pages_of_all_services(client: httpx.AsyncClient) -> None:
     page = (await client.get("/login", headers=BROWSER)).text
-    for url, words in (("8101", "Behov"), ("8102", "Kandidater"), ("8103", "Oppfølging"), ("8104", "Rapporter")):
+    for url, words in (("8101", "Behov"), ("8102", "Kobling"), ("8103", "Oppfølging"), ("8104", "Rapporter")):
         assert f'<a href="http://127.0.0.1:{url}/">{words}</a>' in page
 
 

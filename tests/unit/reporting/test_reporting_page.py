@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,14 +14,16 @@ import pytest
 
 from chassis.keyring import KeyringUnavailable
 from contracts.refused import Refused
+from services.reporting.dashboard import Dashboard, complete_for_all
 from services.reporting.domain import regions
 from services.reporting.domain.filters import Filter
 from services.reporting.domain.periods import Period, Span
 from services.reporting.domain.placements import week_of
 from services.reporting.domain.rounding import percentile
 from services.reporting.presenting import computed
+from services.reporting.reading import Asked, Reading
 from services.reporting.requests import typed
-from tests.dashboards import app_of, both_cases, many_cases
+from tests.dashboards import Documents, Keys, app_of, both_cases, many_cases
 from tests.overviews import trakt, ventetid, ventetid_uker
 from tests.tables import TEXTS
 from tests.unit.reporting.simulation import simulate
@@ -75,7 +78,7 @@ async def test_both_cases_are_on_the_page_with_what_each_figure_is_taken_of() ->
     assert "Ni av ti startet innen 28,0 dager av 2 som har startet" in told
     assert "Dag 28: løftet" in told
     assert "Median (versjon 1) Den midterste ventetiden" in told
-    assert "Komplett til og med hendelse 41 fra dugnad/followup." in told
+    assert told.count("Komplett til og med hendelse 41 fra dugnad/followup.") == 1, "for the whole page"
     assert "Virksomhet 311122339: andel av alle ansatte" in told
     assert "10,9 % (2017)" in told
     assert "Hull i CV-en er ikke oppgitt for 2011." in told
@@ -107,6 +110,17 @@ async def test_a_table_with_many_columns_has_the_whole_width_and_others_stand_be
     section = {part.partition('"')[0]: part for part in (await page()).text.split('aria-labelledby="')}
     assert 'class="beside"' in section["ventetid"]
     assert 'class="beside"' not in section["arbeidsstyrke"]
+
+
+async def test_the_page_is_complete_to_what_all_of_it_counts_and_a_section_that_is_further_says_so() -> None:
+    overview = await Reading(Documents(both_cases()), Keys()).overview(Asked())
+    further = replace(overview, workforce=replace(overview.workforce, complete_to={"dugnad/intake": 43}))
+    complete = complete_for_all(further)
+    assert complete == dict.fromkeys(("dugnad/intake", "dugnad/matching", "dugnad/followup", "dugnad/background"), 41)
+    sections = Dashboard(TEXTS, "en", complete=complete).sections(further)
+    said = {each.id: [note for note in each.notes if "event" in note] for each in sections}
+    assert said.pop("arbeidsstyrke") == ["Complete up to event 43 from dugnad/intake."]
+    assert not any(said.values())
 
 
 @pytest.mark.parametrize(
@@ -197,6 +211,29 @@ async def test_what_cannot_be_asked_is_told_at_its_field(query: str, field: str,
     assert f'<a href="#{field}">' in answer.text
     assert f'<p class="error" id="{field}-error">{sentence}</p>' in answer.text
     assert "<table" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("nb", "Siden kjenner ikke dette i adressen: regon. Rett det eller ta det bort, og velg i skjemaet."),
+        ("en", "The page does not know this in its address: regon. Correct or remove it, and choose in the form."),
+    ],
+)
+async def test_a_misspelt_filter_is_named_and_never_gives_the_whole_country(language: str, said: str) -> None:
+    answer = await page("/?regon=3312&measure=mentor_grant", language=language)
+    assert answer.status_code == 422
+    assert f'<li><a href="#filter">{said}</a></li>' in answer.text
+    assert '<h2 id="filter">' in answer.text
+    assert "<table" not in answer.text
+    assert re.search(r'<option value="mentor_grant"[^>]* selected', answer.text), "what is right is kept"
+
+
+async def test_all_that_is_unknown_in_an_address_is_named_once_with_what_is_wrong_in_it() -> None:
+    answer = await page(f"/?Region=33&by=&by=cv_gap&region=Atlantis&<b>=1&{'x' * 500}=1")
+    assert answer.status_code == 422
+    assert f"i adressen: Region, by, &lt;b&gt;, {'x' * 60}. Rett" in answer.text
+    assert 'id="region-error"' in answer.text
 
 
 def test_all_that_is_wrong_is_told_at_once_and_what_is_right_is_kept() -> None:

@@ -101,7 +101,7 @@ def test_sentences_are_short() -> None:
 def _any_params(key: str) -> dict[str, object]:
     names = (
         "version base_year position source days what periods title part whole number org_number share year years name "
-        "day time employer"
+        "day time employer names"
     )
     return dict.fromkeys(names.split(), 1) if key else {}
 

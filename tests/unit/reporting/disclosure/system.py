@@ -27,6 +27,7 @@ from tests.unit.reporting.disclosure.released import At, Cell, facts
 Range = tuple[float, float]
 """The least and the most that a cell can hold."""
 CLOSE = 1e-6
+BACKGROUND = "immigrant_background"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Parts:
 
     codes: Mapping[str, Sequence[str]]
     contents: Sequence[str]
+    some: bool = False
+    """Whether it leaves out some of the units that the first way parts."""
 
     @cached_property
     def finest(self) -> list[tuple[str, ...]]:
@@ -51,22 +54,27 @@ class Question:
     ways: Sequence[Parts]
 
     @cached_property
-    def sums(self) -> tuple[dict[At, list[int]], list[tuple[list[int], list[int]]]]:
-        """Which unknowns each published cell is the sum of; and which two sums are the same units, parted twice."""
+    def sums(self) -> tuple[dict[At, list[int]], list[tuple[list[int], list[int], bool]]]:
+        """Which unknowns each published cell is the sum of; and which two sums are the same units, parted twice, or of
+        which the second leaves some out."""
         cells: dict[At, list[int]] = defaultdict(list)
-        alike: list[dict[tuple[str, ...], list[int]]] = []
+        numbered: list[list[tuple[dict[str, str], str, int]]] = []
         number = 0
         for way in self.ways:
-            shared: dict[tuple[str, ...], list[int]] = defaultdict(list)
+            parts = []
             for *codes, content in way.finest:
                 of = dict(zip(way.codes, codes, strict=True))
                 for at in self._cells(way, of, content):
                     cells[at].append(number)
-                shared[(*self._shared(of), content)].append(number)
+                parts.append((_told(of), content, number))
                 number += 1
-            alike.append(shared)
-        first, *others = alike
-        return dict(cells), [(first[key], other[key]) for other in others for key in other]
+            numbered.append(parts)
+        alike = []
+        for way, parts in zip(self.ways[1:], numbered[1:], strict=True):
+            names = sorted(set(numbered[0][0][0]) & set(parts[0][0]))
+            first, other = (_added(each, names) for each in (numbered[0], parts))
+            alike += [(first[key], other[key], way.some) for key in other]
+        return dict(cells), alike
 
     def _cells(self, way: Parts, of: Mapping[str, str], content: str) -> Iterable[At]:
         for table, contents in self.published.items():
@@ -77,10 +85,24 @@ class Question:
                 for at in product(*(axis.above(of[axis.dimension.id]) for axis in axes)):
                     yield from ((table, shown, at) for shown, parts in contents.items() if content in parts)
 
-    def _shared(self, of: Mapping[str, str]) -> tuple[str, ...]:
-        county = PUBLICATIONS["trakt"].axes[0]
-        names = set.intersection(*(set(way.codes) for way in self.ways))
-        return tuple(county.above(of[name])[0] if name == "Region" else of[name] for name in sorted(names))
+
+def _told(of: Mapping[str, str]) -> dict[str, str]:
+    """What the codes of a part say in the words of other parts: of a municipality its county, and the background."""
+    told = dict(of)
+    if "Region" in of:
+        told["Region"] = PUBLICATIONS["trakt"].axes[0].above(of["Region"])[0]
+    if of.get("Kjennetegn", "").startswith(f"{BACKGROUND}_"):
+        told["Bakgrunn"] = of["Kjennetegn"].removeprefix(f"{BACKGROUND}_")
+    return told
+
+
+def _added(
+    parts: Sequence[tuple[Mapping[str, str], str, int]], names: Sequence[str]
+) -> dict[tuple[str, ...], list[int]]:
+    found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for told, content, number in parts:
+        found[(*(told[name] for name in names), content)].append(number)
+    return found
 
 
 def _taking_part(seed: int, table: str, content: str, place: int) -> list[str]:
@@ -139,13 +161,29 @@ def endings(seed: int) -> Question:
     )
 
 
+def endings_beside_hires(seed: int) -> Question:
+    """The same, beside the slots that hired in `mangfold`: each is a trial that ended so, and has another draw.
+
+    A slot counts once, however many of its trials ended so.
+    """
+    question = endings(seed)
+    regions = _taking_part(seed, "mangfold", "hires", 0)
+    backgrounds = [joined(BACKGROUND, code) for code in CODES[BACKGROUND]]
+    measures = question.ways[0].codes["Tiltak"]
+    codes = {"Region": regions, "Tiltak": measures, "Kjennetegn": backgrounds}
+    hires = {"hires": frozenset(("hired",))}
+    return Question({**question.published, "mangfold": hires}, [*question.ways, Parts(codes, ("hired",), some=True)])
+
+
 class System:
     """The sums, with what is known of each."""
 
     def __init__(self, question: Question, known: Mapping[At, Range]) -> None:
         self._cells, same = question.sums
         rows = [(dict.fromkeys(numbers, 1), *known[at]) for at, numbers in self._cells.items()]
-        rows += [(dict.fromkeys(one, 1) | dict.fromkeys(other, -1), 0, 0) for one, other in same]
+        rows += [
+            (dict.fromkeys(one, 1) | dict.fromkeys(other, -1), 0, np.inf if some else 0) for one, other, some in same
+        ]
         self._unknowns = sum(len(way.finest) for way in question.ways)
         matrix = csr_array(
             (

@@ -20,12 +20,13 @@ from services.reporting.domain.publications import TOGETHER
 from services.reporting.domain.regions import UNKNOWN
 from services.reporting.domain.releases import Schedule, Stage
 from services.reporting.releasekeys import ReleaseSettings, schedule_of
-from tests.unit.reporting.disclosure.released import PERIOD, SEEDS, At, Cells, everything, facts, released
+from tests.unit.reporting.disclosure.released import PERIOD, SEEDS, At, Cell, Cells, everything, facts, released
 from tests.unit.reporting.disclosure.system import (
     Question,
     Range,
     System,
     endings,
+    endings_beside_hires,
     is_finest,
     of_hidden,
     of_noised,
@@ -66,18 +67,46 @@ def small_cells(question: Question, cells: Cells, seed: int, most: int) -> list[
     return random.Random(seed).sample(found, min(most, len(found)))
 
 
-def widths(ask: Callable[[int], Question], most: int, *stages: str, protected: bool = True) -> Iterator[int]:
+def rare_outcomes(question: Question, cells: Cells, *_: int) -> list[At]:
+    """Every outcome of a measure, and of all, with one to four trials."""
+    margins = [at for at in question.sums[0] if at[0] == "utfall" and at[1] != "closed" and is_margin(at)]
+    return [at for at in margins if 1 <= cells[at].true <= 4]
+
+
+def is_margin(at: At) -> bool:
+    """Whether nothing that people declared parts it."""
+    _, _, (_, *declared) = at
+    return set(declared) == {"total"}
+
+
+def but_for_closed(at: At, cell: Cell) -> Range:
+    """An unprotected build that hides every count under five, totals too, but not how many were closed."""
+    return (1, 4) if 1 <= cell.true <= 4 and at[1] != "closed" else (cell.true, cell.true)
+
+
+def noised(_: At, cell: Cell) -> Range:
+    """What is published."""
+    return of_noised(cell.shown)
+
+
+def widths(
+    ask: Callable[[int], Question],
+    most: int,
+    *stages: str,
+    seen: Callable[[At, Cell], Range] = noised,
+    chosen: Callable[[Question, Cells, int, int], list[At]] = small_cells,
+) -> Iterator[int]:
     """How far apart the bounds of each small cell are, from everything that is published of the same units."""
     for seed in SEEDS:
         question = ask(seed)
         versions = [everything(seed, stage, question.published) for stage in stages]
 
         def known(at: At, versions: list[Cells] = versions) -> Range:
-            ranges = [of_noised(cells[at].shown) if protected else of_hidden(at, cells[at]) for cells in versions]
+            ranges = [seen(at, cells[at]) for cells in versions]
             return max(least for least, _ in ranges), min(most for _, most in ranges)
 
         system = System(question, {at: known(at) for at in question.sums[0]})
-        for at in small_cells(question, versions[0], seed, most):
+        for at in chosen(question, versions[0], seed, most):
             least, most_of_all = system.range_of(at)
             assert least <= versions[0][at].true <= most_of_all, "the attack misunderstands what is published"
             yield most_of_all - least
@@ -92,7 +121,7 @@ def test_all_tables_together_give_no_small_cell_away_and_bound_few_more_narrowly
 
 
 def test_all_tables_together_give_the_small_cells_away_where_these_are_only_hidden() -> None:
-    found = [width for ask in QUESTIONS for width in widths(ask, 6, "final", protected=False)]
+    found = [width for ask in QUESTIONS for width in widths(ask, 6, "final", seen=of_hidden)]
     assert sum(width == 0 for width in found) >= LEAST_ON_UNPROTECTED * len(found)
 
 
@@ -102,6 +131,19 @@ def test_two_stages_of_people_of_whom_nobody_changed_give_no_small_cell_away() -
     assert len(found) >= 150
     assert min(found) >= 2
     assert sum(width < 3 for width in found) <= 0.05 * len(found)
+
+
+def test_rare_outcomes_are_bounded_by_no_count_of_what_was_closed_nor_by_the_hires_of_another_table() -> None:
+    for stages in (("final",), ("final", "preliminary")):
+        found = list(widths(endings_beside_hires, 0, *stages, chosen=rare_outcomes))
+        assert len(found) >= 75
+        assert min(found) >= 3, "each can have been at least four numbers"
+
+
+def test_rare_outcomes_are_the_rest_of_what_was_closed_where_they_are_only_hidden() -> None:
+    found = list(widths(endings_beside_hires, 0, "final", seen=but_for_closed, chosen=rare_outcomes))
+    assert sum(width == 0 for width in found) >= 0.9 * len(found)
+    assert max(found) <= 1
 
 
 # --- one slot moves between two tables ------------------------------------------------------------------------------
