@@ -38,6 +38,8 @@ class Projection:
     slim: bool = False
     """Whether `keys` and `fold` look at nothing of an event but its fields, and at `record.kind` for what it is: then
     a rebuild reads structs in place of events, in half the time."""
+    program: bytes | None = None
+    """The same as rules that the compiled fold follows (`chassis.declared`); None where `fold` is code alone."""
 
 
 def fold_all(projection: Projection, records: Iterable[Record]) -> dict[str, Document]:

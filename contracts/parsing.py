@@ -25,7 +25,7 @@ _INT = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _PLAIN: dict[Any, Any] = {str: str, int: _INT, float: float, bool: bool, date: date, type(None): None}
 
 
-class _Unknown(Exception):
+class Unknown(Exception):
     """A type that only validation knows all about."""
 
 
@@ -44,10 +44,10 @@ def parse(known: type[E], data: bytes, occurred: datetime) -> E | None:
 def parser_of(known: type[Event]) -> Parser | None:
     """`parse` for one class, in a third of validation's time; None where validation does more than compare types."""
     try:
-        fields = _fields(known)
-        required = {name: _type(each.annotation, _model) for name, each in fields.items() if each.is_required()}
-        others = {name: _type(each.annotation, _model) for name, each in fields.items() if not each.is_required()}
-    except _Unknown:
+        fields, types_ = _fields(known), resolved_fields(known)
+        required = {name: types_[name] for name, each in fields.items() if each.is_required()}
+        others = {name: types_[name] for name, each in fields.items() if not each.is_required()}
+    except Unknown:
         return None
     base = TypedDict("base", required)  # type: ignore[misc]  # made from the class's fields
     shape = types.new_class(known.__name__, (base,), {"total": False}, lambda body: body.update(__annotations__=others))
@@ -85,7 +85,7 @@ def slim_parser_of(known: type[Event]) -> SlimParser | None:
     """
     try:
         decode = msgspec.json.Decoder(_struct(known)).decode
-    except _Unknown:
+    except Unknown:
         return None
 
     def parsed(data: bytes, _: datetime) -> msgspec.Struct | None:
@@ -108,14 +108,19 @@ def _struct(model: type[BaseModel]) -> type[msgspec.Struct]:
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The public ones. Raises _Unknown where something more than their types is looked at."""
+    """The public ones. Raises Unknown where something more than their types is looked at."""
     decorated = model.__pydantic_decorators__
     if decorated.field_validators or decorated.model_validators or decorated.root_validators or decorated.validators:
-        raise _Unknown
+        raise Unknown
     fields = {name: field for name, field in model.model_fields.items() if name not in _OF_THE_ENVELOPE}
     if any(field.metadata or field.default_factory or field.alias for field in fields.values()):
-        raise _Unknown
+        raise Unknown
     return fields
+
+
+def resolved_fields(model: type[BaseModel]) -> dict[str, Any]:
+    """The type of each public field of an event or of a value in one, in their order. Raises Unknown."""
+    return {name: _type(each.annotation, _model) for name, each in _fields(model).items()}
 
 
 def _model(model: type[BaseModel]) -> type[BaseModel]:
@@ -136,7 +141,7 @@ def _type(annotation: Any, nested: Callable[[type[BaseModel]], type]) -> Any:
         return tuple[_type(of[0], nested), ...]  # type: ignore[misc]  # made from the class's fields
     elif origin in (Union, types.UnionType) and len(of) == 2 and type(None) in of:
         return _type(of[0] if of[1] is type(None) else of[1], nested) | None
-    raise _Unknown
+    raise Unknown
 
 
 def _nested(of: type[BaseModel], value: Any) -> BaseModel:

@@ -7,10 +7,10 @@ who somebody is, and is gone when they are erased.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chassis.declared import Also, Entry, Item, Of, Rule, Says, Section, Under, UnderEach, declared, instant_text
 from chassis.projection import Document, Projection, Record
 from contracts import followup as fo
 from contracts import intake as it
@@ -19,214 +19,90 @@ from contracts.event import Event
 from contracts.plans import DelayReported
 from contracts.registry import SOURCES, TOPICS
 
-Fields = Mapping[str, Any]
-
-
-def _text(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
-
-
-def instant_text(instant: datetime) -> str:
-    """UTC with milliseconds: sorts as text in the order of time."""
-    return (instant if instant.tzinfo is UTC else instant.astimezone(UTC)).isoformat(timespec="milliseconds")
-
-
 # --- placement: one document per slot -------------------------------------------------------------------------------
 
 
-def _need(event: it.NeedRegistered, _: Record) -> Fields:
-    return {
-        "need_id": event.need_id,
-        "org_number": event.org_number,
-        "municipality": event.municipality,
-        "occupation": event.occupation,
-        "intermediary": event.intermediary,
-        "measure": event.measure,
-        "start_from": _text(event.start_from),
-        "registered_on": _text(event.registered_on),
-        "promise_date": _text(event.promise_date),
-    }
+def _same(*names: str) -> Mapping[str, str]:
+    """Fields that facts call as events do."""
+    return {name: name for name in names}
 
 
-def _withdrawn(event: it.NeedWithdrawn, _: Record) -> Fields:
-    return {"withdrawn_on": _text(event.withdrawn_on), "reason": event.reason}
+def _match(says: Says) -> tuple[str, Rule]:
+    return "slot_id", Entry("matches", "match_id", says)
 
 
-_OF_NEED: dict[type[Event], tuple[str, Callable[[Any, Record], Fields]]] = {
-    it.NeedRegistered: ("need", _need),
-    it.NeedWithdrawn: ("withdrawn", _withdrawn),
-}
+def _agreement(says: Says) -> tuple[str, Rule]:
+    return "slot_id", Entry("agreements", "agreement_id", says)
 
 
-def _presentation_reversed(event: ma.PresentationReversed, _: Record) -> Fields:
+def _trial(says: Says) -> tuple[str, Rule]:
+    return "slot_id", Entry("trials", "trial_id", says)
+
+
+_NEED = _same(
+    "need_id", "org_number", "municipality", "occupation", "intermediary", "measure", "start_from", "registered_on",
+    "promise_date",
+)  # fmt: skip
+_DRAFTED = _same("match_id", "measure", "drafted_on", "start_on", "end_on", "rule_version")
+_NEVER_DUE = {"missed": UnderEach("check_ins_not_missed_on", Of.NO)}
+
+_PLACEMENT: Mapping[type[Event], tuple[str, Rule]] = {
+    it.NeedRegistered: ("slot_ids", Section("need", _NEED)),
+    it.NeedWithdrawn: ("slot_ids", Section("withdrawn", _same("withdrawn_on", "reason"))),
+    ma.CandidateMatched: _match({**_same("intermediary"), "proposed_on": "matched_on", **_same("rule_version")}),
+    ma.CandidateAsked: _match(_same("asked_on")),
+    ma.CandidateAccepted: _match(_same("accepted_on")),
+    ma.CandidateDeclined: _match({"declined_on": "declined_on", "decline_reason": "reason"}),
+    ma.CandidatePresented: _match(_same("presented_on")),
     # Not counted in the period it was made in; a later presentation sets the day again.
-    return {"presented_on": None, "presentation_reversed_on": _text(event.reversed_on)}
-
-
-def _answer_reversed(_: ma.AnswerReversed, __: Record) -> Fields:
-    return {"accepted_on": None}
-
-
-def _response_reversed(_: ma.ResponseReversed, __: Record) -> Fields:
-    return {"answered_on": None, "answer": None}
-
-
-def _started(event: fo.TrialStarted, record: Record) -> Fields:
-    return {
-        "agreement_id": event.agreement_id,
-        "match_id": event.match_id,
-        "measure": event.measure,
-        "started_on": _text(event.on),
-        # The first one tells which declaration held: a day that is put right later changes nothing about a person.
-        "starts_recorded": [instant_text(record.recorded)],
-        "started_position": record.position,
-        "end_on": _text(event.end_on),
-        "rule_version": event.rule_version,
-    }
-
-
-def _never_due(event: fo.StartReversed | fo.CheckInReversed) -> Fields:
-    never_due = {day.isoformat(): False for day in event.check_ins_not_missed_on}
-    return {"missed": never_due} if never_due else {}
-
-
-_MATCH = ("matches", "match_id")
-_AGREEMENT = ("agreements", "agreement_id")
-_TRIAL = ("trials", "trial_id")
-
-_OF_SLOT: dict[type[Event], tuple[tuple[str, str], Callable[[Any, Record], Fields]]] = {
-    ma.CandidateMatched: (
-        _MATCH,
-        lambda e, _: {
-            "intermediary": e.intermediary,
-            "proposed_on": _text(e.matched_on),
-            "rule_version": e.rule_version,
-        },
-    ),
-    ma.CandidateAsked: (_MATCH, lambda e, _: {"asked_on": _text(e.asked_on)}),
-    ma.CandidateAccepted: (_MATCH, lambda e, _: {"accepted_on": _text(e.accepted_on)}),
-    ma.CandidateDeclined: (_MATCH, lambda e, _: {"declined_on": _text(e.declined_on), "decline_reason": e.reason}),
-    ma.CandidatePresented: (_MATCH, lambda e, _: {"presented_on": _text(e.presented_on)}),
-    ma.PresentationReversed: (_MATCH, _presentation_reversed),
-    ma.AnswerReversed: (_MATCH, _answer_reversed),
-    ma.ResponseReversed: (_MATCH, _response_reversed),
-    ma.EmployerResponded: (_MATCH, lambda e, _: {"answered_on": _text(e.responded_on), "answer": e.response}),
-    ma.InterviewHeld: (_MATCH, lambda e, _: {"interview_on": _text(e.held_on)}),
-    ma.MatchConfirmed: (_MATCH, lambda e, _: {"confirmed_on": _text(e.confirmed_on)}),
-    ma.MatchCancelled: (_MATCH, lambda e, _: {"cancelled_on": _text(e.cancelled_on), "cancel_reason": e.reason}),
-    fo.AgreementDrafted: (
-        _AGREEMENT,
-        lambda e, _: {
-            "match_id": e.match_id,
-            "measure": e.measure,
-            "drafted_on": _text(e.drafted_on),
-            "start_on": _text(e.start_on),
-            "end_on": _text(e.end_on),
-            "rule_version": e.rule_version,
-        },
-    ),
-    fo.AgreementConcluded: (
-        _AGREEMENT,
-        lambda e, _: {
-            "concluded_on": _text(e.concluded_on),
-            "measure": e.measure,
-            "start_on": _text(e.start_on),
-            "end_on": _text(e.end_on),
-        },
-    ),
+    ma.PresentationReversed: _match({"presented_on": Of.NOTHING, "presentation_reversed_on": "reversed_on"}),
+    ma.AnswerReversed: _match({"accepted_on": Of.NOTHING}),
+    ma.ResponseReversed: _match({"answered_on": Of.NOTHING, "answer": Of.NOTHING}),
+    ma.EmployerResponded: _match({"answered_on": "responded_on", "answer": "response"}),
+    ma.InterviewHeld: _match({"interview_on": "held_on"}),
+    ma.MatchConfirmed: _match(_same("confirmed_on")),
+    ma.MatchCancelled: _match({"cancelled_on": "cancelled_on", "cancel_reason": "reason"}),
+    fo.AgreementDrafted: _agreement(_DRAFTED),
+    fo.AgreementConcluded: _agreement(_same("concluded_on", "measure", "start_on", "end_on")),
     # Not concluded any more until everybody has approved what it says now.
-    fo.AgreementChanged: (
-        _AGREEMENT,
-        lambda e, _: {
-            "concluded_on": None,
-            "measure": e.measure,
-            "start_on": _text(e.start_on),
-            "end_on": _text(e.end_on),
-            "rule_version": e.rule_version,
-        },
+    fo.AgreementChanged: _agreement(
+        {"concluded_on": Of.NOTHING, **_same("measure", "start_on", "end_on", "rule_version")}
     ),
-    fo.AgreementExpired: (_AGREEMENT, lambda e, _: {"expired_on": _text(e.expired_on)}),
-    fo.AgreementAnnulled: (
-        _AGREEMENT,
-        lambda e, _: {"annulled_on": _text(e.annulled_on), "annul_reason": e.reason},
+    fo.AgreementExpired: _agreement(_same("expired_on")),
+    fo.AgreementAnnulled: _agreement({"annulled_on": "annulled_on", "annul_reason": "reason"}),
+    fo.NoShowReported: _agreement({"no_show_on": "on", "no_show_position": Of.POSITION}),
+    fo.TrialStarted: _trial(
+        {
+            **_same("agreement_id", "match_id", "measure"),
+            "started_on": "on",
+            # The first one tells which declaration held: a day that is put right later changes nothing about a person.
+            "starts_recorded": Also(Of.RECORDED),
+            "started_position": Of.POSITION,
+            **_same("end_on", "rule_version"),
+        }
     ),
-    fo.NoShowReported: (_AGREEMENT, lambda e, r: {"no_show_on": _text(e.on), "no_show_position": r.position}),
-    fo.TrialStarted: (_TRIAL, _started),
     # The right day follows as another start of the same trial.
-    fo.StartReversed: (_TRIAL, lambda e, _: {"start_reversed_on": _text(e.reversed_on), **_never_due(e)}),
-    fo.CheckInHeld: (_TRIAL, lambda e, _: {"held": [_text(e.held_on)]}),
-    fo.CheckInReversed: (_TRIAL, lambda e, _: {"held_reversed": [_text(e.held_on)], **_never_due(e)}),
-    fo.CheckInMissed: (_TRIAL, lambda e, _: {"missed": {e.due_on.isoformat(): True}}),
-    fo.TrialExtended: (_TRIAL, lambda e, _: {"extended": [_text(e.extended_on)], "end_on": _text(e.end_on)}),
-    fo.TrialShortened: (
-        _TRIAL,
-        lambda e, _: {
-            "shortened": [{"on": _text(e.shortened_on), "reason": e.reason}],
-            "end_on": _text(e.end_on),
-        },
-    ),
-    fo.TrialClosed: (
-        _TRIAL,
-        lambda e, _: {"closed_on": _text(e.on), "outcome": e.outcome, "close_reason": e.reason},
-    ),
+    fo.StartReversed: _trial({"start_reversed_on": "reversed_on", **_NEVER_DUE}),
+    fo.CheckInHeld: _trial({"held": Also("held_on")}),
+    fo.CheckInReversed: _trial({"held_reversed": Also("held_on"), **_NEVER_DUE}),
+    fo.CheckInMissed: _trial({"missed": Under("due_on", Of.YES)}),
+    fo.TrialExtended: _trial({"extended": Also("extended_on"), **_same("end_on")}),
+    fo.TrialShortened: _trial({"shortened": Also({"on": "shortened_on", "reason": "reason"}), **_same("end_on")}),
+    fo.TrialClosed: _trial({"closed_on": "on", "outcome": "outcome", "close_reason": "reason"}),
     # The right outcome follows as another closing, of the period that it belongs to.
-    fo.OutcomeReversed: (
-        _TRIAL,
-        lambda e, _: {
-            "closed_on": None,
-            "outcome": None,
-            "close_reason": None,
-            "outcome_reversed_on": _text(e.reversed_on),
-        },
+    fo.OutcomeReversed: _trial(
+        {
+            "closed_on": Of.NOTHING,
+            "outcome": Of.NOTHING,
+            "close_reason": Of.NOTHING,
+            "outcome_reversed_on": "reversed_on",
+        }
     ),
-    fo.EmploymentConfirmed: (_TRIAL, lambda e, _: {"still_employed": {str(e.after_months): e.employed}}),
+    fo.EmploymentConfirmed: _trial({"still_employed": Under("after_months", "employed")}),
+    DelayReported: ("slot_id", Item("delays", _same("caused_by", "reason", "from_on"))),
 }
 
-
-def _delay(event: DelayReported) -> Fields:
-    return {"caused_by": event.caused_by, "reason": event.reason, "from_on": _text(event.from_on)}
-
-
-def _placement_keys(record: Record) -> Sequence[str]:
-    return record.event.slot_ids if record.kind in _OF_NEED else (record.event.slot_id,)
-
-
-def _placement(_: str, document: Document | None, record: Record) -> Document:
-    event, kind = record.event, record.kind
-    before: Document = document or {}
-    if kind in _OF_NEED:
-        section, of_need = _OF_NEED[kind]
-        return {**before, section: of_need(event, record)}
-    if kind is DelayReported:
-        return {**before, "delays": [*before.get("delays", []), _delay(event)]}
-    (section, id_field), of_slot = _OF_SLOT[kind]
-    entries, entry_id, fields = before.get(section, {}), getattr(event, id_field), of_slot(event, record)
-    entry = entries.get(entry_id)
-    return {**before, section: {**entries, entry_id: fields if entry is None else _set(entry, fields)}}
-
-
-def _set(entry: Fields, fields: Fields) -> Fields:
-    """The entry with these fields. Of what there may be several (check-ins, extensions), all stay, in their order:
-    they are of one subject, whose events come once and in the order of their positions."""
-    after = {**entry, **fields}
-    for name, value in fields.items():
-        if isinstance(value, list):
-            after[name] = [*entry.get(name, ()), *value]
-        elif isinstance(value, dict):
-            after[name] = {**entry.get(name, {}), **value}
-    return after
-
-
-placement = Projection(
-    name="placement",
-    topics=(it.TOPIC, ma.TOPIC, fo.TOPIC),
-    reads=(*_OF_NEED, *_OF_SLOT, DelayReported),
-    keys=_placement_keys,
-    fold=_placement,
-    version=4,
-    by_case=True,
-    slim=True,
-)
+placement = declared("placement", (it.TOPIC, ma.TOPIC, fo.TOPIC), _PLACEMENT, version=4, by_case=True)
 
 
 # --- needs: what is said of a need without naming its slots ---------------------------------------------------------
@@ -234,7 +110,7 @@ placement = Projection(
 
 def _assignment(_: str, __: Document | None, record: Record) -> Document:
     event = record.event
-    return {"intermediary": event.intermediary, "assigned_on": _text(event.assigned_on)}
+    return {"intermediary": event.intermediary, "assigned_on": event.assigned_on.isoformat()}
 
 
 needs = Projection(
@@ -300,8 +176,8 @@ def _person(_: str, document: Document | None, record: Record) -> Document | Non
 
 def _declaring(before: Document, record: Record, ciphertext: str | None) -> Document:
     # All declarations stay: which one held at a start is known only when the start is.
-    declared = {"recorded": instant_text(record.recorded), "position": record.position, "ciphertext": ciphertext}
-    return {**before, "declarations": [*before.get("declarations", []), declared]}
+    declaration = {"recorded": instant_text(record.recorded), "position": record.position, "ciphertext": ciphertext}
+    return {**before, "declarations": [*before.get("declarations", []), declaration]}
 
 
 persons = Projection(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chassis.declared import instant_text
 from chassis.projection import fold_all
 from contracts import intake as it
 from contracts.refused import Refused
@@ -15,7 +16,7 @@ from services.reporting.domain.diversity import CHARACTERISTICS
 from services.reporting.domain.facts import Slot, Trial
 from services.reporting.domain.filters import Filter
 from services.reporting.domain.periods import Period
-from services.reporting.views import instant_text, persons
+from services.reporting.views import persons
 from tests.gwt import records
 from tests.overviews import mangfold
 
