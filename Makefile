@@ -3,12 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-INSTALLED := $(VENV)/.installed
+PACKAGES := $(VENV)/.installed
+NATIVE := chassis/native/libfold.so
+INSTALLED := $(PACKAGES) $(NATIVE)
 CODE := contracts chassis services deploy tests benchmarks docs
 LONGEST := 350
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo engines test test-r chaos bench image lint format clean
+.PHONY: help install run demo engines test test-r chaos bench image lint format clean $(NATIVE)
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 10
@@ -43,14 +45,15 @@ lint: $(INSTALLED) ## Style, types and the rules of the house
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy --strict $(CODE)
 	@$(VENV)/bin/lint-imports
-	@find $(CODE) -name '*.py' -exec wc -l {} + | awk '$$1 > $(LONGEST) && $$2 != "total" {print $$2 " has " $$1 " lines, at most $(LONGEST) are read in one sitting"; long = 1} END {exit long}'
+	@find $(CODE) \( -name '*.py' -o -name '*.zig' \) -exec wc -l {} + | awk '$$1 > $(LONGEST) && $$2 != "total" {print $$2 " has " $$1 " lines, at most $(LONGEST) are read in one sitting"; long = 1} END {exit long}'
 
-format: $(INSTALLED) ## Put the code into the one form
+format: $(PACKAGES) ## Put the code into the one form
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+	@$(PY) -m deploy.native --format
 
 # Again whenever the locked requirements change.
-$(INSTALLED): requirements/dev.txt
+$(PACKAGES): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this one is " + sys.version.split()[0] + ": set PYTHON to a newer one")'
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing the locked requirements into $(VENV) …"
@@ -58,6 +61,11 @@ $(INSTALLED): requirements/dev.txt
 	@$(PY) -m deploy.local fetch
 	@touch $@
 
-clean: ## Delete the data and downloads of local runs; the installed packages stay
+# Asked each time, for its digest knows more than times do, such as that a source is gone. Also refuses sources that are
+# not in the form of `zig fmt`: the compiler is at hand only while it builds.
+$(NATIVE): $(PACKAGES)
+	@$(PY) -m deploy.native
+
+clean: ## Delete the data and downloads of local runs, and what was compiled; the installed packages stay
 	@rm -rf .cache
-	@rm -f $(INSTALLED)
+	@rm -f $(PACKAGES) $(NATIVE)*

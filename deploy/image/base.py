@@ -1,6 +1,7 @@
 """What the image stands on, and the wheels that go into it.
 
-Invariant: only wheels whose sha256 is in `requirements/runtime.txt` get in, whatever the base.
+Invariant: only wheels whose sha256 is in `requirements/runtime.txt` get in, whatever the base. The compiler, locked in
+`requirements/native.txt`, is in a stage that ends before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from deploy.local.places import CACHE, ROOT
 SLIM = "python:3.11-slim"
 DEBIAN, DEBIAN_RELEASE = "localhost/dugnad-base:bookworm", "bookworm"
 """The same Python from Debian's packages, where no base can be fetched; that release has Python 3.11."""
-REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
+REQUIREMENTS = tuple(ROOT / "requirements" / name for name in ("runtime.txt", "native.txt"))
 WHEELS = CACHE / "image" / "wheels"
 _TARGET = ("--implementation=cp", "--python-version=3.11", "--abi=cp311", "--abi=abi3", "--abi=none")
 _PLATFORMS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux1")
@@ -56,7 +57,8 @@ def wheels() -> Path:
     machine = os.uname().machine
     WHEELS.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(REQUIREMENTS), "--dest", str(WHEELS)]
+    command += ["--only-binary=:all:", "--require-hashes", "--dest", str(WHEELS)]
+    command += [f"--requirement={file}" for file in REQUIREMENTS]
     command += [*_TARGET, *(f"--platform={platform}_{machine}" for platform in _PLATFORMS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS)
     if done.returncode != 0:

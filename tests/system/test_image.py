@@ -22,6 +22,7 @@ from deploy.local.player import Player
 from deploy.local.player_scenario import load
 from deploy.local.processes import free_port, until
 from deploy.local.services import NAMES
+from deploy.native import LIBRARY
 from tests.saying import say
 
 pytestmark = pytest.mark.timeout(900)
@@ -103,7 +104,7 @@ async def test_both_cases_run_on_the_four_services_of_the_image(
     assert codes == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("absent", ["secantus", "pytest", "pip", "gcc"])
+@pytest.mark.parametrize("absent", ["secantus", "pytest", "pip", "gcc", "ziglang", "zig"])
 def test_the_image_holds_nothing_that_production_does_not_need(
     containers: Containers, tmp_path: Path, absent: str
 ) -> None:
@@ -113,6 +114,16 @@ def test_the_image_holds_nothing_that_production_does_not_need(
     )
     assert container.wait() == 0
     assert "[None, None]" in container.said
+
+
+def test_the_library_that_folds_in_bulk_is_in_the_image(containers: Containers, tmp_path: Path) -> None:
+    library = f"/opt/dugnad/app/chassis/native/{LIBRARY}"
+    script = f"import ctypes; print('form', ctypes.CDLL('{library}').fold_form())"
+    container = containers.start(
+        f"dugnad-native-{token_hex(4)}", TAG, ["timeit", "-n1", "-r1", script], {}, tmp_path / "log"
+    )
+    assert container.wait() == 0, container.said
+    assert "form " in container.said
 
 
 def test_a_machine_without_containers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,13 +28,19 @@ def test_production_installs_the_versions_that_were_tested() -> None:
 
 
 def test_every_wheel_is_known_by_its_hash() -> None:
-    text = (ROOT / "requirements" / "runtime.txt").read_text()
-    assert len(_HASHED.findall(text)) == len(pins("runtime.txt"))
+    for name in ("runtime.txt", "dev.txt", "native.txt"):
+        text = (ROOT / "requirements" / name).read_text()
+        assert len(_HASHED.findall(text)) == len(pins(name)) > 0, name
 
 
 def test_whatever_production_needs_is_locked() -> None:
     wanted = {name.lower().replace("_", "-") for name in _NAME.findall((ROOT / "requirements/runtime.in").read_text())}
     assert wanted <= names("runtime.txt")
+
+
+def test_the_compiler_is_locked_by_itself_and_installed_with_nothing_else() -> None:
+    assert names("native.txt") == {"ziglang"}
+    assert "ziglang" not in names("dev.txt") | names("runtime.txt")
 
 
 def test_the_document_server_of_bare_machines_is_in_no_image() -> None:
