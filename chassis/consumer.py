@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
@@ -21,15 +21,16 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.message import StreamMessage
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
 from chassis import kafka, metrics
 from chassis.errors import Contended, LogBusy, LogUnavailable
-from chassis.fetching import Fetched
+from chassis.handled import MAX_RECORDS, Handled, Raw, Stopped
 from chassis.keyring import KeyringUnavailable
 from chassis.mongo import PyMongoError
+from chassis.settings import Settings
 from chassis.standing import Standing
 
-MAX_RECORDS = 500
 MAX_POLL_SECONDS = 300.0
 IDLE_MILLISECONDS = 20
 """The library waits for records so long, and then sleeps as long again when there were none."""
@@ -42,34 +43,25 @@ JOIN_SECONDS = 30.0
 log = structlog.get_logger()
 
 
-class Raw(Fetched, Protocol):
-    """A record as the client library gives it."""
-
-    topic: str
-    partition: int
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """Where a partition stops: too much is parked already, so that the fault is not in single events."""
-
-    partition: TopicPartition
-    offset: int
-    reason: str
-
-
-@dataclass
-class Handled:
-    """What became of a batch: the offset to commit per partition, and the partitions that must stop."""
-
-    offsets: dict[TopicPartition, int] = field(default_factory=dict)
-    stopped: list[Stopped] = field(default_factory=list)
-
-
 def end_process(error: BaseException) -> None:
     """End at once, before the next poll could move past what failed. The supervisor starts a new process."""
     log.critical("process_ends", error=type(error).__name__, exc_info=error)
     os._exit(EXIT_FAULT)
+
+
+def security(settings: Settings) -> BaseSecurity | None:
+    """What `kafka.client_options` say of it, for the framework's broker."""
+    context = ssl.create_default_context(cafile=settings.kafka_ca_file) if settings.kafka_tls else None
+    if settings.kafka_username is None:
+        return BaseSecurity(ssl_context=context, use_ssl=True) if settings.kafka_tls else None
+    assert settings.kafka_password is not None, "checked by the settings"
+    kind = SASLPlaintext if settings.kafka_mechanism == "PLAIN" else SASLScram512
+    return kind(
+        settings.kafka_username,
+        settings.kafka_password.get_secret_value(),
+        ssl_context=context,
+        use_ssl=settings.kafka_tls,
+    )
 
 
 class Reading(Protocol):

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
 from chassis.errors import DependencyDown
 from chassis.settings import Settings
@@ -102,21 +101,6 @@ async def answered(asked: Awaitable[T], seconds: float) -> T:
             return await asked
     except TimeoutError as error:
         raise KafkaConnectionError("the broker does not answer") from error
-
-
-def security(settings: Settings) -> BaseSecurity | None:
-    """The same for FastStream's broker."""
-    context = ssl.create_default_context(cafile=settings.kafka_ca_file) if settings.kafka_tls else None
-    if settings.kafka_username is None:
-        return BaseSecurity(ssl_context=context, use_ssl=True) if settings.kafka_tls else None
-    assert settings.kafka_password is not None, "checked by the settings"
-    kind = SASLPlaintext if settings.kafka_mechanism == "PLAIN" else SASLScram512
-    return kind(
-        settings.kafka_username,
-        settings.kafka_password.get_secret_value(),
-        ssl_context=context,
-        use_ssl=settings.kafka_tls,
-    )
 
 
 async def stop_client(name: str, stopping: Coroutine[Any, Any, None]) -> bool:

@@ -44,20 +44,17 @@ class Progress:
 
     async def record(self, handled: Handled) -> None:
         """Add positions. Repeated and concurrent calls (a rebalance) give the union."""
-        waiting: dict[str, tuple[dict[str, Any], set[int]]] = {}
+        waiting: dict[str, tuple[dict[str, Any], bytes]] = {}
         for (source, partition), positions in handled.items():
-            of_blocks: dict[int, set[int]] = defaultdict(set)
-            for position in positions:
-                of_blocks[(position - 1) // BLOCK].add((position - 1) % BLOCK)
-            for block, offsets in of_blocks.items():
+            for block, bits in _bitmaps(positions).items():
                 fields = {"source": source, "partition": partition, "block": block}
-                waiting[f"{source}/{partition:04d}/{block:08d}"] = fields, offsets
+                waiting[f"{source}/{partition:04d}/{block:08d}"] = fields, bits
         while waiting:
             stored = {each["_id"]: each async for each in self._blocks.find({"_id": {"$in": list(waiting)}})}
             writes = []
-            for name, (fields, offsets) in waiting.items():
+            for name, (fields, more) in waiting.items():
                 before = stored.get(name, {"rev": 0, "bits": b""})
-                bits = _with(bytes(before["bits"]), offsets)
+                bits = _both(bytes(before["bits"]), more)
                 if bits == before["bits"]:
                     continue
                 writes.append(revision(name, before["rev"], {**fields, "bits": bits}))
@@ -178,10 +175,16 @@ class Progress:
         return True
 
 
-def _with(bits: bytes, offsets: Iterable[int]) -> bytes:
-    """The bitmap with more bits set, as long as its last set byte (a short log must not cost 8 KiB per write)."""
-    most = max(offsets, default=0) // 8 + 1
-    grown = bytearray(bits.ljust(most, b"\0"))
-    for offset in offsets:
-        grown[offset // 8] |= 1 << (offset % 8)
-    return bytes(grown)
+def _bitmaps(positions: Iterable[int]) -> dict[int, bytes]:
+    """The positions by block, each as long as its last set byte: a short log must not cost 8 KiB per write."""
+    blocks: dict[int, bytearray] = defaultdict(lambda: bytearray(BLOCK // 8))
+    for position in positions:
+        block, offset = divmod(position - 1, BLOCK)
+        blocks[block][offset >> 3] |= 1 << (offset & 7)
+    return {block: bytes(bits).rstrip(b"\0") for block, bits in blocks.items()}
+
+
+def _both(bits: bytes, more: bytes) -> bytes:
+    """The bits of either."""
+    union = int.from_bytes(bits, "little") | int.from_bytes(more, "little")
+    return union.to_bytes(max(len(bits), len(more)), "little")

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import ASCENDING
 
 from chassis import metrics, telemetry
-from chassis.consumer import Handled, Raw
+from chassis.handled import Handled, Raw
 from chassis.mongo import Collection, Database
 from chassis.parking import Parking
 from chassis.progress import Progress

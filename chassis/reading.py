@@ -13,7 +13,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from chassis import metrics, telemetry
-from chassis.consumer import Handled, Raw, Stopped
+from chassis.handled import Handled, Raw, Stopped
 from chassis.parking import BEHIND, MAX_SUBJECTS, Parked, Parking, State, subject_of
 from chassis.progress import Progress
 from chassis.projection import Record

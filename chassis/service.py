@@ -20,7 +20,7 @@ from faststream.kafka import KafkaBroker
 from chassis import consumer, kafka, mongo, operations
 from chassis.clock import Clock
 from chassis.commands import Commands, Facts
-from chassis.consumer import BatchConsumer
+from chassis.consumer import BatchConsumer, security
 from chassis.errors import ClockWentBack, DependencyDown, ended_with
 from chassis.eventlog import EventLog
 from chassis.keyring import Keyring
@@ -219,7 +219,7 @@ class Service:
         settings = self.settings
         self._broker = broker = KafkaBroker(
             settings.kafka_bootstrap_servers,
-            security=kafka.security(settings),
+            security=security(settings),
             # A topic made anew (`republish`) is only noticed so: by default its readers would rest for five minutes.
             metadata_max_age_ms=int(METADATA_SECONDS * 1000),
             apply_types=False,

@@ -12,7 +12,7 @@ import structlog
 from faststream.kafka import KafkaBroker
 
 from chassis.consumer import BatchConsumer
-from chassis.generations import Generation, Generations
+from chassis.generations import Generation, Generations, group_of
 from chassis.heads import topic_heads
 from chassis.mongo import Database
 from chassis.progress import Progress
@@ -28,11 +28,6 @@ async def behind(projector: Projector, heads: Mapping[str, int]) -> dict[str, in
     """How many positions are missing per source up to these heads; empty when it has come to them."""
     found = {source: await projector.progress.missing(source, head) for source, head in heads.items()}
     return {source: missing for source, missing in found.items() if missing > 0}
-
-
-def group_of(settings: Settings, service: str, generation: Generation) -> str:
-    """The consumer group of a generation."""
-    return settings.group(service, generation.name)
 
 
 class Serving:
