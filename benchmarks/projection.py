@@ -12,7 +12,7 @@ from pymongo import monitoring
 
 from benchmarks.harness import Result, Stopwatch, at_least, own_settings
 from chassis import mongo
-from chassis.consumer import MAX_RECORDS, Raw
+from chassis.handled import MAX_RECORDS, Raw
 from chassis.parking import RawRecord
 from chassis.projection import Document, Projection, Record, fold_one
 from chassis.projector import Projector

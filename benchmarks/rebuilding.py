@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -19,12 +18,13 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from benchmarks.harness import Stopwatch, logs_to_stderr
 from chassis import mongo
 from chassis.bulk import few_collections
-from chassis.consumer import MAX_RECORDS
+from chassis.handled import MAX_RECORDS
 from chassis.kafka import client_options
 from chassis.projection import fold_one
 from chassis.reading import read_batch
 from chassis.rebuild import Rebuild
 from chassis.settings import Settings
+from deploy.cli.worker import peak_memory
 from deploy.cli.workers import Workers
 from services.reporting.views import placement
 
@@ -62,12 +62,12 @@ async def raw(settings: Settings, _: str) -> Mapping[str, Any]:
 
 
 async def rebuild(settings: Settings, workers: str) -> Mapping[str, Any]:
-    """`dugnad rebuild reporting/placement --workers N`, from its beginning until it is served."""
+    """`dugnad rebuild reporting/placement --workers N`, from its beginning until it is served; 0 leaves N to it."""
     client = mongo.connect(settings)
     database = mongo.database(client, settings.database(SERVICE))
     building = Rebuild(placement, database, settings, SERVICE)
     target = f"{SERVICE}/{placement.name}"
-    hands = Workers(target, int(workers), building.fold_in_bulk) if int(workers) > 1 else None
+    hands = Workers(target, int(workers) or None, building.fold_in_bulk)
     totals = [0]
     watch = Stopwatch()
     built = await building.run(lambda headway: totals.append(headway.total), hands=hands)
@@ -77,7 +77,7 @@ async def rebuild(settings: Settings, workers: str) -> Mapping[str, Any]:
     if before is not None:
         await building.generations.drop(before)
     client.close()
-    peaks = [*([] if hands is None else hands.peaks), _peak()]
+    peaks = [*hands.peaks, peak_memory()]
     return {"events": totals[-1], "seconds": seconds, "documents": documents, "peaks": peaks}
 
 
@@ -110,10 +110,6 @@ async def naive(settings: Settings, events: str) -> Mapping[str, Any]:
     await broker.stop()
     client.close()
     return {"events": done, "seconds": seconds}
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 KINDS: Mapping[str, Callable[[Settings, str], Coroutine[Any, Any, Mapping[str, Any]]]] = {

@@ -1,4 +1,4 @@
-"""The bulk of a rebuild: partition after partition, folded in memory, written by the thousand.
+"""The bulk of a rebuild: partition after partition, folded in memory, written some hundred documents at a time.
 
 Invariant: progress and offsets move only after the documents are written, and a document is written only over the
 revision that was read. What is not plain (a record in another form, one whose fold fails, a subject that is parked)
@@ -10,30 +10,31 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from chassis import kafka, metrics
-from chassis.consumer import MAX_RECORDS
+from chassis.compiled import Compiled, can_fold
 from chassis.fetching import Fetched, Fetcher, Span, fetching
+from chassis.generations import Generation, belongs, group_of
+from chassis.handled import MAX_RECORDS
+from chassis.held import Held
 from chassis.mongo import Collection, Database
 from chassis.parking import RawRecord
 from chassis.projection import Folding, Projection, Record, at_key
 from chassis.projector import Projector
-from chassis.revisions import revision, write_or_lose
 from chassis.settings import Settings
-from contracts import envelope
 from contracts.arrivals import arrived
-from contracts.envelope import Undecodable
 from contracts.parsing import parser_of, slim_parser_of
 
 HELD_BYTES = 64_000_000
 """Of events folded into documents that are not yet written; in memory the documents take about three times as much."""
-DOCUMENTS_PER_WRITE = 1_000
+MEMORY_PER_HELD_BYTE = 2
+"""Of documents of the compiled fold, which knows how much memory they take."""
 FEW = 64
 """Records that are read and then folded: what is made of 500 no longer fits a core's cache, and takes half as long
 again (measured). Where documents are looked for, one question for many is worth more."""
@@ -53,30 +54,24 @@ class TooMuchParked(Exception):
     """A partition must stop. What is not yet folded is left to the generation's consumer, which stops there too."""
 
 
-def belongs(raw: Fetched, until: Mapping[str, int] | None) -> bool:
-    """Whether a record belongs to a generation that ends there. What is no event does: whoever reads it parks it."""
-    if until is None:
-        return True
-    try:
-        source = envelope.header(raw.headers, envelope.SOURCE)
-        return source is None or envelope.position(raw.headers) <= until.get(source, 0)
-    except Undecodable:
-        return True
+@dataclass(frozen=True)
+class Work:
+    """Which partitions of a generation are to be folded in bulk."""
+
+    generation: Generation
+    partitions: Sequence[int]
+    empty: bool
+    """Whether nothing has been written to the generation yet."""
+    events: int
+    """How many there are for the generation to come, in all partitions."""
 
 
-@dataclass
-class _Held:
-    """What has been folded of one partition and is not yet written."""
+Hands = Callable[[Work, Callable[[int], None]], Awaitable[None]]
+"""Folds in bulk, in as many processes as it likes; says how many more records are done. Raises `LeftUndone`."""
 
-    partition: int = 0
-    documents: dict[str, Folding] = field(default_factory=dict)
-    positions: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """By source."""
-    offsets: dict[TopicPartition, int] = field(default_factory=dict)
-    bytes: int = 0
-    folded: int = 0
-    dropped: int = 0
-    ignored: int = 0
+
+class LeftUndone(Exception):
+    """Not all of the bulk was folded. No harm: what is left is folded as live events are."""
 
 
 _Taken = tuple[Record, Sequence[str], int]
@@ -108,7 +103,7 @@ class Bulk:
         self._empty, self._held_bytes = empty, held_bytes
         parser = slim_parser_of if projection.slim else parser_of
         self._readers = {each: parser(each) for each in projection.reads}
-        self._held = _Held()
+        self._held = Held()
         self._knows_all = False
         """Whether no document of this partition is stored but what is held: then none has to be looked for."""
         self._parked: set[str] = set()
@@ -156,7 +151,7 @@ class Bulk:
         self, consumer: AIOKafkaConsumer, fetcher: Fetcher, partition: int, tell: Callable[[int], None]
     ) -> None:
         topics = self._topics(partition)
-        self._held = _Held(partition)
+        self._held = Held(partition)
         self._knows_all = self._empty and self._projection.by_case
         self._parked = await self._projector.reader.parking.parked_subjects()
         begins = await kafka.answered(consumer.beginning_offsets(topics), ANSWER_SECONDS)
@@ -165,6 +160,8 @@ class Bulk:
         for each in topics:
             committed = await kafka.answered(consumer.committed(each), ANSWER_SECONDS)
             spans.append(Span(each, max(begins[each], committed or 0), ends[each]))
+        if self._knows_all and not self._parked and can_fold(self._projection):
+            spans = await self._fold_compiled(spans, fetcher, consumer, tell)
         async with aclosing(fetcher.read(spans, FEW if self._knows_all else MAX_RECORDS)) as reading:
             async for topic, records in reading:
                 await self._fold(topic, records, consumer)
@@ -175,9 +172,32 @@ class Bulk:
         # The next partition has documents of its own, where all events of a document have one partition key.
         await self._put_down(consumer, meanwhile=self._projection.by_case)
 
+    async def _fold_compiled(
+        self, spans: Sequence[Span], fetcher: Fetcher, consumer: AIOKafkaConsumer, tell: Callable[[int], None]
+    ) -> list[Span]:
+        """Fold whole batches of these spans. What is left of them: from the first record on that is not plain."""
+        held, compiled = self._held, Compiled(self._projection, self._until)
+        held.compiled = compiled
+        waiting = list(spans)
+        async with aclosing(fetcher.batches(spans)) as batches:
+            async for batch in batches:
+                topic, before = batch.span.partition, max(batch.span.start, batch.content.base_offset)
+                while waiting[0].partition != topic:
+                    waiting.pop(0)
+                refused = compiled.fold(batch)
+                reached = min(batch.content.next_offset, batch.span.end) if refused is None else refused
+                held.offsets[topic], waiting[0] = reached, waiting[0]._replace(start=reached)
+                tell(reached - before)
+                if refused is not None or compiled.size > MEMORY_PER_HELD_BYTE * self._held_bytes:
+                    await self._put_down(consumer)
+                    return waiting
+                # So that what is being written goes on.
+                await asyncio.sleep(0)
+        return []
+
     async def _fold(self, topic: TopicPartition, records: Sequence[Fetched], consumer: AIOKafkaConsumer) -> None:
         """Fold what is plain; the rest of these records, from the first that is not, goes the way of live ones."""
-        mine = records if self._until is None else [each for each in records if belongs(each, self._until)]
+        mine = records if self._until is None else [each for each in records if belongs(each.headers, self._until)]
         if not mine:
             return
         taken, positions, done = self._read(mine)
@@ -255,7 +275,7 @@ class Bulk:
 
     async def _put_down(self, consumer: AIOKafkaConsumer, *, meanwhile: bool = False) -> None:
         """Write all that is held; from here on, documents of this partition are looked for. `meanwhile`: on its own."""
-        held, self._held, self._knows_all = self._held, _Held(self._held.partition), False
+        held, self._held, self._knows_all = self._held, Held(self._held.partition), False
         # One after the other: two partitions in memory are enough.
         await self._written()
         self._writing = asyncio.create_task(self._write(held, consumer))
@@ -268,22 +288,14 @@ class Bulk:
         if writing is not None:
             await writing
 
-    async def _write(self, held: _Held, consumer: AIOKafkaConsumer) -> None:
-        for documents in _slices(held.documents):
-            writes = [revision(key, each.rev, each.stored()) for key, each in documents if each.changed]
-            if await write_or_lose(self._documents, writes):
-                raise Lost("another process writes the same documents")
-        await self._projector.progress.record({(source, held.partition): of for source, of in held.positions.items()})
+    async def _write(self, held: Held, consumer: AIOKafkaConsumer) -> None:
+        if await held.write_or_lose(self._documents):
+            raise Lost("another process writes the same documents")
+        await self._projector.progress.record({(source, held.partition): of for source, of in held.handled().items()})
         if held.offsets:
             await kafka.answered(consumer.commit(held.offsets), ANSWER_SECONDS)
-        for what, count in (("folded", held.folded), ("dropped", held.dropped), ("ignored", held.ignored)):
+        for what, count in zip(("folded", "dropped", "ignored"), held.counts(), strict=True):
             metrics.RECORDS.labels(self._projection.name, what).inc(count)
-
-
-def _slices(documents: dict[str, Folding]) -> Iterator[list[tuple[str, Folding]]]:
-    """All of them, some at a time, the last first; what has been given is no longer kept."""
-    while documents:
-        yield [documents.popitem() for _ in range(min(DOCUMENTS_PER_WRITE, len(documents)))]
 
 
 @contextmanager
@@ -298,3 +310,28 @@ def few_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+async def fold_in_bulk(
+    projection: Projection,
+    database: Database,
+    settings: Settings,
+    service: str,
+    work: Work,
+    done: Callable[[int], None],
+) -> None:
+    """Fold partitions of a generation in this process. Raises LeftUndone, PyMongoError, KafkaError."""
+    bulk = Bulk(
+        projection,
+        database,
+        settings,
+        generation=work.generation.name,
+        group=group_of(settings, service, work.generation),
+        until=work.generation.until,
+        empty=work.empty,
+    )
+    with few_collections():
+        try:
+            await bulk.run(work.partitions, done)
+        except (Lost, TooMuchParked) as error:
+            raise LeftUndone(str(error)) from error

@@ -15,6 +15,9 @@ from pymongo import ASCENDING, DESCENDING
 
 from chassis.clock import machine_now, milliseconds
 from chassis.mongo import Database, DuplicateKeyError
+from chassis.settings import Settings
+from contracts import envelope
+from contracts.envelope import Headers, Undecodable
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,22 @@ class Generation:
     def live(self) -> bool:
         """Whether it goes on with what comes."""
         return self.until is None
+
+
+def group_of(settings: Settings, service: str, generation: Generation) -> str:
+    """The consumer group of a generation."""
+    return settings.group(service, generation.name)
+
+
+def belongs(headers: Headers, until: Mapping[str, int] | None) -> bool:
+    """Whether a record belongs to a generation that ends there. What is no event does: whoever reads it parks it."""
+    if until is None:
+        return True
+    try:
+        source = envelope.header(headers, envelope.SOURCE)
+        return source is None or envelope.position(headers) <= until.get(source, 0)
+    except Undecodable:
+        return True
 
 
 class Generations:

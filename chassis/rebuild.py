@@ -7,7 +7,7 @@ rebuild that was killed goes on where it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -19,16 +19,17 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from chassis import kafka
-from chassis.bulk import Bulk, Lost, TooMuchParked, belongs, few_collections
-from chassis.consumer import BatchConsumer, Handled, Raw
-from chassis.generations import Generation, Generations
+from chassis.bulk import Hands, LeftUndone, Work, fold_in_bulk
+from chassis.consumer import BatchConsumer, security
+from chassis.generations import Generation, Generations, belongs, group_of
+from chassis.handled import Handled, Raw
 from chassis.heads import topic_heads
 from chassis.mongo import Database, PyMongoError
 from chassis.progress import Progress
 from chassis.projection import Projection
 from chassis.projector import Projector
 from chassis.reading import Reader
-from chassis.serving import behind, group_of
+from chassis.serving import behind
 from chassis.settings import Settings
 from chassis.shortfall import Short, shortfall
 
@@ -115,29 +116,11 @@ class Gate:
         """One batch, without what came after the generation's end."""
         if self._failure is not None:
             await asyncio.Event().wait()
-        return await self._reader.handle([raw for raw in raws if belongs(raw, self._until)])
+        return await self._reader.handle([raw for raw in raws if belongs(raw.headers, self._until)])
 
     async def release(self, partitions: Iterable[TopicPartition]) -> int:
         """As the reader does."""
         return 0 if self._failure is not None else await self._reader.release(partitions)
-
-
-@dataclass(frozen=True)
-class Work:
-    """Which partitions of a generation are to be folded in bulk."""
-
-    generation: Generation
-    partitions: Sequence[int]
-    empty: bool
-    """Whether nothing has been written to the generation yet."""
-
-
-Hands = Callable[[Work, Callable[[int], None]], Awaitable[None]]
-"""Folds in bulk, in as many processes as it likes; says how many more records are done. Raises `LeftUndone`."""
-
-
-class LeftUndone(Exception):
-    """Not all of the bulk was folded. No harm: what is left is folded as live events are."""
 
 
 class Rebuild:
@@ -226,7 +209,8 @@ class Rebuild:
         self, generation: Generation, start: _Start, tell: Callable[[Headway], None], hands: Hands
     ) -> None:
         documents = self.generations.database[f"view_{generation.name}"]
-        work = Work(generation, range(self._settings.partitions), await documents.find_one({}, {"_id": 1}) is None)
+        empty = await documents.find_one({}, {"_id": 1}) is None
+        work = Work(generation, range(self._settings.partitions), empty, start.missing)
         done = 0
 
         def told(more: int) -> None:
@@ -248,20 +232,7 @@ class Rebuild:
 
     async def fold_in_bulk(self, work: Work, done: Callable[[int], None]) -> None:
         """Fold partitions of a generation in this process. Raises LeftUndone, PyMongoError, KafkaError."""
-        bulk = Bulk(
-            self.projection,
-            self._database,
-            self._settings,
-            generation=work.generation.name,
-            group=group_of(self._settings, self._service, work.generation),
-            until=work.generation.until,
-            empty=work.empty,
-        )
-        with few_collections():
-            try:
-                await bulk.run(work.partitions, done)
-            except (Lost, TooMuchParked) as error:
-                raise LeftUndone(str(error)) from error
+        await fold_in_bulk(self.projection, self._database, self._settings, self._service, work, done)
 
     async def _fold(
         self, projector: Projector, generation: Generation, start: _Start, tell: Callable[[Headway], None]
@@ -271,7 +242,7 @@ class Rebuild:
             return
         settings = self._settings
         broker = KafkaBroker(
-            settings.kafka_bootstrap_servers, security=kafka.security(settings), apply_types=False, logger=None
+            settings.kafka_bootstrap_servers, security=security(settings), apply_types=False, logger=None
         )
         topics = [settings.topic(topic) for topic in self.projection.topics]
         gate = Gate(projector.reader, generation.until)

@@ -53,7 +53,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--workers",
         metavar="N",
         type=_workers,
-        help="processes that fold at the same time, each its own partitions; without, one per core",
+        help="processes that fold at the same time, each its own partitions; without, up to one per core",
     )
 
     rollback = _verb(verbs, "rollback", "serve the previous generation again")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from chassis.compiled import can_fold
 from chassis.generations import Generation
 from chassis.heads import topic_heads
 from chassis.progress import Progress
@@ -19,7 +20,7 @@ from deploy.cli.context import Context, projection_named, served, sources_of, un
 from deploy.cli.heads import instant, positions_at
 from deploy.cli.outcome import OK, Fault, Usage, are_parked, fault_of
 from deploy.cli.short import lines_of
-from deploy.cli.workers import Workers, cores
+from deploy.cli.workers import Workers
 
 MOST_DIGITS = 16
 
@@ -47,15 +48,14 @@ async def _rebuild(context: Context, building: Rebuild, name: str, serving: Gene
         await building.refuse_less()
     until = await _until(context, projection, serving, as_of)
     unfinished, heads = await building.plan(as_of=as_of, until=until)
-    plan = _plan(name, serving, unfinished, until or heads, kept=until is not None)
+    plan = [*_plan(name, serving, unfinished, until or heads, kept=until is not None), *slower(projection)]
     if options.dry_run:
         context.output.give({"plan": plan, "until": until or heads, "done": False}, plan)
         return OK
     if not options.json:
         context.output.give({}, plan)
     # A document whose events lie in several partitions is written by one process.
-    workers = (options.workers or cores()) if projection.by_case else 1
-    hands = Workers(name, workers, building.fold_in_bulk) if workers > 1 else None
+    hands = Workers(name, options.workers, building.fold_in_bulk) if projection.by_case else None
     with context.output.progress(name) as progress:
 
         def tell(headway: Headway) -> None:
@@ -137,6 +137,13 @@ def _plan(
     if kept:
         return [f"{begin} up to {ends}", f"then keep it; generation {serving.number} stays served"]
     return [f"{begin} up to {ends} and what comes", f"then serve it in place of generation {serving.number}"]
+
+
+def slower(projection: Projection) -> list[str]:
+    """A line where the projection could be folded by compiled code, and that is not there."""
+    if projection.program is None or can_fold(projection):
+        return []
+    return ["folded in Python, several times slower: the compiled fold was not built for this machine (`make install`)"]
 
 
 async def roll_back(context: Context) -> int:

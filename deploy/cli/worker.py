@@ -12,13 +12,14 @@ import os
 import resource
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Thread
 from time import monotonic
 
 from aiokafka.errors import KafkaError
 
+from chassis.bulk import LeftUndone, Work, fold_in_bulk
 from chassis.mongo import PyMongoError
-from chassis.rebuild import LeftUndone, Rebuild, Work
 from deploy.cli.context import Context, projection_named
 from deploy.cli.outcome import FAULT, INTERRUPTED, fault_of
 from deploy.cli.output import Output
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """One worker. Returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m deploy.cli.worker", description=__doc__)
     parser.add_argument("target", metavar="SERVICE/PROJECTION")
-    parser.add_argument("work", metavar="JSON", help="number of the generation, partitions, whether it is empty")
+    parser.add_argument(
+        "work", metavar="JSON", help="number of the generation, partitions, whether it is empty, events"
+    )
     options = parser.parse_args(argv)
     Thread(target=_end_with_the_command, daemon=True).start()
     quietly()
@@ -51,9 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def peak_memory() -> int:
     """The most memory that this process has had, in bytes."""
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes, but for macOS.
-    return found if sys.platform == "darwin" else found * 1024
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # Kilobytes, but for macOS.
+        return found if sys.platform == "darwin" else found * 1024
+    # Not what the system accounts for it: that begins with what the process had that started it.
+    (peak,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peak.split()[1]) * 1024
 
 
 def _end_with_the_command() -> None:
@@ -79,8 +88,8 @@ async def _work(options: argparse.Namespace) -> int:
         generation = await context.generations(service, projection).get(given["number"])
         if generation is None:
             return LEFT_UNDONE
-        rebuild = Rebuild(projection, context.database(service), context.settings, service)
-        await rebuild.fold_in_bulk(Work(generation, given["partitions"], given["empty"]), done)
+        work = Work(generation, given["partitions"], given["empty"], given["events"])
+        await fold_in_bulk(projection, context.database(service), context.settings, service, work, done)
     except LeftUndone:
         return LEFT_UNDONE
     finally:

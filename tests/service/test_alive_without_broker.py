@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from chassis import kafka
-from chassis.consumer import BatchConsumer, Handled, Raw
+from chassis.consumer import BatchConsumer
+from chassis.handled import Handled, Raw
 from chassis.operations import Reacting
 from chassis.projector import Projector
 from chassis.settings import Settings

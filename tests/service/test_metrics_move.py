@@ -15,9 +15,10 @@ from pydantic import SecretStr
 
 from chassis import metrics
 from chassis.commands import Commands
-from chassis.consumer import BatchConsumer, Handled, Raw, Stopped
+from chassis.consumer import BatchConsumer
 from chassis.eventlog import EventLog
 from chassis.generations import Generations
+from chassis.handled import Handled, Raw, Stopped
 from chassis.kafka import client_options
 from chassis.keyroutes import keyring_router
 from chassis.measures import measure_log

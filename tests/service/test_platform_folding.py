@@ -16,8 +16,9 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from chassis import mongo
-from chassis.consumer import BatchConsumer, Handled, Raw
+from chassis.consumer import BatchConsumer
 from chassis.errors import LogUnavailable
+from chassis.handled import Handled, Raw
 from chassis.measures import measure_holes
 from chassis.metrics import PROJECTION_HOLES
 from chassis.progress import Progress

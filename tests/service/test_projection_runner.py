@@ -12,8 +12,8 @@ from aiokafka import TopicPartition
 from chassis import mongo
 from chassis.clock import Clock
 from chassis.commands import Commands
-from chassis.consumer import Raw
 from chassis.eventlog import EventLog
+from chassis.handled import Raw
 from chassis.parking import RawRecord
 from chassis.progress import BLOCK, Progress
 from chassis.projection import Document, Projection, Record

@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 
-from chassis.bulk import Bulk, TooMuchParked
+from chassis.bulk import Bulk, LeftUndone, TooMuchParked, Work
+from chassis.generations import group_of
 from chassis.mongo import Database
 from chassis.projection import Document, Projection, Record, at_key
-from chassis.rebuild import Headway, LeftUndone, Rebuild, Work
-from chassis.serving import group_of
+from chassis.rebuild import Headway, Rebuild
 from chassis.settings import Settings
 from chassis.verify import verify
 from contracts import followup, intake
@@ -188,7 +188,9 @@ async def test_a_bulk_that_is_cut_off_goes_on_in_bulk_with_what_it_had_not_writt
         cut = Watched(projection, database, settings, bulk_from=1)
         generation = await cut.generations.create()
         with pytest.raises(LeftUndone):
-            await cut.hands(10**9, most)(Work(generation, range(settings.partitions), empty=True), lambda _: None)
+            await cut.hands(10**9, most)(
+                Work(generation, range(settings.partitions), empty=True, events=0), lambda _: None
+            )
         again = Watched(projection, database, settings, bulk_from=1)
         steps: list[Headway] = []
         assert (await again.run(steps.append, hands=again.hands(10**9))).number == generation.number
@@ -237,7 +239,7 @@ async def test_too_much_parked_ends_the_bulk_where_the_consumer_would_stop(
     await rebuild.generations.first()
     generation = await rebuild.generations.create()
     with pytest.raises(LeftUndone):
-        await rebuild.hands(10**9)(Work(generation, range(settings.partitions), empty=True), lambda _: None)
+        await rebuild.hands(10**9)(Work(generation, range(settings.partitions), empty=True, events=0), lambda _: None)
     assert [type(each) for each in rebuild.left] == [TooMuchParked]
     assert await database[f"parked_{generation.name}"].count_documents({}) == 0
 

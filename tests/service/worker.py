@@ -19,9 +19,9 @@ from aiokafka import AIOKafkaProducer
 from chassis import mongo
 from chassis.clock import Clock
 from chassis.commands import Answer, Commands
-from chassis.consumer import Handled, Raw
 from chassis.errors import Contended, LogBusy, LogUnavailable
 from chassis.eventlog import EventLog, NewCommit, Stored
+from chassis.handled import Handled, Raw
 from chassis.lease import Lease
 from chassis.reading import Reader
 from chassis.rebuild import Rebuild

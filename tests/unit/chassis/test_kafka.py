@@ -9,7 +9,8 @@ import pytest
 from faststream.kafka.security import parse_security
 from pydantic import ValidationError
 
-from chassis.kafka import client_options, security
+from chassis.consumer import security
+from chassis.kafka import client_options
 from chassis.settings import Settings
 
 USER = {"kafka_username": "matching", "kafka_password": "secret"}

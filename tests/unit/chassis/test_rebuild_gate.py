@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chassis.consumer import Handled
 from chassis.generations import Generation
+from chassis.handled import Handled
 from chassis.mongo import PyMongoError
 from chassis.rebuild import Broken, Gate
 

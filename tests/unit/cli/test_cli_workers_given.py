@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from chassis import native
 from deploy.cli.arguments import parse
-from deploy.cli.workers import cores, shares
+from deploy.cli.building import slower
+from deploy.cli.workers import EVENTS_WORTH_A_WORKER, cores, shares, worth
+from services.reporting.views import persons, placement
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
@@ -35,3 +38,19 @@ def test_each_partition_is_given_to_one_worker(workers: int, expected: Sequence[
 
 def test_there_is_at_least_one_core() -> None:
     assert cores() >= 1
+
+
+@pytest.mark.parametrize(("events", "expected"), [(0, 1), (1, 1), (2, 2), (3, 3), (100, 4)])
+def test_without_a_number_there_are_as_many_workers_as_events_make_worth_while_and_no_more_than_cores(
+    events: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.cli.workers.cores", lambda: 4)
+    assert worth(events * EVENTS_WORTH_A_WORKER) == expected
+
+
+def test_the_plan_of_a_rebuild_says_where_the_compiled_fold_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slower(placement) == []
+    monkeypatch.setattr(native, "library", lambda: None)
+    (line,) = slower(placement)
+    assert "make install" in line
+    assert slower(persons) == [], "that is code, and folded in Python anyway"
