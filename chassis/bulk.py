@@ -302,7 +302,6 @@ class Bulk:
 def few_collections() -> Iterator[None]:
     """Let the garbage collector look seldom: it costs a third of the speed of a reader of very many."""
     before = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(SELDOM, *before[1:])
     try:

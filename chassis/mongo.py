@@ -43,7 +43,6 @@ __all__ = [
     "DuplicateKeyError",
     "OperationFailure",
     "PyMongoError",
-    "Session",
     "WTimeoutError",
     "causally",
     "connect",
@@ -55,7 +54,6 @@ _Raw = dict[str, Any]
 Client = AsyncIOMotorClient[_Raw]
 Database = AsyncIOMotorDatabase[_Raw]
 Collection = AsyncIOMotorCollection[_Raw]
-Session = AsyncIOMotorClientSession
 
 _seen: WeakKeyDictionary[Client, tuple[Any, Any]] = WeakKeyDictionary()
 """Per client the latest operation time that a session of it has seen, and the cluster time that goes with it."""
@@ -84,7 +82,7 @@ def database(client: Client, name: str) -> Database:
 
 
 @asynccontextmanager
-async def causally(collection: Collection) -> AsyncIterator[Session]:
+async def causally(collection: Collection) -> AsyncIterator[AsyncIOMotorClientSession]:
     """A session for one operation on a log, which sees whatever any earlier one of this client wrote or read.
 
     Else, after a failover, a majority read may be older than an acknowledged write. Sessions are not shared: the driver
@@ -94,7 +92,7 @@ async def causally(collection: Collection) -> AsyncIterator[Session]:
     # Begun and ended here, which asks the server nothing: through Motor each would wait for a thread as operations do.
     own = client.delegate.start_session(causal_consistency=True)
     try:
-        session = Session(own, client)
+        session = AsyncIOMotorClientSession(own, client)
         latest = _seen.get(client)
         if latest is not None:
             operation_time, cluster_time = latest

@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from chassis import native
+from chassis.bulk import Work
 from chassis.compiled import Compiled
 from chassis.declared import Also, Entry, Of, declared
 from chassis.eventlog import EventLog
@@ -146,3 +147,24 @@ async def test_up_to_a_position_the_compiled_fold_holds_exactly_that(
     assert sum(len(each["counts"]) for document in held for each in document["said"].values()) == 23
     assert offsets
     assert set(offsets) == {None}
+
+
+async def test_where_somebody_else_writes_the_same_documents_the_rest_is_folded_as_live(
+    service: Service, settings: Settings, offsets: list[int | None]
+) -> None:
+    await folded(service, EVENTS)
+    database = service.database("small")
+    rebuild = Watched(figures_said(), database, settings, bulk_from=1)
+    fold = rebuild.hands(NEVER)
+
+    async def raced(work: Work, done: Callable[[int], None]) -> None:
+        # It was empty when that was looked for, and no longer is.
+        async for each in database["view_figures_1"].find({}):
+            await database[f"view_{work.generation.name}"].insert_one({**each, "rev": 1, "at": {}, "said": {}})
+        await fold(work, done)
+
+    generation = await rebuild.run(silent, hands=raced)
+    assert [str(each) for each in rebuild.left] == ["another process writes the same documents"]
+    assert offsets
+    held = await contents(database, generation.name)
+    assert [each["said"] for each in held] == [each["said"] for each in await live(database)]
