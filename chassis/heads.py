@@ -7,7 +7,7 @@ remembers of it: positions count per source.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -22,13 +22,10 @@ FETCH_MILLISECONDS = 200
 
 async def topic_heads(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
     """The last position of each source on these topics of the contracts. Raises DependencyDown."""
-    heads: dict[str, int] = {}
     try:
-        for found in await asyncio.gather(*(topic_head(settings, topic) for topic in topics)):
-            heads.update(found)
+        return _highest(await _last_records(settings, [*topics], 1))
     except (KafkaError, TimeoutError) as error:
         raise kafka.away(settings) from error
-    return heads
 
 
 async def topic_head(settings: Settings, topic: str) -> dict[str, int]:
@@ -36,11 +33,7 @@ async def topic_head(settings: Settings, topic: str) -> dict[str, int]:
 
     `topic` is its name in the contracts. Raises KafkaError, TimeoutError.
     """
-    heads: dict[str, int] = {}
-    for found in (await last_positions(settings, topic)).values():
-        for source, position in found.items():
-            heads[source] = max(heads.get(source, 0), position)
-    return heads
+    return _highest(await _last_records(settings, [topic], 1))
 
 
 async def has_records(settings: Settings, topic: str) -> bool:
@@ -52,7 +45,7 @@ async def has_records(settings: Settings, topic: str) -> bool:
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await consumer.start()
-            return any(end > begin for begin, end in (await _offsets(consumer, settings, topic)).values())
+            return any(end > begin for begin, end in (await _offsets(consumer, settings, [topic])).values())
     except (KafkaError, TimeoutError) as error:
         raise kafka.away(settings) from error
     finally:
@@ -64,12 +57,21 @@ async def last_positions(settings: Settings, topic: str, records: int = 1) -> di
 
     Raises KafkaError and TimeoutError as long as it cannot be known: no broker, or partitions without a leader.
     """
+    found = await _last_records(settings, [topic], records)
+    return {each.partition: positions for each, positions in found.items()}
+
+
+_Found = dict[TopicPartition, dict[str, int]]
+
+
+async def _last_records(settings: Settings, topics: Sequence[str], records: int) -> _Found:
+    # One client for all topics: each has to be told first where everything is.
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
     try:
         async with asyncio.timeout(settings.engine_timeout_seconds):
             await consumer.start()
-            offsets = await _offsets(consumer, settings, topic)
-            found: dict[int, dict[str, int]] = {each.partition: {} for each in offsets}
+            offsets = await _offsets(consumer, settings, topics)
+            found: _Found = {each: {} for each in offsets}
             awaited = {each for each, (begin, end) in offsets.items() if end > begin}
             for each in awaited:
                 begin, end = offsets[each]
@@ -78,7 +80,7 @@ async def last_positions(settings: Settings, topic: str, records: int = 1) -> di
             while awaited:
                 for partition, fetched in (await consumer.getmany(timeout_ms=FETCH_MILLISECONDS)).items():
                     for record in fetched:
-                        _note(found[partition.partition], record.headers)
+                        _note(found[partition], record.headers)
                         if record.offset >= offsets[partition][1] - 1:
                             awaited.discard(partition)
     finally:
@@ -86,17 +88,28 @@ async def last_positions(settings: Settings, topic: str, records: int = 1) -> di
     return found
 
 
-async def _offsets(consumer: AIOKafkaConsumer, settings: Settings, topic: str) -> dict[TopicPartition, tuple[int, int]]:
+def _highest(found: _Found) -> dict[str, int]:
+    heads: dict[str, int] = {}
+    for positions in found.values():
+        for source, position in positions.items():
+            heads[source] = max(heads.get(source, 0), position)
+    return heads
+
+
+async def _offsets(
+    consumer: AIOKafkaConsumer, settings: Settings, topics: Sequence[str]
+) -> dict[TopicPartition, tuple[int, int]]:
     """Where each partition begins and ends; nothing for an absent topic. They are assigned, and paused."""
-    name = settings.topic(topic)
-    if name not in await consumer.topics():
+    there = await consumer.topics()
+    names = [name for name in map(settings.topic, topics) if name in there]
+    partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
+    if not partitions:
         return {}
-    partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
     consumer.assign(partitions)
     consumer.pause(*partitions)
     begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    if min(*begins.values(), *ends.values()) < 0:
-        raise OffsetOutOfRangeError(f"{name} does not say how far it goes")
+    if lacking := [each for each in partitions if min(begins[each], ends[each]) < 0]:
+        raise OffsetOutOfRangeError(f"{lacking[0]} does not say how far it goes")
     return {each: (begins[each], ends[each]) for each in partitions}
 
 

@@ -78,6 +78,8 @@ async def test_the_heads_of_topics_are_the_last_positions_of_their_sources(
     assert await topic_heads(settings, [intake.TOPIC]) == {}
     await fill(eventlog, 9)
     assert await topic_heads(settings, [intake.TOPIC]) == {intake.SOURCE: 9}
+    assert await topic_heads(settings, ["absent", intake.TOPIC]) == {intake.SOURCE: 9}
+    assert await topic_heads(settings, ["absent"]) == {}
 
 
 async def test_a_rebuild_equals_live_and_running_services_follow_the_pointer(
