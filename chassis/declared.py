@@ -99,7 +99,7 @@ class Rules:
     def keys(self, record: Record) -> Sequence[str]:
         """The documents that a record belongs to."""
         named = getattr(record.event, self.of[record.kind][0])
-        return tuple(map(_name, named)) if isinstance(named, tuple) else (_name(named),)
+        return named if isinstance(named, tuple) else (named,)
 
     def fold(self, _: str, document: Document | None, record: Record) -> Document:
         """The document after one more record."""

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from chassis import native
 from chassis.bulk import Work
@@ -14,7 +13,6 @@ from chassis.compiled import Compiled
 from chassis.declared import Also, Entry, Of, declared
 from chassis.eventlog import EventLog
 from chassis.fetching import Batch
-from chassis.kafka import client_options
 from chassis.mongo import Database
 from chassis.projection import Projection
 from chassis.service import Service
@@ -24,6 +22,7 @@ from contracts import envelope, intake
 from tests.service.platform_helpers import reading_service, until
 from tests.service.test_rebuild import contents, eventlog, fill, silent
 from tests.service.test_rebuild_bulk import NEVER, Watched
+from tests.service.test_rebuild_equals_live import Headers, once_more
 
 __all__ = ["eventlog"]
 EVENTS = 60
@@ -59,26 +58,6 @@ def offsets(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     return reached
 
 
-async def once_more(
-    settings: Settings, change: Callable[[list[tuple[str, bytes]]], list[tuple[str, bytes]]] = list, **how: Any
-) -> None:
-    """Everything that the topic has, behind it, with other headers."""
-    name = settings.topic(intake.TOPIC)
-    partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
-    async with AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False) as consumer:
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        records: list[Any] = []
-        while len(records) < sum(ends.values()):
-            for batch in (await consumer.getmany(timeout_ms=200)).values():
-                records += batch
-    async with AIOKafkaProducer(**client_options(settings), **how) as producer:
-        for each in records:
-            headers = change(list(each.headers))
-            await producer.send(name, each.value, each.key, headers=headers, partition=each.partition)
-
-
 async def folded(service: Service, events: int) -> None:
     async def complete() -> bool:
         return await service.view("figures").complete_to(intake.SOURCE) == events
@@ -104,8 +83,8 @@ async def live(database: Database) -> list[dict[str, Any]]:
 async def test_declared_rules_rebuilt_equal_live_and_python_under_duplicates_and_compression(
     held_bytes: int, service: Service, settings: Settings, offsets: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await once_more(settings)
-    await once_more(settings, compression_type="gzip")
+    await once_more(settings, intake.TOPIC)
+    await once_more(settings, intake.TOPIC, compression_type="gzip")
     await folded(service, EVENTS)
     grown = await live(service.database("small"))
     assert sum(len(each["counts"]) for document in grown for each in document["said"].values()) == EVENTS
@@ -120,14 +99,14 @@ async def test_declared_rules_rebuilt_equal_live_and_python_under_duplicates_and
 async def test_what_is_not_plain_is_folded_or_parked_as_live_and_everything_else_flows(
     service: Service, settings: Settings, offsets: list[int | None]
 ) -> None:
-    def other_instants(headers: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    def other_instants(headers: Headers) -> Headers:
         return [(name, value.replace(b"Z", b"+00:00") if name == envelope.TIME else value) for name, value in headers]
 
-    def without_type(headers: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    def without_type(headers: Headers) -> Headers:
         return [each for each in headers if each[0] != envelope.TYPE]
 
-    await once_more(settings, other_instants)
-    await once_more(settings, without_type)
+    await once_more(settings, intake.TOPIC, other_instants)
+    await once_more(settings, intake.TOPIC, without_type)
     await folded(service, EVENTS)
     database = service.database("small")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,10 +85,17 @@ class Logs:
 
     async def again(self, topic: str) -> int:
         """Everything that a topic has once more behind it, as a relay does that was killed before its mark."""
-        name = self.settings.topic(topic)
-        partitions = [TopicPartition(name, number) for number in range(self.settings.partitions)]
-        consumer = AIOKafkaConsumer(**client_options(self.settings), enable_auto_commit=False)
-        await consumer.start()
+        return await once_more(self.settings, topic)
+
+
+Headers = list[tuple[str, bytes]]
+
+
+async def once_more(settings: Settings, topic: str, change: Callable[[Headers], Headers] = list, **how: Any) -> int:
+    """Everything that a topic has, behind it, with headers as `change` has them; how many records that is."""
+    name = settings.topic(topic)
+    partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
+    async with AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False) as consumer:
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
@@ -96,13 +103,11 @@ class Logs:
         while len(records) < sum(ends.values()):
             for batch in (await consumer.getmany(timeout_ms=200)).values():
                 records += batch
-        await consumer.stop()
-        async with AIOKafkaProducer(**client_options(self.settings)) as producer:
-            for record in records:
-                await producer.send_and_wait(
-                    name, record.value, record.key, headers=list(record.headers), partition=record.partition
-                )
-        return len(records)
+    async with AIOKafkaProducer(**client_options(settings), **how) as producer:
+        for each in records:
+            headers = change(list(each.headers))
+            await producer.send(name, each.value, each.key, headers=headers, partition=each.partition)
+    return len(records)
 
 
 @pytest.fixture

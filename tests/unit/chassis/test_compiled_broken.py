@@ -16,7 +16,7 @@ from chassis.fetching import Span
 from contracts.registry import BY_TYPE
 from services.reporting.views import placement
 from tests.unit.chassis.batches import ALL, HEADER, PARTITION, Sent, batch_of, same, sent, wrapped
-from tests.unit.contracts.examples import EXAMPLES
+from tests.unit.contracts.examples import EXAMPLES, spoilt
 from tests.unit.contracts.test_parsing import JSON, ODD
 
 READ = sorted(name for name in EXAMPLES if BY_TYPE[name] in placement.reads)
@@ -185,19 +185,7 @@ def test_headers_that_are_changed_are_read_as_python_reads_them(
     which: int, value: bytes | None, how: str, *, optional: bool
 ) -> None:
     key, data, written = sent(NEED, 5, correlation="01JHF3M0Q8R7ZV5X6T7B8C9D0E" if optional else None)
-    headers: list[tuple[str, bytes | None]] = [*written]
-    name = headers[which][0]
-    match how:
-        case "change":
-            headers[which] = name, value
-        case "drop":
-            del headers[which]
-        case "twice":
-            headers.append((name, value))
-        case "name":
-            headers[which] = f"{name}2", headers[which][1]
-        case _:
-            headers.insert(0, headers.pop(which))
+    headers = spoilt(written, which, value, how)
     assert not refused_whole(batch_of([FIRST, (key, data, headers), LAST]))
 
 

@@ -6,6 +6,7 @@ Invariant: a golden file is never written again (`python -m tests.unit.contracts
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -295,6 +296,27 @@ def golden_record(path: Path) -> KafkaRecord:
     read = json.loads(path.read_text("utf-8"))
     headers = [(name, text.encode()) for name, text in read["headers"].items()]
     return KafkaRecord(read["key"].encode(), read["value"].encode(), headers)
+
+
+Headers = list[tuple[str, bytes | None]]
+
+
+def spoilt(written: Iterable[tuple[str, bytes | None]], which: int, value: bytes | None, how: str) -> Headers:
+    """The headers with one changed, dropped, once more with another value, renamed, or in the first place."""
+    headers = [*written]
+    name = headers[which][0]
+    match how:
+        case "change":
+            headers[which] = name, value
+        case "drop":
+            del headers[which]
+        case "twice":
+            headers.append((name, value))
+        case "name":
+            headers[which] = f"{name}2", headers[which][1]
+        case _:
+            headers.insert(0, headers.pop(which))
+    return headers
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from contracts.event import Event
 from contracts.parsing import Parser, SlimParser, parse, parser_of, slim_parser_of
 from contracts.registry import BY_TYPE
 from contracts.upcasters import upcast
-from tests.unit.contracts.examples import EXAMPLES, GOLDEN, OCCURRED, golden_record, record
+from tests.unit.contracts.examples import EXAMPLES, GOLDEN, OCCURRED, golden_record, record, spoilt
 
 NEED = "dugnad.NeedRegistered.v2"
 DAYS = st.dates().map(str)
@@ -136,17 +136,7 @@ ODD = st.binary(max_size=30) | st.none() | st.sampled_from(
 @given(which=st.integers(0, 13), value=ODD, how=st.sampled_from(["change", "drop", "twice", "first"]))
 def test_what_arrives_in_one_step_the_long_way_reads_alike(which: int, value: bytes | None, how: str) -> None:
     key, data, written = record(EXAMPLES[NEED])
-    headers: list[tuple[str, bytes | None]] = [*written]
-    name = headers[which][0]
-    match how:
-        case "change":
-            headers[which] = name, value
-        case "drop":
-            del headers[which]
-        case "twice":
-            headers.append((name, value))
-        case _:
-            headers.insert(0, headers.pop(which))
+    headers = spoilt(written, which, value, how)
     found = arrived(key, data, headers, PARSERS)
     expected = long_way(key, data, headers)
     if found is not None:
